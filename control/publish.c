@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Publishing. See publish.h. */
+#include "control/publish.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <time.h>
+
+uint64_t
+publish_now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void
+served_free(struct served *s)
+{
+	if (!s)
+		return;
+	snapshot_free(s->snapshot);
+	free(s);
+}
+
+static void
+served_reclaimed(struct retired *r)
+{
+	served_free((struct served *)((char *)r - offsetof(struct served, retired)));
+}
+
+struct served *
+served_new(struct snapshot *snapshot, uint64_t bytes)
+{
+	struct served *s = malloc(sizeof(*s));
+	if (!s)
+		return NULL;
+	retired_init(&s->retired, served_reclaimed, bytes + sizeof(*s));
+	s->snapshot = snapshot;
+	return s;
+}
+
+void
+served_set_free(struct served_set *s)
+{
+	if (!s)
+		return;
+	zone_set_free(s->set);
+	free(s);
+}
+
+static void
+served_set_reclaimed(struct retired *r)
+{
+	served_set_free((struct served_set *)((char *)r - offsetof(struct served_set, retired)));
+}
+
+struct served_set *
+served_set_new(struct zone_set *set)
+{
+	struct served_set *s = malloc(sizeof(*s));
+	if (!s)
+		return NULL;
+	retired_init(&s->retired, served_set_reclaimed, names_bytes(&set->zones) + sizeof(*set) + sizeof(*s));
+	s->set = set;
+	return s;
+}
+
+bool
+publish_has_room(const struct publisher *p, const struct served *current)
+{
+	return !current || reclaim_has_room(p->reclaim, current->retired.bytes);
+}
+
+static void
+publish_count(struct publish_times *times, uint64_t ns)
+{
+	unsigned i = 0;
+	for (uint64_t bound_ns = 10000; i < PUBLISH_BUCKETS - 1 && ns > bound_ns; bound_ns *= 10)
+		i++;
+	times->bucket[i]++;
+	times->count++;
+	times->sum_ns += ns;
+}
+
+void
+publish_zone(struct publisher *p, struct zone *zone, struct served **current, struct served *next, uint64_t verified_ns)
+{
+	const struct snapshot *before = zone_publish(zone, next->snapshot);
+	struct served *replaced = *current;
+	assert(before == (replaced ? replaced->snapshot : NULL));
+	(void)before;
+	*current = next;
+	publish_count(&p->times, publish_now_ns() - verified_ns);
+	if (replaced)
+		reclaim_retire(p->reclaim, &replaced->retired);
+}
+
+void
+publish_set(struct publisher *p, struct zone_root *root, struct served_set **current, struct served_set *next)
+{
+	const struct zone_set *before = zone_root_publish(root, next->set);
+	struct served_set *replaced = *current;
+	assert(before == (replaced ? replaced->set : NULL));
+	(void)before;
+	*current = next;
+	if (replaced)
+		reclaim_retire(p->reclaim, &replaced->retired);
+}
+
+void
+served_hold(struct served *s)
+{
+	reclaim_hold(&s->retired);
+}
+
+void
+served_release(struct publisher *p, struct served *s)
+{
+	reclaim_release(p->reclaim, &s->retired);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configured zones: items, plan and commit, looking. See zones.h. */
+#include "control/zones.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/zones_private.h"
+
+static const char *const state_texts[ZONE_STATE_COUNT] = {
+        [ZONE_STATE_OK] = "ok",
+        [ZONE_STATE_LOADING] = "loading",
+        [ZONE_STATE_NOT_LOADED] = "not-loaded",
+        [ZONE_STATE_STALE] = "stale",
+        [ZONE_STATE_EXPIRED] = "expired",
+};
+
+const char *
+zone_state_text(enum zone_state state)
+{
+	return state_texts[state];
+}
+
+/* -------- items -------- */
+
+static enum zone_state
+item_state(const struct zone_item *item)
+{
+	if (item->served) /* A secondary's data is only ever as good as its last refresh, and there was none. */
+		return item->error || item->config->role == CONFIG_SECONDARY ? ZONE_STATE_STALE : ZONE_STATE_OK;
+	if (atomic_load(&item->slot->state) & ZONE_EXPIRED)
+		return ZONE_STATE_EXPIRED;
+	return item->job || item->is_queued ? ZONE_STATE_LOADING : ZONE_STATE_NOT_LOADED;
+}
+
+void
+zone_item_update(struct zones *z, struct zone_item *item)
+{
+	z->states[item->state]--;
+	item->state = (uint8_t)item_state(item);
+	z->states[item->state]++;
+}
+
+/* Frees the item and its slot, not what is served in it: that has a retire record, and may be held, of its own. */
+static void
+item_free(struct zone_item *item)
+{
+	const struct snapshot *elsewhere_owned = zone_publish(item->slot, NULL);
+	(void)elsewhere_owned;
+	zone_free(item->slot);
+	zone_includes_free(item->includes);
+	free(item->error);
+	free(item);
+}
+
+static void
+item_reclaimed(struct retired *r)
+{
+	item_free((struct zone_item *)((char *)r - offsetof(struct zone_item, retired)));
+}
+
+static struct zone_item *
+item_new(const struct name *apex)
+{
+	struct zone_item *item = calloc(1, sizeof(*item) + apex->len);
+	if (!item)
+		return NULL;
+	item->slot = zone_new(apex->bytes);
+	if (!item->slot) {
+		free(item);
+		return NULL;
+	}
+	memcpy(item->apex, apex->bytes, apex->len);
+	item->entry = (struct names_entry){
+	        .hash = name_hash(apex->bytes),
+	        .name_off = offsetof(struct zone_item, apex),
+	        .name_len = apex->len,
+	};
+	retired_init(&item->retired, item_reclaimed, sizeof(*item) + sizeof(struct zone) + 2 * apex->len);
+	return item;
+}
+
+static struct zone_item *
+zones_find(const struct zones *z, const struct name *apex)
+{
+	const struct names_entry *e = names_find(&z->by_name, name_hash(apex->bytes), apex->bytes, apex->len);
+	return e ? (struct zone_item *)(uintptr_t)e : NULL;
+}
+
+/* -------- plan and commit -------- */
+
+struct zones_plan {
+	const struct config *config;
+	struct zone_item **items; /* in the order of the configuration; those without config are new */
+	size_t n_items;
+	struct names by_name;
+	struct served_set *set;
+};
+
+static void
+answer_config_fill(struct answer_config *out, const struct config_server *server)
+{
+	*out = (struct answer_config){
+	        .udp_payload = (uint16_t)server->udp_payload_bytes,
+	        .identity_len = (uint8_t)strlen(server->identity),
+	        .version_len = (uint8_t)strlen(server->version),
+	};
+	memcpy(out->identity, server->identity, out->identity_len);
+	memcpy(out->version, server->version, out->version_len);
+}
+
+/* Each zone's item: the one that there is, or a new one. */
+static int
+plan_items(const struct zones *z, struct zones_plan *plan)
+{
+	plan->items = calloc(plan->config->n_zones + 1, sizeof(struct zone_item *));
+	if (!plan->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->config->n_zones; i++) {
+		const struct name *apex = &plan->config->zones[i].name;
+		struct zone_item *item = zones_find(z, apex);
+		if (!item)
+			item = item_new(apex);
+		if (!item)
+			return -ENOMEM;
+		plan->items[plan->n_items++] = item;
+	}
+	return 0;
+}
+
+static int
+plan_names(struct zones_plan *plan)
+{
+	struct names_txn *txn = names_txn_begin(&plan->by_name, plan->n_items);
+	if (!txn)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->n_items; i++) {
+		const struct names_entry *replaced = NULL;
+		if (names_txn_put(txn, &plan->items[i]->entry, &replaced) != 0) {
+			names_txn_abort(txn);
+			return -ENOMEM;
+		}
+	}
+	struct names_garbage garbage = {0};
+	names_txn_commit(txn, &plan->by_name, &garbage);
+	names_garbage_free(&garbage);
+	return 0;
+}
+
+static int
+plan_set(struct zones_plan *plan)
+{
+	struct zone **slots = malloc((plan->n_items + 1) * sizeof(struct zone *));
+	if (!slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->n_items; i++)
+		slots[i] = plan->items[i]->slot;
+	struct answer_config answers;
+	answer_config_fill(&answers, &plan->config->server);
+	struct zone_set *set = zone_set_new(slots, plan->n_items, &answers);
+	free(slots);
+	if (!set)
+		return -ENOMEM;
+	plan->set = served_set_new(set);
+	if (!plan->set)
+		zone_set_free(set);
+	return plan->set ? 0 : -ENOMEM;
+}
+
+int
+zones_plan(const struct zones *z, const struct config *config, struct zones_plan **out)
+{
+	struct zones_plan *plan = calloc(1, sizeof(*plan));
+	if (!plan)
+		return -ENOMEM;
+	plan->config = config;
+	int err = plan_items(z, plan);
+	if (!err)
+		err = plan_names(plan);
+	if (!err)
+		err = plan_set(plan);
+	if (err) {
+		zones_plan_free(plan);
+		return err;
+	}
+	*out = plan;
+	return 0;
+}
+
+void
+zones_plan_free(struct zones_plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->n_items; i++)
+		if (!plan->items[i]->config)
+			item_free(plan->items[i]);
+	free(plan->items);
+	names_free(&plan->by_name);
+	served_set_free(plan->set);
+	free(plan);
+}
+
+/* Takes over the plan's items: from here on they are configured by the plan's config. */
+static void
+commit_items(struct zones *z, const struct zones_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_items; i++) {
+		struct zone_item *item = plan->items[i];
+		bool is_new = !item->config;
+		item->config = &plan->config->zones[i];
+		item->generation = z->generation;
+		if (is_new)
+			z->states[item->state]++;
+		zone_item_update(z, item);
+	}
+}
+
+/* Those of the old items that the commit left out: no reader will find them in the new set. */
+static void
+retire_items(struct zones *z, struct zone_item **items, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct zone_item *item = items[i];
+		if (item->generation == z->generation)
+			continue;
+		zone_item_forget(z, item);
+		z->states[item->state]--;
+		if (item->served)
+			reclaim_retire(z->options.publisher->reclaim, &item->served->retired);
+		reclaim_retire(z->options.publisher->reclaim, &item->retired);
+	}
+}
+
+void
+zones_commit(struct zones *z, struct zones_plan *plan)
+{
+	struct zone_item **old_items = z->items;
+	size_t n_old = z->n_items;
+	z->generation++;
+	commit_items(z, plan);
+	publish_set(z->options.publisher, z->options.root, &z->set, plan->set);
+	names_free(&z->by_name);
+	z->by_name = plan->by_name;
+	z->items = plan->items;
+	z->n_items = plan->n_items;
+	free(plan);
+	retire_items(z, old_items, n_old);
+	free(old_items);
+}
+
+/* -------- life -------- */
+
+int
+zones_new(const struct zones_options *options, struct zones **out)
+{
+	static const struct config nothing = {.server = {.identity = "", .version = "", .udp_payload_bytes = 1232}};
+	struct zones *z = calloc(1, sizeof(*z));
+	if (!z)
+		return -ENOMEM;
+	z->options = *options;
+	z->parked_last = &z->parked_first;
+	struct zones_plan *plan;
+	int err = zones_plan(z, &nothing, &plan);
+	if (err) {
+		free(z);
+		return err;
+	}
+	zones_commit(z, plan);
+	*out = z;
+	return 0;
+}
+
+void
+zones_free(struct zones *z)
+{
+	if (!z)
+		return;
+	const struct zone_set *set = zone_root_publish(z->options.root, NULL);
+	(void)set;
+	for (size_t i = 0; i < z->n_items; i++) {
+		served_free(z->items[i]->served);
+		item_free(z->items[i]);
+	}
+	served_set_free(z->set);
+	names_free(&z->by_name);
+	free(z->items);
+	free(z);
+}
+
+/* -------- looking -------- */
+
+static void
+item_info(const struct zone_item *item, struct zone_info *out)
+{
+	*out = (struct zone_info){
+	        .apex = item->apex,
+	        .role = item->config->role,
+	        .state = item->state,
+	        .file = item->config->file,
+	        .error = item->error,
+	};
+	if (!item->served)
+		return;
+	out->has_data = true;
+	out->serial = item->served->snapshot->serial;
+	out->records = item->served->snapshot->records;
+	out->bytes = item->served->retired.bytes;
+	out->loaded_at_s = item->loaded_at_s;
+	out->load_ms = item->load_ms;
+}
+
+size_t
+zones_count(const struct zones *z)
+{
+	return z->n_items;
+}
+
+const uint64_t *
+zones_states(const struct zones *z)
+{
+	return z->states;
+}
+
+uint64_t
+zones_generation(const struct zones *z)
+{
+	return z->generation;
+}
+
+void
+zones_info_at(const struct zones *z, size_t i, struct zone_info *out)
+{
+	item_info(z->items[i], out);
+}
+
+bool
+zones_info(const struct zones *z, const struct name *apex, struct zone_info *out)
+{
+	const struct zone_item *item = zones_find(z, apex);
+	if (item)
+		item_info(item, out);
+	return item != NULL;
+}
+
+struct served *
+zones_hold(struct zones *z, const struct name *apex)
+{
+	struct zone_item *item = zones_find(z, apex);
+	if (!item || !item->served)
+		return NULL;
+	served_hold(item->served);
+	return item->served;
+}

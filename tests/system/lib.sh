@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What the system tests share: TAP, two namespaces joined by a veth pair, and a daemon between start and stop.
+# shellcheck source=../../deploy/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../deploy/lib.sh"
+
+: "${ANSER_BUILD:?the build to test}" "${ANSER_LOGS:?a directory for this run}"
+work=$ANSER_LOGS
+server_ns=anser-t$$-srv
+client_ns=anser-t$$-cli
+server4=10.53.0.1 server6=fd53::1
+server_pid=
+server_log=$work/anserd.log
+helper_pids=()
+n_failed=0
+
+# -------- TAP --------
+
+pass() {
+	echo "ok - $*"
+}
+
+# fail NAME [DETAIL]
+fail() {
+	n_failed=$((n_failed + 1))
+	echo "not ok - $1"
+	if [ $# -gt 1 ]; then
+		printf '#   %s\n' "${2//$'\n'/$'\n#   '}"
+	fi
+}
+
+# check NAME COMMAND...: passes when the command succeeds; its output is the detail when not.
+check() {
+	local name=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		pass "$name"
+	else
+		fail "$name" "$output"
+	fi
+}
+
+# same NAME WANTED GOT
+same() {
+	if [ "$2" = "$3" ]; then
+		pass "$1"
+	else
+		fail "$1" "got '$3', wanted '$2'"
+	fi
+}
+
+# tap COMMAND...: a program that prints TAP itself.
+tap() {
+	"$@" || n_failed=$((n_failed + 1))
+}
+
+note() {
+	echo "# $*"
+}
+
+finish() {
+	exit $((n_failed > 0))
+}
+
+# -------- network --------
+
+net_down() {
+	local pid
+	server_stop >/dev/null 2>&1 || true
+	for pid in "${helper_pids[@]}"; do
+		stop_process "$pid" 5 || true
+	done
+	helper_pids=()
+	netns_remove "$server_ns"
+	netns_remove "$client_ns"
+}
+
+# Namespaces of runs that were killed: their names tell whose they were.
+net_sweep() {
+	local name owner
+	for name in /run/netns/anser-t*; do
+		[ -e "$name" ] || continue
+		owner=${name##*/anser-t}
+		if process_gone "${owner%%-*}"; then
+			netns_remove "${name##*/}"
+		fi
+	done
+}
+
+# namespaces: the two of them, empty, gone again when the test ends.
+namespaces() {
+	need_root
+	net_sweep
+	trap net_down EXIT
+	trap 'exit 130' INT TERM HUP
+	ip netns add "$server_ns"
+	ip netns add "$client_ns"
+	ip -n "$server_ns" link set lo up
+	ip -n "$client_ns" link set lo up
+}
+
+# net_up [QUEUES]: both namespaces and the veth pair between them.
+net_up() {
+	local queues=${1:-1}
+	namespaces
+	ip -n "$server_ns" link add srv0 numrxqueues "$queues" numtxqueues "$queues" type veth \
+		peer name cli0 numrxqueues "$queues" numtxqueues "$queues" netns "$client_ns"
+	ip -n "$server_ns" addr add "$server4/24" dev srv0
+	ip -n "$server_ns" addr add "$server6/64" dev srv0 nodad
+	ip -n "$server_ns" link set srv0 up
+	client_address cli0
+}
+
+# client_address DEVICE: the client's addresses on it.
+client_address() {
+	ip -n "$client_ns" addr add 10.53.0.2/24 dev "$1"
+	ip -n "$client_ns" addr add fd53::2/64 dev "$1" nodad
+	ip -n "$client_ns" link set "$1" up
+}
+
+client() {
+	ip netns exec "$client_ns" "$@"
+}
+
+# helper COMMAND...: in the background, in the server's namespace, ended with the test.
+helper() {
+	ip netns exec "$server_ns" "$@" >>"$work/helper.log" 2>&1 </dev/null &
+	helper_pids+=($!)
+}
+
+# -------- the daemon --------
+
+# config MODE PORT-LINES ZONE-LINES [LISTEN]: writes $work/anser.yaml. Empty PORT-LINES: no ports.
+config() {
+	mkdir -p "$work/run" "$work/state"
+	cat >"$work/anser.yaml" <<-END
+	server:
+	  identity: under-test
+	  version: "test"
+	  listen: [${4:-"$server4, \"$server6\""}]
+	  state-dir: $work/state
+	  run-dir: $work/run
+	  zone-dir: $work/zones
+	  user: ""
+	dataplane:
+	  mode: $1
+	${2:+  ports: [$2]}
+	  cores: "${cores:-0}"
+	  memory: 128MiB
+	  hugepages: off
+	zones:
+	$3
+	END
+}
+
+# demo_zones: the shipped example zones into $work/zones; prints their lines for config().
+demo_zones() {
+	local name
+	mkdir -p "$work/zones"
+	cp "$anser_src"/deploy/demo/zones/* "$work/zones/"
+	for name in example.com example.net signed.example all-types.example 2.0.192.in-addr.arpa; do
+		echo "  - {name: $name, file: $name.zone}"
+	done
+}
+
+ctl() {
+	"$ANSER_BUILD/anserctl" -s "$work/run/anser.sock" "$@"
+}
+
+is_up_or_gone() {
+	process_gone "$server_pid" || ctl status
+}
+
+# server_start: the daemon in its namespace; a test that cannot have one ends here.
+# `ip netns exec` gives it a /sys of its own, so the file system for BPF objects is mounted there anew.
+server_start() {
+	rm -f "$work/run/anser.sock"
+	# shellcheck disable=SC2016 # the inner shell expands these
+	ip netns exec "$server_ns" sh -c 'mount -t bpf bpf /sys/fs/bpf; exec "$0" -c "$1"' \
+		"$ANSER_BUILD/anserd" "$work/anser.yaml" >>"$server_log" 2>&1 </dev/null &
+	server_pid=$!
+	if wait_until 30 is_up_or_gone && ctl status >/dev/null 2>&1; then
+		pass "the daemon starts"
+	else
+		fail "the daemon starts" "$(tail -n 20 "$server_log")"
+		finish
+	fi
+}
+
+# server_stop: true if it ended by itself with code 0.
+server_stop() {
+	local pid=$server_pid
+	[ -n "$pid" ] || return 0
+	server_pid=
+	stop_process "$pid" 10 || return 1
+	wait "$pid"
+}
+
+# metric NAME [LABELS]: sum of the samples of that name; LABELS as in the text, e.g. 'reason="short"'.
+metric() {
+	ctl metrics | awk -v name="$1" -v labels="${2:-}" '
+		{ sample = $1; sub(/{.*/, "", sample) }
+		sample == name && (labels == "" || index($1, labels)) { sum += $2 }
+		END { printf "%d\n", sum }'
+}
+
+# resident: the daemon's memory in KiB.
+resident() {
+	awk '/^VmRSS:/ { print $2 }' "/proc/$server_pid/status"
+}
+
+# cpu_ticks: what the daemon has used, in clock ticks.
+cpu_ticks() {
+	awk '{ print $14 + $15 }' "/proc/$server_pid/stat"
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kernel mode over loopback: what UDP clients see, what is counted, what opening refuses. */
+#include "dataplane_fixture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct zone_root root;
+
+/* A port that is free right now on all of loopback, so that tests do not meet a server of the host. */
+static uint16_t
+free_port(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
+static struct dataplane *
+open_kernel(const struct sockaddr_storage *listen, unsigned n_listen, unsigned n_workers)
+{
+	static const unsigned cores[4] = {0, 0, 0, 0};
+	struct dataplane_config config = {
+	        .mode = DATAPLANE_KERNEL,
+	        .cores = cores,
+	        .n_cores = n_workers,
+	        .listen = listen,
+	        .n_listen = n_listen,
+	        .udp_payload = 1232,
+	        .root = &root,
+	};
+	struct diag_list diag = {0};
+	struct dataplane *dp = NULL;
+	int err = dataplane_open(&config, &diag, &dp);
+	diag_print(&diag, stderr);
+	diag_clear(&diag);
+	assert_int_equal(err, 0);
+	return dp;
+}
+
+static int
+client_to(const struct sockaddr_storage *server)
+{
+	int fd = socket(server->ss_family, SOCK_DGRAM, 0);
+	struct timeval patience = {.tv_sec = 2};
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+	socklen_t len = server->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	assert_int_equal(connect(fd, (const struct sockaddr *)server, len), 0);
+	return fd;
+}
+
+/* A connected socket takes an answer only from the address and port that it asked: reflection is checked by receiving. */
+static void
+ask(const struct sockaddr_storage *server, uint16_t id, uint16_t pad, size_t expect_len)
+{
+	int fd = client_to(server);
+	uint8_t query[12], reply[65536];
+	fixture_query(query, sizeof(query), id, 0, pad);
+	assert_int_equal(send(fd, query, sizeof(query), 0), sizeof(query));
+	assert_int_equal(recv(fd, reply, sizeof(reply), 0), expect_len);
+	query[2] |= 0x80;
+	assert_memory_equal(reply, query, sizeof(query));
+	for (size_t i = sizeof(query); i < expect_len; i++)
+		assert_int_equal(reply[i], FIXTURE_PAD);
+	close(fd);
+}
+
+static void
+stop_all(struct dataplane *dp, struct fixture_worker *workers, struct counters *sum)
+{
+	dataplane_stop(dp);
+	*sum = (struct counters){0};
+	for (unsigned i = 0; i < dataplane_worker_count(dp); i++) {
+		pthread_join(workers[i].thread, NULL);
+		fixture_assert_accounted(dataplane_worker_counters(dp, i));
+		counters_sum(sum, dataplane_worker_counters(dp, i));
+	}
+}
+
+static void
+answers_on_every_address(void **state)
+{
+	uint16_t port = free_port();
+	struct sockaddr_storage listen[3] = {fixture_address("127.0.0.1", port), fixture_address("127.0.0.2", port),
+	                                     fixture_address("::1", port)};
+	struct dataplane *dp = open_kernel(listen, 3, 2);
+	assert_int_equal(dataplane_worker_count(dp), 2);
+	assert_int_equal(dataplane_worker_cpu(dp, 1), 0);
+	struct fixture_worker workers[2];
+	for (unsigned i = 0; i < 2; i++)
+		fixture_start(&workers[i], dp, i);
+	for (unsigned i = 0; i < 30; i++)
+		ask(&listen[i % 3], (uint16_t)(0x1000 + i), (uint16_t)i, 12 + i);
+
+	struct dataplane_port_stats stats;
+	assert_int_equal(dataplane_port_count(dp), 1);
+	dataplane_port_stats(dp, 0, &stats);
+	assert_string_equal(stats.device, "kernel");
+	assert_int_equal(stats.rx_packets, 30);
+	assert_int_equal(stats.rx_missed, 0);
+	struct counters sum;
+	stop_all(dp, workers, &sum);
+	assert_int_equal(sum.rx, 30);
+	assert_int_equal(sum.tx, 30);
+	assert_int_equal(sum.queries_v4, 20);
+	assert_int_equal(sum.queries_v6, 10);
+	assert_true(sum.total_cycles > sum.busy_cycles && sum.busy_cycles > 0);
+	dataplane_close(dp);
+}
+
+/* Bound to the wildcard, an answer to 127.0.0.3 must come from 127.0.0.3, not from the address that routing would pick. */
+static void
+wildcard_answers_from_the_address_asked(void **state)
+{
+	uint16_t port = free_port();
+	struct sockaddr_storage listen[2] = {fixture_address("0.0.0.0", port), fixture_address("::", port)};
+	struct dataplane *dp = open_kernel(listen, 2, 0);
+	assert_int_equal(dataplane_worker_count(dp), 1);
+	assert_int_equal(dataplane_worker_cpu(dp, 0), -1);
+	struct fixture_worker worker;
+	fixture_start(&worker, dp, 0);
+	struct sockaddr_storage asked[3] = {fixture_address("127.0.0.1", port), fixture_address("127.0.0.3", port),
+	                                    fixture_address("::1", port)};
+	for (unsigned i = 0; i < 3; i++)
+		ask(&asked[i], (uint16_t)(i + 1), 0, 12);
+	struct counters sum;
+	stop_all(dp, &worker, &sum);
+	assert_int_equal(sum.tx, 3);
+	dataplane_close(dp);
+}
+
+static void
+client_and_time_reach_the_engine(void **state)
+{
+	uint16_t port = free_port();
+	struct sockaddr_storage listen = fixture_address("127.0.0.1", port);
+	struct dataplane *dp = open_kernel(&listen, 1, 1);
+	struct fixture_worker worker;
+	fixture_start(&worker, dp, 0);
+	ask(&listen, 7, 0, 12);
+	struct counters sum;
+	stop_all(dp, &worker, &sum);
+	static const uint8_t loopback[16] = {127, 0, 0, 1};
+	assert_memory_equal(fixture_last_client.address, loopback, 16);
+	assert_false(fixture_last_client.is_v6);
+	assert_int_equal(fixture_last_client.transport, ENGINE_UDP);
+	assert_in_range(fixture_now_s, time(NULL) - 3, time(NULL));
+	dataplane_close(dp);
+}
+
+static void
+room_is_udp_payload_or_the_query(void **state)
+{
+	uint16_t port = free_port();
+	struct sockaddr_storage listen = fixture_address("127.0.0.1", port);
+	struct dataplane *dp = open_kernel(&listen, 1, 1);
+	struct fixture_worker worker;
+	fixture_start(&worker, dp, 0);
+	ask(&listen, 9, 0xffff, 1232);
+	assert_int_equal(fixture_last_cap, 1232);
+
+	int fd = client_to(&listen);
+	static uint8_t query[9000], reply[65536];
+	fixture_query(query, sizeof(query), 10, 0, 0xffff);
+	assert_int_equal(send(fd, query, sizeof(query), 0), sizeof(query));
+	assert_int_equal(recv(fd, reply, sizeof(reply), 0), sizeof(query));
+	assert_int_equal(fixture_last_cap, sizeof(query));
+	close(fd);
+	struct counters sum;
+	stop_all(dp, &worker, &sum);
+	dataplane_close(dp);
+}
+
+/* Bursts, dropped ones among them: the answers keep to their clients, every packet is in one count. */
+static void
+bursts_are_accounted(void **state)
+{
+	uint16_t port = free_port();
+	struct sockaddr_storage listen = fixture_address("127.0.0.1", port);
+	struct dataplane *dp = open_kernel(&listen, 1, 1);
+	int clients[4];
+	for (unsigned c = 0; c < 4; c++)
+		clients[c] = client_to(&listen);
+	uint8_t query[12];
+	for (unsigned i = 0; i < 400; i++) { /* queued before the worker runs, so that bursts are full */
+		size_t len = i % 5 == 3 ? 11 : 12;
+		fixture_query(query, sizeof(query), (uint16_t)i, i % 5 == 4 ? 0x80 : 0, 0);
+		assert_int_equal(send(clients[i % 4], query, len, 0), len);
+	}
+	struct fixture_worker worker;
+	fixture_start(&worker, dp, 0);
+	for (unsigned i = 0; i < 400; i++) {
+		if (i % 5 >= 3)
+			continue;
+		uint8_t reply[64];
+		assert_int_equal(recv(clients[i % 4], reply, sizeof(reply), 0), 12);
+		assert_int_equal(reply[0] << 8 | reply[1], i);
+	}
+	struct counters sum;
+	stop_all(dp, &worker, &sum);
+	assert_int_equal(sum.rx, 400);
+	assert_int_equal(sum.tx, 240);
+	assert_int_equal(sum.drop[DROP_SHORT], 80);
+	assert_int_equal(sum.drop[DROP_RESPONSE], 80);
+	for (unsigned c = 0; c < 4; c++)
+		close(clients[c]);
+	dataplane_close(dp);
+}
+
+static void
+opening_refuses(const struct dataplane_config *config, int expect, const char *text)
+{
+	struct diag_list diag = {0};
+	struct dataplane *dp = NULL;
+	assert_int_equal(dataplane_open(config, &diag, &dp), expect);
+	assert_null(dp);
+	assert_int_equal(diag.n_errors, 1);
+	if (strstr(diag.items[0].message, text) == NULL)
+		fail_msg("\"%s\" is not in: %s", text, diag.items[0].message);
+	diag_clear(&diag);
+}
+
+static void
+faults_name_cause_and_cure(void **state)
+{
+	uint16_t port = free_port();
+	struct sockaddr_storage taken = fixture_address("127.0.0.1", port);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&taken, sizeof(struct sockaddr_in)), 0);
+	struct dataplane_config config = {.mode = DATAPLANE_KERNEL, .listen = &taken, .n_listen = 1, .root = &root};
+	opening_refuses(&config, -EADDRINUSE, "another server");
+	close(fd);
+
+	struct sockaddr_storage foreign = fixture_address("192.0.2.1", port);
+	config.listen = &foreign;
+	opening_refuses(&config, -EADDRNOTAVAIL, "192.0.2.1@");
+
+	config.n_listen = 0;
+	opening_refuses(&config, -EINVAL, "no address");
+}
+
+static double
+cpu_seconds(void)
+{
+	struct rusage u;
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+/* An idle worker sleeps in epoll, and still answers at once. */
+static void
+idle_costs_next_to_nothing(void **state)
+{
+	uint16_t port = free_port();
+	struct sockaddr_storage listen = fixture_address("127.0.0.1", port);
+	struct dataplane *dp = open_kernel(&listen, 1, 1);
+	struct fixture_worker worker;
+	fixture_start(&worker, dp, 0);
+	ask(&listen, 1, 0, 12);
+	double before = cpu_seconds();
+	usleep(500000);
+	assert_true(cpu_seconds() - before < 0.05);
+	ask(&listen, 2, 0, 12);
+	struct counters sum;
+	stop_all(dp, &worker, &sum);
+	dataplane_close(dp);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(answers_on_every_address),
+	        cmocka_unit_test(wildcard_answers_from_the_address_asked),
+	        cmocka_unit_test(client_and_time_reach_the_engine),
+	        cmocka_unit_test(room_is_udp_payload_or_the_query),
+	        cmocka_unit_test(bursts_are_accounted),
+	        cmocka_unit_test(faults_name_cause_and_cure),
+	        cmocka_unit_test(idle_costs_next_to_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,842 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The names table against an array that is indexed by the number of a name, over several versions that live at
+ * once; then its promises one by one: cost of a change, exact garbage, no trace after a failed allocation.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "zones/base/alloc.h"
+#include "zones/store/names.h"
+
+#define NAME_LEN 11
+
+struct entry {
+	struct names_entry head;
+	uint32_t id;
+	uint8_t name[NAME_LEN + 1];
+};
+
+/* How hashes come about: `keep` bits of the mixed number, the rest all ones or all zero. */
+struct flavour {
+	const char *title;
+	uint64_t keep, fixed;
+	unsigned group; /* so many names in a row share one hash */
+};
+
+static const struct flavour plain = {"plain", ~UINT64_C(0), 0, 1};
+
+static uint64_t
+mix(uint64_t x)
+{
+	x += UINT64_C(0x9e3779b97f4a7c15);
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+/* xorshift64*: the same run every time. */
+static uint64_t random_state;
+
+static uint32_t
+random_below(uint32_t n)
+{
+	random_state ^= random_state >> 12;
+	random_state ^= random_state << 25;
+	random_state ^= random_state >> 27;
+	return (uint32_t)((random_state * UINT64_C(2685821657736338717)) >> 32) % n;
+}
+
+static uint64_t
+flavour_hash(const struct flavour *f, uint32_t id)
+{
+	return (mix(id / f->group) & f->keep) | f->fixed;
+}
+
+/* Writes the wire name of a number: one label of nine hex digits or letters, and the root. */
+static void
+name_of(uint32_t id, uint8_t out[NAME_LEN + 1])
+{
+	snprintf((char *)out, NAME_LEN + 1, "\011n%08x", id);
+	out[NAME_LEN - 1] = 0;
+}
+
+static void
+entry_init(struct entry *e, const struct flavour *f, uint32_t id)
+{
+	name_of(id, e->name);
+	e->id = id;
+	e->head = (struct names_entry){
+		.hash = flavour_hash(f, id), .name_off = offsetof(struct entry, name), .name_len = NAME_LEN};
+}
+
+static struct entry *
+entries_new(const struct flavour *f, uint32_t n)
+{
+	struct entry *all = malloc(n * sizeof(*all));
+	assert_non_null(all);
+	for (uint32_t i = 0; i < n; i++)
+		entry_init(&all[i], f, i);
+	return all;
+}
+
+static const struct names_entry *
+find(const struct names *t, const struct entry *e)
+{
+	return names_find(t, e->head.hash, e->name, NAME_LEN);
+}
+
+static void
+put(struct names_txn *txn, const struct entry *e)
+{
+	assert_int_equal(names_txn_put(txn, &e->head, NULL), 0);
+}
+
+static void
+commit_and_free_old(struct names_txn *txn, struct names *t)
+{
+	struct names_garbage garbage;
+	names_txn_commit(txn, t, &garbage);
+	names_garbage_free(&garbage);
+}
+
+static struct names
+table_of(const struct entry *e, uint32_t n, uint64_t expected)
+{
+	struct names t = {0};
+	struct names_txn *txn = names_txn_begin(&t, expected);
+	assert_non_null(txn);
+	for (uint32_t i = 0; i < n; i++)
+		put(txn, &e[i]);
+	commit_and_free_old(txn, &t);
+	assert_int_equal(t.count, n);
+	return t;
+}
+
+/* -------- what a table consists of -------- */
+
+struct parts {
+	uintptr_t *at;
+	size_t n;
+	size_t bytes;
+};
+
+static int
+by_address(const void *a, const void *b)
+{
+	uintptr_t x = *(const uintptr_t *)a, y = *(const uintptr_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+static void
+parts_add(struct parts *p, const void *at)
+{
+	p->at = realloc(p->at, (p->n + 1) * sizeof(*p->at));
+	p->at[p->n++] = (uintptr_t)at;
+}
+
+static void
+parts_sort(struct parts *p)
+{
+	size_t n = 0;
+	if (p->n == 0)
+		return;
+	qsort(p->at, p->n, sizeof(*p->at), by_address);
+	for (size_t i = 1; i < p->n; i++)
+		if (p->at[i] != p->at[n])
+			p->at[++n] = p->at[i];
+	p->n = n + 1;
+}
+
+/* Every address that a table is made of, found by looking at every word of the directory. */
+static struct parts
+parts_of(const struct names *t)
+{
+	struct parts p = {0};
+	if (t->top == NULL)
+		return p;
+	parts_add(&p, t->top);
+	for (uint32_t i = 0; i <= t->mask; i++) {
+		if (i % NAMES_CHUNK_PAGES == 0)
+			parts_add(&p, t->top[i / NAMES_CHUNK_PAGES]);
+		parts_add(&p, names_page_of(t, i));
+	}
+	parts_sort(&p);
+	return p;
+}
+
+static bool
+parts_have(const struct parts *p, uintptr_t at)
+{
+	return p->n > 0 && bsearch(&at, p->at, p->n, sizeof(at), by_address) != NULL;
+}
+
+/* The garbage is what the base has and the new table has not, each part once. */
+static void
+check_garbage(const struct names *base, const struct names *now, const struct names_garbage *g)
+{
+	struct parts old = parts_of(base), new = parts_of(now), garbage = {0};
+	size_t gone = 0;
+	for (size_t i = 0; i < old.n; i++)
+		gone += !parts_have(&new, old.at[i]);
+	for (size_t i = 0; i < g->n; i++) {
+		uintptr_t at = (uintptr_t)g->items[i].p;
+		assert_true(parts_have(&old, at) && !parts_have(&new, at));
+		parts_add(&garbage, g->items[i].p);
+	}
+	parts_sort(&garbage);
+	assert_int_equal(garbage.n, g->n);
+	assert_int_equal(g->n, gone);
+	free(old.at);
+	free(new.at);
+	free(garbage.at);
+}
+
+/* The shape that names.h promises: depths, sharing, buckets filled from the front, no early stop before an entry.
+ */
+static void
+check_shape(const struct names *t)
+{
+	uint64_t count = 0;
+	for (uint32_t i = 0; t->top != NULL && i <= t->mask; i++) {
+		uintptr_t word = t->top[i / NAMES_CHUNK_PAGES]->page[i % NAMES_CHUNK_PAGES];
+		unsigned depth = word & NAMES_PAGE_DEPTH_MASK;
+		uint32_t first = i & ((UINT32_C(1) << depth) - 1);
+		assert_true(depth <= t->depth);
+		assert_true(word == t->top[first / NAMES_CHUNK_PAGES]->page[first % NAMES_CHUNK_PAGES]);
+		if (first != i)
+			continue;
+		const struct names_page *page = names_page_of(t, i);
+		assert_true(t->bucket_mask == NAMES_PAGE_BUCKETS - 1 || t->depth == 0);
+		for (unsigned b = 0; b <= t->bucket_mask; b++) {
+			const uint64_t *slot = page->bucket[b].slot;
+			for (unsigned s = 0; s < NAMES_BUCKET_SLOTS; s++) {
+				assert_true(slot[s] == 0 || s == 0 || slot[s - 1] != 0);
+				if (slot[s] == 0)
+					continue;
+				const struct names_entry *e =
+					(const void *)(uintptr_t)(slot[s] & NAMES_POINTER_MASK);
+				assert_int_equal(slot[s] >> NAMES_TAG_SHIFT, e->hash >> NAMES_TAG_SHIFT);
+				assert_int_equal(e->hash & ((UINT32_C(1) << depth) - 1), i);
+				for (unsigned h = names_bucket_index(t, e->hash); h != b;
+				     h = (h + 1) & t->bucket_mask)
+					assert_true(page->bucket[h].slot[NAMES_BUCKET_SLOTS - 1] != 0);
+				count++;
+			}
+		}
+	}
+	assert_int_equal(count, t->count);
+}
+
+/* -------- the model -------- */
+
+#define VERSIONS 4
+#define MODEL_MAX 6000
+
+struct version {
+	struct names table;
+	struct names_garbage garbage; /* what the next version replaced of this one */
+	const struct names_entry *model[MODEL_MAX];
+};
+
+static int
+visit_mark(const struct names_entry *e, void *arg)
+{
+	uint8_t *seen = arg;
+	uint32_t id = ((const struct entry *)e)->id;
+	assert_int_equal(seen[id], 0);
+	seen[id] = 1;
+	return 0;
+}
+
+static void
+check_version(const struct version *v, const struct entry *all, uint32_t n)
+{
+	static uint8_t seen[MODEL_MAX];
+	uint64_t count = 0;
+	memset(seen, 0, sizeof(seen));
+	assert_int_equal(names_walk(&v->table, visit_mark, seen), 0);
+	for (uint32_t id = 0; id < n; id++) {
+		assert_ptr_equal(find(&v->table, &all[id]), v->model[id]);
+		assert_int_equal(seen[id], v->model[id] != NULL);
+		count += v->model[id] != NULL;
+	}
+	assert_int_equal(v->table.count, count);
+}
+
+/* One random step: mostly puts while `rising`, mostly removals otherwise. */
+static void
+model_step(struct names_txn *txn, struct version *next, const struct entry *all, uint32_t n, bool rising)
+{
+	uint32_t id = random_below(n);
+	const struct entry *e = &all[id + (random_below(2) != 0 ? n : 0)];
+	const struct names_entry *was = &all[0].head;
+	assert_ptr_equal(names_txn_find(txn, e->head.hash, e->name, NAME_LEN), next->model[id]);
+	if (random_below(8) < (rising ? 6 : 2)) {
+		assert_int_equal(names_txn_put(txn, &e->head, &was), 0);
+		assert_ptr_equal(was, next->model[id]);
+		next->model[id] = &e->head;
+	} else {
+		assert_int_equal(names_txn_remove(txn, e->head.hash, e->name, NAME_LEN, &was), 0);
+		assert_ptr_equal(was, next->model[id]);
+		next->model[id] = NULL;
+	}
+}
+
+/* Two entries for each name, so that a put over an old one shows. */
+static struct entry *
+model_entries(const struct flavour *f, uint32_t n)
+{
+	struct entry *all = malloc(2 * n * sizeof(*all));
+	assert_non_null(all);
+	for (uint32_t i = 0; i < 2 * n; i++)
+		entry_init(&all[i], f, i % n);
+	return all;
+}
+
+static void
+model_run(const struct flavour *f, uint32_t n, unsigned rounds)
+{
+	static struct version ring[VERSIONS];
+	struct entry *all = model_entries(f, n);
+	size_t start = zalloc_bytes();
+	memset(ring, 0, sizeof(ring));
+	random_state = 88172645463325252;
+	for (unsigned round = 1; round <= rounds; round++) {
+		struct version *base = &ring[(round - 1) % VERSIONS], *next = &ring[round % VERSIONS];
+		names_garbage_free(&next->garbage);
+		memcpy(next->model, base->model, sizeof(next->model));
+		struct names_txn *txn = names_txn_begin(&base->table, 0);
+		assert_non_null(txn);
+		for (uint32_t steps = random_below(n) + 1; steps > 0; steps--)
+			model_step(txn, next, all, n, round % 20 < 12);
+		if (random_below(4) == 0) {
+			names_txn_abort(txn);
+			memcpy(next->model, base->model, sizeof(next->model));
+			txn = names_txn_begin(&base->table, 0);
+			assert_non_null(txn);
+		}
+		names_txn_commit(txn, &next->table, &base->garbage);
+		check_garbage(&base->table, &next->table, &base->garbage);
+		check_shape(&next->table);
+		for (unsigned k = 0; k < VERSIONS && k <= round; k++)
+			check_version(&ring[(round - k) % VERSIONS], all, n);
+	}
+	for (unsigned k = 0; k < VERSIONS; k++)
+		names_garbage_free(&ring[k].garbage);
+	names_free(&ring[rounds % VERSIONS].table);
+	assert_int_equal(zalloc_bytes(), start);
+	free(all);
+}
+
+static void
+test_model(void **state)
+{
+	static const struct flavour tags_collide = {"one tag", UINT64_C(0x0000ffffffffffff), 0, 1};
+	static const struct flavour one_home = {"one home bucket", ~(UINT64_C(15) << NAMES_BUCKET_SHIFT), 0, 1};
+	static const struct flavour last_home = {"last home bucket", ~(UINT64_C(15) << NAMES_BUCKET_SHIFT),
+						 UINT64_C(15) << NAMES_BUCKET_SHIFT, 1};
+	static const struct flavour deep = {"deep directory", ~UINT64_C(0x7ff), UINT64_C(0x2aa), 1};
+	static const struct flavour same = {"hashes shared by 40", ~UINT64_C(0), 0, 40};
+	static const struct flavour zero = {"all hashes zero", 0, 0, 1};
+	model_run(&plain, MODEL_MAX, 60);
+	model_run(&plain, 300, 300);
+	model_run(&plain, 70, 300);
+	model_run(&plain, 5, 300);
+	model_run(&tags_collide, 1000, 100);
+	model_run(&one_home, 1000, 100);
+	model_run(&last_home, 1000, 100);
+	model_run(&deep, 400, 60);
+	model_run(&same, 2000, 60);
+	model_run(&zero, 128, 300);
+}
+
+/* -------- single promises -------- */
+
+static void
+test_empty(void **state)
+{
+	struct names t = {0};
+	struct names_garbage garbage;
+	const struct names_entry *was;
+	struct entry e;
+	size_t start = zalloc_bytes();
+	entry_init(&e, &plain, 1);
+	was = &e.head;
+	assert_null(find(&t, &e));
+	assert_int_equal(names_walk(&t, NULL, NULL), 0);
+	assert_int_equal(names_bytes(&t), 0);
+	names_free(&t);
+	struct names_txn *txn = names_txn_begin(&t, 0);
+	assert_non_null(txn);
+	assert_int_equal(names_txn_remove(txn, e.head.hash, e.name, NAME_LEN, &was), 0);
+	assert_null(was);
+	names_txn_commit(txn, &t, &garbage);
+	assert_int_equal(garbage.n, 0);
+	names_garbage_free(&garbage);
+	assert_null(find(&t, &e));
+	assert_int_equal(names_bytes(&t), zalloc_bytes() - start);
+	names_free(&t);
+	assert_null(t.top);
+	assert_int_equal(zalloc_bytes(), start);
+}
+
+/* Same hash, other bytes; same bytes, shorter; same tag and bucket only: none of them is the entry. */
+static void
+test_find_compares_all(void **state)
+{
+	struct entry e[2];
+	uint8_t other[NAME_LEN + 1];
+	entry_init(&e[0], &plain, 7);
+	struct names t = table_of(e, 1, 0);
+	uint64_t hash = e[0].head.hash;
+	name_of(8, other);
+	assert_ptr_equal(names_find(&t, hash, e[0].name, NAME_LEN), &e[0].head);
+	assert_null(names_find(&t, hash, other, NAME_LEN));
+	assert_null(names_find(&t, hash, e[0].name, NAME_LEN - 1));
+	assert_null(names_find(&t, hash ^ 1, e[0].name, NAME_LEN));
+	const struct names_bucket *home = names_bucket_of(&t, hash);
+	assert_ptr_equal(names_candidate(home, hash), &e[0].head);
+	assert_ptr_equal(names_candidate(home, hash ^ 1), &e[0].head);
+	assert_null(names_candidate(home, hash ^ UINT64_C(1) << 63));
+	assert_ptr_equal(names_directory_of(&t, hash), &t.top[0]->page[0]);
+	names_free(&t);
+}
+
+/* 128 names of one hash fit; one more is refused and changes nothing; a name beside them still finds room by a
+ * split. */
+static void
+test_same_hash_limit(void **state)
+{
+	static const struct flavour zero = {"all hashes zero", 0, 0, 1};
+	size_t start = zalloc_bytes();
+	struct entry *e = entries_new(&zero, 130);
+	struct names t = table_of(e, 128, 0);
+	struct names_txn *txn = names_txn_begin(&t, 0);
+	const struct names_entry *was = &e[5].head;
+	assert_non_null(txn);
+	assert_int_equal(names_txn_put(txn, &e[128].head, &was), -ENOSPC);
+	assert_ptr_equal(was, &e[5].head);
+	e[129].head.hash = UINT64_C(1) << 25;
+	put(txn, &e[129]);
+	assert_int_equal(names_txn_put(txn, &e[128].head, &was), -ENOSPC);
+	commit_and_free_old(txn, &t);
+	assert_int_equal(t.count, 129);
+	assert_int_equal(t.depth, 26);
+	for (unsigned i = 0; i < 130; i++)
+		assert_ptr_equal(find(&t, &e[i]), i == 128 ? NULL : &e[i].head);
+	/* Sharing keeps 2^26 indices down to a top of 1 MiB, and a path of chunks and pages. */
+	assert_true(names_bytes(&t) < 1200000);
+	names_free(&t);
+	free(e);
+	assert_int_equal(zalloc_bytes(), start);
+}
+
+/* Many zones have a few names: what a table of theirs takes is one bucket, one word of directory, one of top. */
+static void
+test_small_tables(void **state)
+{
+	enum { N = 200 };
+	struct entry *e = entries_new(&plain, N);
+	struct names t = {0};
+	size_t start = zalloc_bytes();
+	for (uint32_t n = 1; n <= N; n++) {
+		struct names_txn *txn = names_txn_begin(&t, 0);
+		assert_non_null(txn);
+		put(txn, &e[n - 1]);
+		commit_and_free_old(txn, &t);
+		check_shape(&t);
+		for (uint32_t i = 0; i < N; i++)
+			assert_ptr_equal(find(&t, &e[i]), i < n ? &e[i].head : NULL);
+		assert_int_equal(names_bytes(&t), zalloc_bytes() - start);
+		if (n <= 8)
+			assert_int_equal(names_bytes(&t), 64 + 8 + 8);
+		else if (n <= 16)
+			assert_int_equal(names_bytes(&t), 128 + 8 + 8);
+		else if (n <= 96)
+			assert_int_equal(t.depth, 0);
+	}
+	names_free(&t);
+	t = table_of(e, 40, 40);
+	assert_int_equal(names_bytes(&t), 512 + 8 + 8);
+	names_free(&t);
+	free(e);
+}
+
+static int
+visit_until(const struct names_entry *e, void *arg)
+{
+	unsigned *left = arg;
+	return --*left == 0 ? 42 : 0;
+}
+
+static void
+test_walk_stops(void **state)
+{
+	struct entry *e = entries_new(&plain, 1000);
+	struct names t = table_of(e, 1000, 0);
+	unsigned left = 10;
+	assert_int_equal(names_walk(&t, visit_until, &left), 42);
+	assert_int_equal(left, 0);
+	left = 1001;
+	assert_int_equal(names_walk(&t, visit_until, &left), 0);
+	assert_int_equal(left, 1);
+	names_free(&t);
+	free(e);
+}
+
+static void
+test_remove_to_empty(void **state)
+{
+	enum { N = 50000 };
+	size_t start = zalloc_bytes();
+	struct entry *e = entries_new(&plain, N);
+	struct names t = table_of(e, N, 0);
+	size_t full = names_bytes(&t);
+	struct names_txn *txn = names_txn_begin(&t, 0);
+	assert_non_null(txn);
+	for (uint32_t i = 0; i < N; i++) {
+		const struct names_entry *was = NULL;
+		assert_int_equal(names_txn_remove(txn, e[i].head.hash, e[i].name, NAME_LEN, &was), 0);
+		assert_ptr_equal(was, &e[i].head);
+	}
+	commit_and_free_old(txn, &t);
+	assert_int_equal(t.count, 0);
+	unsigned left = 1;
+	assert_int_equal(names_walk(&t, visit_until, &left), 0);
+	check_shape(&t);
+	assert_int_equal(names_bytes(&t), full);
+	names_free(&t);
+	free(e);
+	assert_int_equal(zalloc_bytes(), start);
+}
+
+/* Room for nearly all at once, and not more of it than growing would have taken. */
+static void
+test_expected(void **state)
+{
+	enum { N = 100000 };
+	struct entry *e = entries_new(&plain, N);
+	struct names grown = table_of(e, N, 0), sized = table_of(e, N, N), none = {0};
+	struct names_txn *txn = names_txn_begin(&none, N);
+	assert_non_null(txn);
+	commit_and_free_old(txn, &none);
+	assert_in_range(sized.depth, none.depth, none.depth + 1);
+	assert_true(names_bytes(&none) * 5 > names_bytes(&sized) * 4);
+	assert_true(names_bytes(&sized) <= names_bytes(&grown) * 21 / 20);
+	check_shape(&sized);
+	for (uint32_t i = 0; i < N; i++)
+		assert_ptr_equal(find(&sized, &e[i]), &e[i].head);
+	names_free(&none);
+	names_free(&grown);
+	names_free(&sized);
+	free(e);
+}
+
+/* -------- cost of a change -------- */
+
+struct cost {
+	size_t pages, chunks, fresh_bytes;
+};
+
+static bool
+is_chunk_of(const struct names *t, const void *p)
+{
+	for (uint32_t i = 0; t->top != NULL && i <= t->mask; i += NAMES_CHUNK_PAGES)
+		if (t->top[i / NAMES_CHUNK_PAGES] == p)
+			return true;
+	return false;
+}
+
+/* What a transaction that puts one entry replaces and allocates. */
+static struct cost
+cost_of_put(struct names *t, const struct entry *e)
+{
+	struct cost c = {0};
+	struct names base = *t;
+	struct names_garbage garbage;
+	size_t before = zalloc_bytes();
+	struct names_txn *txn = names_txn_begin(t, 0);
+	assert_non_null(txn);
+	put(txn, e);
+	names_txn_commit(txn, t, &garbage);
+	c.fresh_bytes = zalloc_bytes() - before - garbage.cap * sizeof(*garbage.items);
+	for (size_t i = 0; i < garbage.n; i++) {
+		if (is_chunk_of(&base, garbage.items[i].p))
+			c.chunks++;
+		else if (garbage.items[i].p != base.top)
+			c.pages++;
+	}
+	names_garbage_free(&garbage);
+	return c;
+}
+
+/* Growth entry by entry, through every split and doubling on the way: no single step is dear. */
+static void
+test_growth_by_one(void **state)
+{
+	enum { N = 60000, BOUND = 12 * 4096 };
+	size_t start = zalloc_bytes(), worst = 0, total = 0;
+	struct entry *e = entries_new(&plain, N);
+	struct names t = {0};
+	for (uint32_t i = 0; i < N; i++) {
+		struct cost c = cost_of_put(&t, &e[i]);
+		assert_true(c.pages <= 1);
+		total += c.fresh_bytes;
+		if (c.fresh_bytes > worst)
+			worst = c.fresh_bytes;
+	}
+	assert_true(worst <= BOUND);
+	print_message("growth by one to %u: %zu bytes copied or new per transaction, at worst %zu\n", (unsigned)N,
+		      total / N, worst);
+	check_shape(&t);
+	names_free(&t);
+	free(e);
+	assert_int_equal(zalloc_bytes(), start);
+}
+
+static uint64_t
+cycles_now(void)
+{
+#if defined(__x86_64__)
+	return __builtin_ia32_rdtsc();
+#else
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+#endif
+}
+
+/* Cycles of a lookup of names first .. first+n, in random order; `ids` beyond the table's make misses. */
+static double
+lookup_cycles(const struct names *t, const struct entry *e, uint32_t n, bool expect)
+{
+	enum { LOOKUPS = 400000 };
+	double best = 0;
+	for (unsigned run = 0; run < 3; run++) {
+		uint64_t wrong = 0, begin = cycles_now();
+		for (uint32_t i = 0; i < LOOKUPS; i++) {
+			const struct entry *q = &e[random_below(n)];
+			wrong += (find(t, q) != NULL) != expect;
+		}
+		double cycles = (double)(cycles_now() - begin) / LOOKUPS;
+		assert_int_equal(wrong, 0);
+		if (run == 0 || cycles < best)
+			best = cycles;
+	}
+	return best;
+}
+
+static void
+print_lookups(const struct names *t, const struct entry *e, uint32_t n)
+{
+	random_state = 2463534242;
+	double hot_hit = lookup_cycles(t, e, 1000, true), hit = lookup_cycles(t, e, n, true);
+	double hot_miss = lookup_cycles(t, e + n, 1000, false), miss = lookup_cycles(t, e + n, n, false);
+	print_message("%u entries: cycles per hit %.0f hot, %.0f random; per miss %.0f hot, %.0f random\n", n,
+		      hot_hit, hit, hot_miss, miss);
+}
+
+static void
+test_cost_is_constant(void **state)
+{
+	static const uint32_t stage[] = {1000, 10000, 100000, 1000000};
+	enum { N = 1000000 };
+	size_t start = zalloc_bytes();
+	struct entry *e = entries_new(&plain, 2 * N);
+	struct names t = {0};
+	uint32_t n = 0;
+	for (unsigned s = 0; s < ARRAY_LEN(stage); s++) {
+		while (n < stage[s]) {
+			struct names_txn *txn = names_txn_begin(&t, 0);
+			assert_non_null(txn);
+			for (unsigned k = 0; k < 1000; k++)
+				put(txn, &e[n++]);
+			commit_and_free_old(txn, &t);
+		}
+		struct cost worst = {0};
+		for (unsigned k = 0; k < 1000; k++) {
+			struct cost c = cost_of_put(&t, &e[k * (n / 1000)]); /* there already: no split */
+			assert_int_equal(c.pages, 1);
+			worst.chunks = c.chunks > worst.chunks ? c.chunks : worst.chunks;
+			worst.fresh_bytes = c.fresh_bytes > worst.fresh_bytes ? c.fresh_bytes : worst.fresh_bytes;
+		}
+		assert_true(worst.chunks <= 4);
+		assert_true(worst.fresh_bytes <= 1024 + 4 * 4096 + 512);
+		double per_entry = (double)names_bytes(&t) / n;
+		assert_true(per_entry < 16);
+		print_message("%u entries: %.2f bytes per entry; 1-entry transaction: 1 page, at most %zu chunks\n",
+			      n, per_entry, worst.chunks);
+	}
+	assert_int_equal(t.count, N);
+	print_lookups(&t, e, N);
+	names_free(&t);
+	free(e);
+	assert_int_equal(zalloc_bytes(), start);
+}
+
+/* Mean over sizes, since the fill swings between two doublings. */
+static void
+test_mean_fill(void **state)
+{
+	enum { FROM = 16384, TO = 65536 };
+	struct entry *e = entries_new(&plain, TO);
+	struct names t = table_of(e, FROM, 0);
+	double sum = 0;
+	unsigned samples = 0;
+	for (uint32_t n = FROM; n < TO; samples++) {
+		struct names_txn *txn = names_txn_begin(&t, 0);
+		assert_non_null(txn);
+		for (uint32_t step = n / 32; step > 0 && n < TO; step--)
+			put(txn, &e[n++]);
+		commit_and_free_old(txn, &t);
+		sum += (double)names_bytes(&t) / n;
+	}
+	print_message("%u to %u entries: %.2f bytes per entry in the mean\n", (unsigned)FROM, (unsigned)TO,
+		      sum / samples);
+	assert_true(sum / samples < 13.5);
+	names_free(&t);
+	free(e);
+}
+
+/* -------- failing allocations -------- */
+
+struct sweep {
+	const struct flavour *flavour;
+	uint32_t base,
+		puts; /* entries in the base; puts of the transaction, each third one followed by a removal */
+	uint64_t expected;
+};
+
+/* Puts and removes until one fails; returns how many steps went well. */
+static uint32_t
+sweep_steps(struct names_txn *txn, const struct sweep *s, const struct entry *e, uint32_t from)
+{
+	for (uint32_t i = from; i < 2 * s->puts; i++) {
+		const struct entry *put_it = &e[s->base + i / 2], *remove_it = &e[i / 2];
+		const struct names_entry *was = &e[0].head;
+		int rc = 0;
+		if (i % 2 == 0)
+			rc = names_txn_put(txn, &put_it->head, &was);
+		else if (i % 3 == 0)
+			rc = names_txn_remove(txn, remove_it->head.hash, remove_it->name, NAME_LEN, &was);
+		if (rc == 0)
+			continue;
+		assert_int_equal(rc, -ENOMEM);
+		assert_ptr_equal(was, &e[0].head);
+		return i;
+	}
+	return 2 * s->puts;
+}
+
+/* Whether name `id` is in the table after so many steps. */
+static bool
+sweep_has(const struct sweep *s, uint32_t id, uint32_t steps)
+{
+	bool there = id < s->base || 2 * (id - s->base) < steps;
+	uint32_t removal = 2 * id + 1;
+	return there && !(removal < steps && removal % 3 == 0);
+}
+
+static void
+sweep_check(const struct sweep *s, const struct names *t, const struct entry *e, uint32_t steps)
+{
+	check_shape(t);
+	for (uint32_t id = 0; id < s->base + s->puts; id++)
+		assert_ptr_equal(find(t, &e[id]), sweep_has(s, id, steps) ? &e[id].head : NULL);
+}
+
+/* Memory is back: the transaction that had failed goes on from where it stood, and is as good as any. */
+static void
+sweep_resume(const struct sweep *s, struct names_txn *txn, struct names *base, const struct entry *e,
+	     uint32_t steps)
+{
+	struct names now;
+	struct names_garbage garbage;
+	for (uint32_t id = 0; id < s->base + s->puts; id++)
+		assert_int_equal(names_txn_find(txn, e[id].head.hash, e[id].name, NAME_LEN) != NULL,
+				 sweep_has(s, id, steps));
+	assert_int_equal(sweep_steps(txn, s, e, steps), 2 * s->puts);
+	names_txn_commit(txn, &now, &garbage);
+	check_garbage(base, &now, &garbage);
+	sweep_check(s, &now, e, 2 * s->puts);
+	sweep_check(s, base, e, 0);
+	names_garbage_free(&garbage);
+	*base = now;
+}
+
+/* One run with the n-th allocation failing; false when the run needs fewer than n. */
+static bool
+sweep_once(const struct sweep *s, const struct entry *e, unsigned long n)
+{
+	size_t start = zalloc_bytes();
+	struct names base = {0};
+	if (s->base > 0)
+		base = table_of(e, s->base, 0);
+	size_t base_bytes = zalloc_bytes();
+	zalloc_fail_at(n);
+	struct names_txn *txn = names_txn_begin(&base, s->expected);
+	uint32_t steps = txn != NULL ? sweep_steps(txn, s, e, 0) : 0;
+	zalloc_fail_at(0);
+	if (txn != NULL && n % 2 == 1) {
+		sweep_resume(s, txn, &base, e, steps);
+	} else {
+		if (txn != NULL)
+			names_txn_abort(txn);
+		assert_int_equal(zalloc_bytes(), base_bytes);
+		if (s->base > 0)
+			sweep_check(s, &base, e, 0);
+	}
+	names_free(&base);
+	assert_int_equal(zalloc_bytes(), start);
+	return steps < 2 * s->puts;
+}
+
+static void
+test_allocation_failures(void **state)
+{
+	static const struct flavour deep = {"deep directory", ~UINT64_C(0x7ff), UINT64_C(0x2aa), 1};
+	static const struct sweep sweeps[] = {
+		{&plain, 0, 400, 0},   /* from the empty table, the small chunk growing */
+		{&plain, 0, 50, 3000}, /* room made at once */
+		{&plain, 900, 400, 0}, /* copies and splits */
+		{&plain, 900, 3, 0},   /* a small change */
+		{&deep, 400, 300, 0},  /* top doubles, chunks split */
+		{&deep, 0, 300, 0},
+	};
+	for (unsigned k = 0; k < ARRAY_LEN(sweeps); k++) {
+		struct entry *e = entries_new(sweeps[k].flavour, sweeps[k].base + sweeps[k].puts);
+		unsigned long n = 1;
+		while (sweep_once(&sweeps[k], e, n))
+			n++;
+		assert_true(n > 5);
+		print_message("sweep %u: %lu allocations, each failed once\n", k, n - 1);
+		free(e);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_find_compares_all),
+		cmocka_unit_test(test_same_hash_limit),
+		cmocka_unit_test(test_small_tables),
+		cmocka_unit_test(test_walk_stops),
+		cmocka_unit_test(test_remove_to_empty),
+		cmocka_unit_test(test_expected),
+		cmocka_unit_test(test_growth_by_one),
+		cmocka_unit_test(test_cost_is_constant),
+		cmocka_unit_test(test_mean_fill),
+		cmocka_unit_test(test_allocation_failures),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answering one parsed question from the zones: what RFC 1034 section 4.3.2 calls the algorithm. Private to
+ * zones/answer; engine.c is the caller. Pure.
+ */
+#ifndef ANSER_ANSWER_ANSWER_H
+#define ANSER_ANSWER_ANSWER_H
+
+#include "zones/answer/lookup.h"
+#include "zones/answer/reply.h"
+#include "zones/store/zone.h"
+#include "zones/wire/query.h"
+
+/* What comes of it, beside the records in the reply. */
+struct outcome {
+	uint16_t rcode;
+	bool is_authoritative;
+};
+
+/*
+ * Answers `q` (class IN), whose name's suffixes are `suffixes`, from `snapshot`, the zone that the name lies in; chains go on
+ * into other zones of `set`.
+ */
+struct outcome answer_question(const struct zone_set *set, const struct snapshot *snapshot, const struct query *q,
+                               const struct name_suffixes *suffixes, struct reply *r);
+
+/* Answers a question of class CH: who and what the server is (RFC 4892). */
+struct outcome answer_chaos(const struct answer_config *config, const struct query *q, struct reply *r);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine: bursts of messages through the stages of an answer. See engine.h.
+ *
+ * A query touches memory in a chain of dependent loads: zone bucket, snapshot, directory, name bucket, node, record set.
+ * One query alone would wait for each of them; a group walks the chain stage by stage, each stage prefetching what the
+ * next one reads, so that the waits of a group overlap. The stages only warm the cache; the answer itself
+ * is made by one code path (answer.c), whatever the prefetches were good for.
+ */
+#include "zones/answer/engine.h"
+
+#include "zones/answer/answer.h"
+#include "zones/base/bytes.h"
+#include "zones/wire/query.h"
+#include "zones/wire/rrtype.h"
+
+#define OPT_LEN 11
+#define EDNS_OPTION_HEAD 4
+#define EDNS_OPTION_NSID 3
+
+/* One message on its way through the stages. */
+struct work {
+	struct engine_message *m;
+	const struct zone *zone;
+	const struct snapshot *snapshot;
+	struct query q;
+	enum query_status status;
+	bool asks_zones; /* a question of class IN for data: goes through the lookup stages */
+	uint64_t hash;   /* of the name that the prefetching stages follow */
+	struct name_suffixes suffixes;
+};
+
+/* -------- B: parse -------- */
+
+static bool
+is_zone_question(const struct query *q)
+{
+	return q->qclass == RRCLASS_IN && (q->qtype < RRTYPE_TKEY || q->qtype >= RRTYPE_ANY) && q->qtype != RRTYPE_OPT;
+}
+
+static void
+stage_parse(const struct zone_set *set, struct work *w)
+{
+	w->zone = NULL;
+	w->snapshot = NULL;
+	w->status = query_parse(w->m->msg, w->m->len, &w->q);
+	w->asks_zones = w->status == QUERY_ASK && is_zone_question(&w->q);
+	if (!w->asks_zones)
+		return;
+	name_suffixes(w->q.qname.bytes, &w->suffixes);
+	if (set->zones.top == NULL)
+		return;
+	unsigned k = depth_map_floor(&set->depths, w->suffixes.labels);
+	prefetch(names_bucket_of(&set->zones, w->suffixes.at[k]));
+}
+
+/* -------- C: zone and directory -------- */
+
+static void
+stage_zone(const struct zone_set *set, struct work *w)
+{
+	if (!w->asks_zones)
+		return;
+	struct asked asked = {.name = &w->q.qname, .suffixes = &w->suffixes};
+	if (unlikely(w->q.qtype == RRTYPE_DS))
+		w->zone = lookup_zone(set, asked, true);
+	if (w->zone == NULL)
+		w->zone = lookup_zone(set, asked, false);
+	if (w->zone == NULL)
+		return;
+	w->snapshot = zone_current(w->zone);
+	if (w->snapshot == NULL)
+		return;
+	/* Of the names that may exist, the longest one tells most: the name itself, or the cut above it. */
+	w->hash = w->suffixes.at[depth_map_floor(&w->snapshot->depths, w->suffixes.labels)];
+	prefetch(names_directory_of(&w->snapshot->names, w->hash));
+}
+
+/* -------- D: name bucket, node, record sets -------- */
+
+static void
+stage_bucket(const struct work *w)
+{
+	if (w->snapshot != NULL)
+		prefetch(names_bucket_of(&w->snapshot->names, w->hash));
+}
+
+static const struct node *
+stage_node(const struct work *w)
+{
+	if (w->snapshot == NULL)
+		return NULL;
+	const struct node *n = (const struct node *)names_candidate(
+	        names_bucket_of(&w->snapshot->names, w->hash), w->hash);
+	if (n != NULL)
+		prefetch(n);
+	return n;
+}
+
+static void
+stage_sets(const struct work *w, const struct node *n)
+{
+	if (n == NULL)
+		return;
+	unsigned count = node_set_count(n);
+	for (unsigned i = 0; i < count; i++) {
+		uint16_t type = node_set_type(n->sets[i]);
+		if (type == w->q.qtype || ((n->entry.flags & NODE_CUT) && type == RRTYPE_NS)) {
+			prefetch(node_set(n->sets[i]));
+			return;
+		}
+	}
+}
+
+/* -------- E: answer in place -------- */
+
+static unsigned
+opt_len(const struct query *q, const struct answer_config *config)
+{
+	if (!q->has_edns)
+		return 0;
+	return OPT_LEN + (q->wants_nsid ? EDNS_OPTION_HEAD + config->identity_len : 0);
+}
+
+/* Largest reply that client, transport and buffer allow (RFC 6891 section 6.2.3). */
+static uint32_t
+reply_limit(const struct engine_message *m, const struct query *q, const struct answer_config *config)
+{
+	uint32_t limit = UINT16_MAX;
+	if (m->client.transport == ENGINE_UDP) {
+		limit = q->edns_size > DNS_PLAIN_UDP_MAX ? q->edns_size : DNS_PLAIN_UDP_MAX;
+		if (limit > config->udp_payload)
+			limit = config->udp_payload;
+	}
+	return limit < m->cap ? limit : m->cap;
+}
+
+static void
+write_opt(struct reply *r, const struct query *q, const struct answer_config *config, uint16_t rcode)
+{
+	uint8_t *opt = r->msg + r->pos;
+	unsigned len = opt_len(q, config);
+	opt[0] = 0;
+	store_be16(opt + 1, RRTYPE_OPT);
+	store_be16(opt + 3, config->udp_payload);
+	opt[5] = (uint8_t)(rcode >> 4);
+	opt[6] = 0; /* version */
+	store_be16(opt + 7, q->wants_dnssec ? 0x8000 : 0);
+	store_be16(opt + 9, (uint16_t)(len - OPT_LEN));
+	if (q->wants_nsid) {
+		store_be16(opt + OPT_LEN, EDNS_OPTION_NSID);
+		store_be16(opt + OPT_LEN + 2, config->identity_len);
+		memcpy(opt + OPT_LEN + EDNS_OPTION_HEAD, config->identity, config->identity_len);
+	}
+	r->pos += len;
+	r->count[SECTION_ADDITIONAL]++;
+}
+
+static void
+write_header(const struct reply *r, const struct query *q, struct outcome o)
+{
+	uint16_t flags = FLAG_QR | (q->flags & (0x7800 | FLAG_RD | FLAG_CD)) | (o.rcode & 15);
+	if (o.is_authoritative)
+		flags |= FLAG_AA;
+	if (r->is_truncated)
+		flags |= FLAG_TC;
+	store_be16(r->msg + 2, flags);
+	store_be16(r->msg + 4, q->question_end != DNS_HEADER_LEN);
+	store_be16(r->msg + 6, r->count[SECTION_ANSWER]);
+	store_be16(r->msg + 8, r->count[SECTION_AUTHORITY]);
+	store_be16(r->msg + 10, r->count[SECTION_ADDITIONAL]);
+}
+
+/* Questions that no zone is asked about: other classes, and types that are no data (RFC 6895 section 3.1). */
+static struct outcome
+answer_other(const struct zone_set *set, const struct query *q, struct reply *r)
+{
+	if (q->qclass == RRCLASS_CH)
+		return answer_chaos(&set->config, q, r);
+	uint16_t rcode = RCODE_REFUSED; /* transfers among them, until somebody is allowed one */
+	if (q->qtype == RRTYPE_OPT || q->qtype == RRTYPE_TKEY || q->qtype == RRTYPE_TSIG)
+		rcode = RCODE_FORMERR;
+	else if (q->qtype == RRTYPE_MAILA || q->qtype == RRTYPE_MAILB)
+		rcode = RCODE_NOTIMP;
+	return (struct outcome){.rcode = rcode};
+}
+
+static struct outcome
+answer_work(const struct zone_set *set, const struct work *w, struct reply *r)
+{
+	if (w->status == QUERY_REFUSE)
+		return (struct outcome){.rcode = w->q.rcode};
+	if (!w->asks_zones)
+		return answer_other(set, &w->q, r);
+	if (w->zone == NULL)
+		return (struct outcome){.rcode = RCODE_REFUSED};
+	if (w->snapshot == NULL)
+		return (struct outcome){.rcode = RCODE_SERVFAIL};
+	return answer_question(set, w->snapshot, &w->q, &w->suffixes, r);
+}
+
+static void
+count_answer(struct counters *c, const struct work *w, const struct reply *r, uint16_t rcode)
+{
+	counter_add(w->m->client.is_v6 ? &c->queries_v6 : &c->queries_v4, 1);
+	counter_add(&c->rcode[rcode < COUNTERS_RCODES ? rcode : COUNTERS_RCODES - 1], 1);
+	if (w->q.qname.len != 0)
+		counter_add(&c->qtype[w->q.qtype < COUNTERS_TYPE_OTHER ? w->q.qtype : COUNTERS_TYPE_OTHER], 1);
+	if (r->is_truncated)
+		counter_add(&c->truncated, 1);
+}
+
+static void
+stage_answer(const struct zone_set *set, struct work *w, struct counters *counters)
+{
+	struct engine_message *m = w->m;
+	if (unlikely(w->status == QUERY_DROP_SHORT || w->status == QUERY_DROP_RESPONSE)) {
+		m->verdict = ENGINE_DROP;
+		m->drop = w->status == QUERY_DROP_SHORT ? DROP_SHORT : DROP_RESPONSE;
+		counter_add(&counters->drop[m->drop], 1);
+		return;
+	}
+	struct reply r = {
+	        .msg = m->msg,
+	        .pos = w->q.question_end,
+	        .limit = reply_limit(m, &w->q, &set->config) - opt_len(&w->q, &set->config),
+	        .wants_dnssec = w->q.wants_dnssec,
+	};
+	struct outcome o = answer_work(set, w, &r);
+	if (w->q.has_edns)
+		write_opt(&r, &w->q, &set->config, o.rcode);
+	write_header(&r, &w->q, o);
+	m->len = r.pos;
+	m->verdict = ENGINE_ANSWER;
+	count_answer(counters, w, &r, o.rcode);
+}
+
+static void
+answer_group(const struct zone_set *set, struct engine_message *messages, unsigned n, struct counters *counters)
+{
+	struct work work[ENGINE_GROUP];
+	const struct node *nodes[ENGINE_GROUP];
+	for (unsigned i = 0; i < n; i++) {
+		work[i].m = &messages[i];
+		stage_parse(set, &work[i]);
+	}
+	for (unsigned i = 0; i < n; i++)
+		stage_zone(set, &work[i]);
+	for (unsigned i = 0; i < n; i++)
+		stage_bucket(&work[i]);
+	for (unsigned i = 0; i < n; i++)
+		nodes[i] = stage_node(&work[i]);
+	for (unsigned i = 0; i < n; i++)
+		stage_sets(&work[i], nodes[i]);
+	for (unsigned i = 0; i < n; i++)
+		stage_answer(set, &work[i], counters);
+}
+
+void
+engine_burst(const struct zone_set *set, struct engine_message *messages, unsigned n, uint32_t now_s,
+             struct counters *counters)
+{
+	for (unsigned i = 0; i < n; i += ENGINE_GROUP)
+		answer_group(set, messages + i, n - i < ENGINE_GROUP ? n - i : ENGINE_GROUP, counters);
+}

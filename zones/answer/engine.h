@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine: DNS messages in, DNS messages out, in place. The one entry for DPDK workers, socket workers, TCP,
+ * benches, fuzzers and tests; a single message is a burst of one.
+ *
+ *     parse → filter → zone → name → answer
+ *
+ * Pure: no system call, lock, allocation, clock or log; it reads the messages, the zone set and `now`, and writes the
+ * messages and the caller's counters. Runs on any thread that may read under RCU (QSBR online); it takes the snapshot of a zone
+ * once an answer and keeps nothing when it returns.
+ */
+#ifndef ANSER_ANSWER_ENGINE_H
+#define ANSER_ANSWER_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "zones/base/counters.h"
+#include "zones/store/zone.h"
+
+enum engine_transport { ENGINE_UDP, ENGINE_TCP };
+
+/* Who asks, as far as answers depend on it. */
+struct engine_client {
+	uint8_t address[16]; /* IPv4 in the first 4 octets */
+	bool is_v6;
+	uint8_t transport;   /* enum engine_transport */
+};
+
+enum engine_verdict {
+	ENGINE_ANSWER, /* msg[0..len) is the reply */
+	ENGINE_DROP,   /* say nothing; counted under `drop` */
+};
+
+/* One message of a burst. */
+struct engine_message {
+	uint8_t *msg;       /* the query; the reply is written over it */
+	uint32_t len;       /* in: octets of the query; out: octets of the reply */
+	uint32_t cap;       /* room at msg, ≥ 512 and ≥ len; a reply is never longer */
+	struct engine_client client;
+	uint8_t verdict;    /* out: enum engine_verdict */
+	uint8_t drop;       /* out, with ENGINE_DROP: enum drop_reason */
+};
+
+/* Largest burst; longer arrays are taken in pieces of this. Groups of 16 won in the measurements of DESIGN section 4. */
+#define ENGINE_GROUP 16
+
+/*
+ * Answers n messages. `set` was loaded from zone_root after the messages came in; `now_s` is wall time in seconds.
+ * Counts into `counters` (the calling thread's own): rcode, qtype, truncated, queries_v4/6, and drop for ENGINE_DROP.
+ * rx, tx and the other drops are the caller's to count.
+ */
+void engine_burst(const struct zone_set *set, struct engine_message *messages, unsigned n, uint32_t now_s,
+                  struct counters *counters);
+
+#endif

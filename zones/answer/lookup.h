@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a name to what the zone says about it: the search of RFC 1034 section 4.3.2, as RFC 4592 and RFC 6672 refine it.
+ * Private to zones/answer. Pure.
+ */
+#ifndef ANSER_ANSWER_LOOKUP_H
+#define ANSER_ANSWER_LOOKUP_H
+
+#include "zones/store/zone.h"
+
+enum lookup_kind {
+	LOOKUP_EXACT,    /* `node` is the name */
+	LOOKUP_WILDCARD, /* `node` is the wildcard that matches it; `encloser` its parent */
+	LOOKUP_CUT,      /* `node` is the delegation at or above the name */
+	LOOKUP_DNAME,    /* `node` has a DNAME, above the name */
+	LOOKUP_NONE,     /* no such name; `encloser` is the closest one */
+};
+
+struct lookup {
+	enum lookup_kind kind;
+	const struct node *node;     /* NULL for LOOKUP_NONE */
+	const struct node *encloser; /* closest encloser (RFC 4592 section 3.3.1) of LOOKUP_WILDCARD and LOOKUP_NONE */
+};
+
+/* A name with the hashes of its suffixes; both in lower case. */
+struct asked {
+	const struct name *name;
+	const struct name_suffixes *suffixes;
+};
+
+/*
+ * The zone that a name lies in, the deepest there is; `above` asks for one strictly above the name (DS, RFC 4035
+ * section 3.1.4.1). NULL: none of ours.
+ */
+const struct zone *lookup_zone(const struct zone_set *set, struct asked a, bool above);
+
+/* What the zone has for a name, which lies in the zone. */
+struct lookup lookup_name(const struct snapshot *s, struct asked a);
+
+/* The deepest number of labels, at most `labels`, that names of the map have. */
+static inline unsigned
+depth_map_floor(const struct depth_map *m, unsigned labels)
+{
+	uint64_t high = m->bits[1] & (labels >= 127 ? ~UINT64_C(0) : labels < 64 ? 0 : (UINT64_C(2) << (labels - 64)) - 1);
+	if (high != 0)
+		return 127 - (unsigned)__builtin_clzll(high);
+	uint64_t low = m->bits[0] & (labels >= 63 ? ~UINT64_C(0) : (UINT64_C(2) << labels) - 1);
+	return low != 0 ? 63 - (unsigned)__builtin_clzll(low) : 0;
+}
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Copying record sets into a reply. See reply.h; what a compiled set looks like is in zones/store/rrset.h.
+ */
+#include "zones/answer/reply.h"
+
+#include "zones/base/bytes.h"
+#include "zones/wire/rdata.h"
+#include "zones/wire/rrtype.h"
+
+#define POINTER_MAX 0x3fff
+#define POINTER 0xc000
+
+uint32_t
+reply_suffix_at(const struct reply *r, struct place p, unsigned suffix_len)
+{
+	if (likely(p.is_whole))
+		return p.at + p.len - suffix_len;
+	uint32_t at = p.at;
+	for (unsigned len = p.len; len > suffix_len;) {
+		while ((r->msg[at] & 0xc0) == 0xc0)
+			at = load_be16(r->msg + at) & POINTER_MAX;
+		len -= 1u + r->msg[at];
+		at += 1u + r->msg[at];
+	}
+	return at;
+}
+
+/* Copy, then mend: owners that are not QNAME, and the pointers inside the data. */
+static void
+copy_compiled(struct reply *r, const struct rrset *s, struct place owner)
+{
+	uint8_t *to = r->msg + r->pos;
+	memcpy(to, rrset_wire(s), s->wire_len);
+	const struct rrset_fixup *fixups = rrset_fixups(s);
+	for (unsigned i = 0; i < s->n_fixups; i++) {
+		uint32_t at = (fixups[i].value & RRSET_LOCAL) == RRSET_LOCAL
+		                      ? r->pos + (fixups[i].value & RRSET_VALUE)
+		                      : reply_suffix_at(r, owner, fixups[i].value & RRSET_VALUE);
+		store_be16(to + fixups[i].pos, (uint16_t)(POINTER | at));
+	}
+	if (owner.at != DNS_HEADER_LEN) {
+		for (uint32_t pos = 0; pos < s->wire_len; pos += RRSET_RR_HEAD + load_be16(to + pos + RRSET_RR_HEAD - 2))
+			store_be16(to + pos, (uint16_t)(POINTER | owner.at));
+	}
+	r->pos += s->wire_len;
+}
+
+/* The whole name at a place, read back from the message that is being built. */
+static void
+read_place(const struct reply *r, struct place p, struct name *out)
+{
+	size_t at = p.at;
+	if (name_expand(r->msg, r->pos, &at, out) != NAME_OK)
+		__builtin_unreachable(); /* we wrote it, or checked it as QNAME */
+}
+
+/*
+ * Beyond 16 KiB pointers into a set cannot reach it: large TCP answers. Names are then written in full. False: no room.
+ */
+static bool
+write_uncompressed(struct reply *r, const struct rrset *s, struct place owner_place)
+{
+	struct name owner, lower;
+	read_place(r, owner_place, &owner);
+	lower.len = owner.len;
+	name_lower(lower.bytes, owner.bytes, owner.len);
+	struct rrset_iter it;
+	rrset_iter_init(&it, s, lower.bytes);
+	uint32_t start = r->pos;
+	uint8_t rdata[RDATA_MAX_LEN];
+	for (int len; (len = rrset_iter_next(&it, rdata)) >= 0;) {
+		if (r->pos + owner.len + RRSET_RR_HEAD - 2 + (uint32_t)len > r->limit) {
+			r->pos = start;
+			return false;
+		}
+		uint8_t *to = r->msg + r->pos;
+		memcpy(to, owner.bytes, owner.len);
+		to += owner.len;
+		store_be16(to, s->type);
+		store_be16(to + 2, RRCLASS_IN);
+		store_be32(to + 4, s->ttl_s);
+		store_be16(to + 8, (uint16_t)len);
+		memcpy(to + 10, rdata, (size_t)len);
+		r->pos += owner.len + 10u + (uint32_t)len;
+	}
+	return true;
+}
+
+static bool
+add_set(struct reply *r, const struct rrset *s, struct place owner)
+{
+	if (unlikely(r->pos + s->wire_len > POINTER_MAX || owner.at > POINTER_MAX))
+		return write_uncompressed(r, s, owner);
+	if (r->pos + s->wire_len > r->limit)
+		return false;
+	copy_compiled(r, s, owner);
+	return true;
+}
+
+bool
+reply_add(struct reply *r, enum reply_section section, struct node_sets sets, struct place owner, uint32_t *base)
+{
+	uint32_t start = r->pos;
+	if (!add_set(r, sets.set, owner))
+		return false;
+	unsigned n = sets.set->n_rr;
+	if (r->wants_dnssec && sets.sigs != NULL) {
+		if (!add_set(r, sets.sigs, owner)) {
+			r->pos = start;
+			return false;
+		}
+		n += sets.sigs->n_rr;
+	}
+	r->count[section] = (uint16_t)(r->count[section] + n);
+	if (base != NULL)
+		*base = start;
+	return true;
+}
+
+/* Head of a record that is made here and not compiled. */
+static uint8_t *
+write_head(struct reply *r, uint16_t owner_at, uint16_t type, uint16_t rrclass, uint32_t ttl_s, uint16_t rdlen)
+{
+	uint8_t *to = r->msg + r->pos;
+	store_be16(to, (uint16_t)(POINTER | owner_at));
+	store_be16(to + 2, type);
+	store_be16(to + 4, rrclass);
+	store_be32(to + 6, ttl_s);
+	store_be16(to + 10, rdlen);
+	return to + RRSET_RR_HEAD;
+}
+
+bool
+reply_add_cname(struct reply *r, struct place owner, uint32_t ttl_s, const struct name *target, uint32_t *base)
+{
+	if (r->pos + RRSET_RR_HEAD + target->len > r->limit || owner.at > POINTER_MAX)
+		return false;
+	memcpy(write_head(r, owner.at, RRTYPE_CNAME, RRCLASS_IN, ttl_s, target->len), target->bytes, target->len);
+	*base = r->pos;
+	r->pos += RRSET_RR_HEAD + target->len;
+	r->count[SECTION_ANSWER]++;
+	return true;
+}
+
+bool
+reply_add_chaos(struct reply *r, const uint8_t *text, uint8_t len)
+{
+	if (r->pos + RRSET_RR_HEAD + 1u + len > r->limit)
+		return false;
+	uint8_t *to = write_head(r, DNS_HEADER_LEN, RRTYPE_TXT, RRCLASS_CH, 0, (uint16_t)(1 + len));
+	to[0] = len;
+	memcpy(to + 1, text, len);
+	r->pos += RRSET_RR_HEAD + 1u + len;
+	r->count[SECTION_ANSWER]++;
+	return true;
+}

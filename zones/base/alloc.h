@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory for zone data: the one door through which builders and the reclaimer get and return it.
+ *
+ * Behind it is the process's malloc (jemalloc where it is linked, told to use huge pages). The door exists so
+ * that tests can make the n-th request fail, and so that zone memory is counted apart from everything else.
+ * The read side of zones/ never comes here. Any thread; no RCU state needed.
+ */
+#ifndef ANSER_BASE_ALLOC_H
+#define ANSER_BASE_ALLOC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "zones/base/compiler.h"
+
+/*
+ * Returns `size` bytes (contents undefined), aligned to `align` (a power of two; 0 means 16), or NULL when there
+ * is no memory. The caller owns them and gives them back with zalloc_free(p, size).
+ */
+void *zalloc(size_t size, size_t align) MUST_CHECK;
+
+/* Gives back what zalloc() returned; `size` is the size asked for. NULL is allowed. */
+void zalloc_free(void *p, size_t size);
+
+/* Bytes of zone data that are handed out now, by the sizes asked for. */
+size_t zalloc_bytes(void);
+
+/*
+ * Tests only: makes the n-th zalloc() from now fail (1: the next one), and every later one too; 0 switches that off.
+ */
+void zalloc_fail_at(unsigned long n);
+
+#endif

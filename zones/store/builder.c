@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The zone builder: the log of records. See builder.h.
+ *
+ * Records are kept as they come. Finishing sorts them so that the records of a name stand together, compiles the names
+ * (builder_compile.c) and checks the zone as a whole (builder_check.c). Sorting follows the low bits of the
+ * hash, as the names table's pages do, so a large build fills one page after the other.
+ */
+#include "zones/store/builder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "zones/base/alloc.h"
+#include "zones/base/bytes.h"
+#include "zones/store/builder_private.h"
+#include "zones/wire/rdata.h"
+
+/* -------- the log -------- */
+
+#define TEXT_CHUNK (256 * 1024)
+
+struct text_chunk {
+	struct text_chunk *next;
+	size_t used;
+	uint8_t bytes[TEXT_CHUNK];
+};
+
+static uint8_t *
+text_reserve(struct zone_builder *b, size_t len)
+{
+	if (b->text == NULL || b->text->used + len > TEXT_CHUNK) {
+		struct text_chunk *chunk = zalloc(sizeof(*chunk), 0);
+		if (chunk == NULL)
+			return NULL;
+		chunk->next = b->text;
+		chunk->used = 0;
+		b->text = chunk;
+	}
+	uint8_t *p = b->text->bytes + b->text->used;
+	b->text->used += len;
+	return p;
+}
+
+struct zone_builder *
+zone_builder_new(const struct name *apex)
+{
+	struct zone_builder *b = zalloc(sizeof(*b), 0);
+	if (b == NULL)
+		return NULL;
+	*b = (struct zone_builder){.apex = *apex,
+	                           .apex_hash = name_hash(apex->bytes),
+	                           .apex_labels = (uint8_t)name_labels(apex->bytes)};
+	return b;
+}
+
+static int
+log_grow(struct zone_builder *b)
+{
+	if (b->n < b->cap)
+		return 0;
+	size_t cap = b->cap ? b->cap * 2 : 64;
+	struct log_record *records = zalloc(cap * sizeof(*records), 0);
+	if (records == NULL)
+		return -ENOMEM;
+	if (b->n != 0)
+		memcpy(records, b->records, b->n * sizeof(*records));
+	zalloc_free(b->records, b->cap * sizeof(*records));
+	b->records = records;
+	b->cap = cap;
+	return 0;
+}
+
+/* Files are few and come in runs: the last one is nearly always the right one. */
+static int
+log_file(struct zone_builder *b, const char *file, uint16_t *index)
+{
+	for (unsigned i = b->n_files; i-- > 0;) {
+		if (b->files[i] == file) {
+			*index = (uint16_t)i;
+			return 0;
+		}
+	}
+	if (b->n_files == BUILDER_FILES_MAX) {
+		*index = 0;
+		return 0;
+	}
+	b->files[b->n_files] = file;
+	*index = (uint16_t)b->n_files++;
+	return 0;
+}
+
+/* The owner in lower case, written once for a run of records with the same owner. */
+static int
+log_owner(struct zone_builder *b, const struct name *owner)
+{
+	struct name lower;
+	lower.len = owner->len;
+	name_lower(lower.bytes, owner->bytes, owner->len);
+	if (b->last_owner != NULL && b->last_owner_len == owner->len &&
+	    memcmp(b->last_owner, lower.bytes, owner->len) == 0)
+		return 0;
+	if (!name_is_under(lower.bytes, b->apex.bytes))
+		return -ERANGE;
+	uint8_t *text = text_reserve(b, owner->len);
+	if (text == NULL)
+		return -ENOMEM;
+	memcpy(text, lower.bytes, owner->len);
+	b->last_owner = text;
+	b->last_owner_len = owner->len;
+	b->last_owner_hash = name_hash(text);
+	return 0;
+}
+
+/* Data without capital letters is its own canonical form, whatever its type. */
+static bool
+has_upper(const uint8_t *data, unsigned len)
+{
+	bool found = false;
+	for (unsigned i = 0; i < len; i++)
+		found |= (uint8_t)(data[i] - 'A') < 26;
+	return found;
+}
+
+int
+zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type, uint32_t ttl_s, const uint8_t *rdata,
+                 uint16_t rdlen, const struct record_place *place)
+{
+	int err = log_owner(b, owner);
+	if (err == 0)
+		err = log_grow(b);
+	if (err != 0)
+		return err;
+	uint8_t *text = text_reserve(b, rdlen);
+	if (text == NULL)
+		return -ENOMEM;
+	memcpy(text, rdata, rdlen);
+
+	struct log_record *r = &b->records[b->n];
+	*r = (struct log_record){.hash = b->last_owner_hash,
+	                         .owner = b->last_owner,
+	                         .rdata = text,
+	                         .ttl_s = ttl_s,
+	                         .type = type,
+	                         .rdlen = rdlen,
+	                         .has_upper = has_upper(rdata, rdlen)};
+	if (place != NULL) {
+		err = log_file(b, place->file, &r->file);
+		r->line = place->line;
+		r->column = place->column < UINT16_MAX ? (uint16_t)place->column : UINT16_MAX;
+	}
+	if (err == 0)
+		b->n++;
+	return err;
+}
+
+uint64_t
+zone_builder_records(const struct zone_builder *b)
+{
+	return b->n;
+}
+
+void
+zone_builder_abort(struct zone_builder *b)
+{
+	if (b == NULL)
+		return;
+	while (b->text != NULL) {
+		struct text_chunk *next = b->text->next;
+		zalloc_free(b->text, sizeof(*b->text));
+		b->text = next;
+	}
+	zalloc_free(b->records, b->cap * sizeof(*b->records));
+	zalloc_free(b, sizeof(*b));
+}
+
+/* -------- order -------- */
+
+/* Signatures sort right behind the type that they cover; the node wants them there. */
+static uint32_t
+type_key(const struct log_record *r)
+{
+	if (r->type != RRTYPE_RRSIG)
+		return (uint32_t)r->type * 2;
+	return (uint32_t)load_be16(r->rdata) * 2 + 1;
+}
+
+int
+log_record_compare_rdata(const struct log_record *x, const struct log_record *y)
+{
+	if (!x->has_upper && !y->has_upper)
+		return rdata_compare(x->rdata, x->rdlen, y->rdata, y->rdlen);
+	uint8_t a[RDATA_MAX_LEN], b[RDATA_MAX_LEN];
+	memcpy(a, x->rdata, x->rdlen);
+	memcpy(b, y->rdata, y->rdlen);
+	rdata_canonical(x->type, a, x->rdlen);
+	rdata_canonical(y->type, b, y->rdlen);
+	return rdata_compare(a, x->rdlen, b, y->rdlen);
+}
+
+static int
+log_compare(const void *a, const void *b)
+{
+	const struct log_record *x = a, *y = b;
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	if (x->owner != y->owner) {
+		unsigned x_len = name_len(x->owner), y_len = name_len(y->owner);
+		if (x_len != y_len)
+			return x_len < y_len ? -1 : 1;
+		int order = memcmp(x->owner, y->owner, x_len);
+		if (order != 0)
+			return order;
+	}
+	uint32_t x_key = type_key(x), y_key = type_key(y);
+	if (x_key != y_key)
+		return x_key < y_key ? -1 : 1;
+	return log_record_compare_rdata(x, y);
+}
+
+/* One pass that scatters by the low bits of the hash, then small sorts: the log may hold millions. */
+int
+log_sort(struct zone_builder *b)
+{
+	unsigned bits = 0;
+	while (bits < 16 && b->n >> (bits + 3) != 0)
+		bits++;
+	size_t buckets = (size_t)1 << bits;
+	size_t *start = zalloc((buckets + 1) * sizeof(*start), 0);
+	struct log_record *sorted = zalloc(b->cap * sizeof(*sorted), 0);
+	if (start == NULL || sorted == NULL) {
+		zalloc_free(start, (buckets + 1) * sizeof(*start));
+		zalloc_free(sorted, b->cap * sizeof(*sorted));
+		return -ENOMEM;
+	}
+	memset(start, 0, (buckets + 1) * sizeof(*start));
+	for (size_t i = 0; i < b->n; i++)
+		start[(b->records[i].hash & (buckets - 1)) + 1]++;
+	for (size_t i = 0; i < buckets; i++)
+		start[i + 1] += start[i];
+	for (size_t i = 0; i < b->n; i++)
+		sorted[start[b->records[i].hash & (buckets - 1)]++] = b->records[i];
+	/* start[i] has moved on to where bucket i ends */
+	for (size_t i = 0; i < buckets; i++) {
+		size_t from = i == 0 ? 0 : start[i - 1];
+		qsort(sorted + from, start[i] - from, sizeof(*sorted), log_compare);
+	}
+	zalloc_free(b->records, b->cap * sizeof(*b->records));
+	b->records = sorted;
+	zalloc_free(start, (buckets + 1) * sizeof(*start));
+	return 0;
+}
+
+/* -------- finish -------- */
+
+int
+zone_builder_finish(struct zone_builder *b, struct diag_list *diag, struct snapshot **out)
+{
+	unsigned first_diag = diag->n;
+	unsigned errors_before = diag->n_errors;
+	struct snapshot *s = NULL;
+	int err = log_sort(b);
+	if (err == 0)
+		err = builder_compile(b, diag, &s);
+	if (err == 0)
+		builder_check(b, s, diag);
+	if (err == 0 && diag->n_errors != errors_before)
+		err = -EINVAL;
+	diag_sort(diag, first_diag);
+	zone_builder_abort(b);
+	if (err != 0) {
+		snapshot_free(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The zone builder: records in, snapshot out.
+ *
+ * A builder collects the records of one version of one zone (in any order), checks them as a whole, and compiles
+ * them. Nothing that it makes is visible to anyone before zone_publish(). A builder that fails or is
+ * abandoned leaves nothing behind.
+ *
+ * One thread at a time; allocates; may take seconds for a large zone, so never on the control loop itself.
+ */
+#ifndef ANSER_STORE_BUILDER_H
+#define ANSER_STORE_BUILDER_H
+
+#include <stdint.h>
+
+#include "zones/base/compiler.h"
+#include "zones/base/diag.h"
+#include "zones/store/zone.h"
+#include "zones/wire/name.h"
+
+struct zone_builder;
+
+/* Where a record was written, for the diagnostics of checks; file is borrowed for the builder's life. */
+struct record_place {
+	const char *file;
+	uint32_t line, column;
+};
+
+/* A builder for the zone `apex` (lower case). NULL: out of memory. */
+struct zone_builder *zone_builder_new(const struct name *apex) MUST_CHECK;
+
+/*
+ * Adds one record. `owner` is any case and must be at or below the apex; `rdata` is uncompressed wire form that passed
+ * rdata_check(); all of it is copied. `place` may be NULL.
+ * 0, -ENOMEM, or -ERANGE: the owner is out of zone (nothing was added).
+ */
+int zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type, uint32_t ttl_s,
+                     const uint8_t *rdata, uint16_t rdlen, const struct record_place *place) MUST_CHECK;
+
+/* Records added so far. */
+uint64_t zone_builder_records(const struct zone_builder *b);
+
+/*
+ * Checks and compiles. Faults go to `diag` with the place of the record: errors (SOA missing or doubled, no NS at the
+ * apex, CNAME beside other data, two CNAMEs or DNAMEs at a name, a set too large for a message) refuse the zone; warnings (missing
+ * glue, duplicate records, differing TTLs in a set, data hidden below a cut, NS or MX pointing at a CNAME) do not. Duplicates are
+ * dropped; differing TTLs become the lowest (RFC 2181 section 5.2).
+ *
+ * 0: *out is a snapshot that the caller owns (publish it, or snapshot_free()). -EINVAL: refused, see diag. -ENOMEM.
+ * Consumes b in every case.
+ */
+int zone_builder_finish(struct zone_builder *b, struct diag_list *diag, struct snapshot **out) MUST_CHECK;
+
+/* Throws the builder and its records away. NULL is allowed. */
+void zone_builder_abort(struct zone_builder *b);
+
+#endif

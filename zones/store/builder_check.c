@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The zone builder: checks of the zone as a whole. See builder.h for what refuses a zone and what only warns.
+ *
+ * Works on the sorted log, because that knows where each record was written, and asks the finished snapshot about other
+ * names. Builder threads.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "zones/store/builder_private.h"
+#include "zones/wire/rdata.h"
+
+struct check {
+	const struct zone_builder *b;
+	const struct snapshot *snapshot;
+	struct diag_list *diag;
+};
+
+void
+builder_fault(const struct zone_builder *b, struct diag_list *diag, enum diag_severity severity,
+              const struct log_record *r, const char *fmt, ...)
+{
+	char text[400], owner[NAME_TEXT_MAX], type[RRTYPE_TEXT_MAX];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	name_to_text(r->owner, owner);
+	rrtype_to_text(r->type, type);
+	const char *file = r->line != 0 ? b->files[r->file] : NULL;
+	diag_add(diag, severity, file, r->line, r->column, "%s %s: %s", owner, type, text);
+}
+
+#define FAULT(c, severity, r, ...) builder_fault((c)->b, (c)->diag, (severity), (r), __VA_ARGS__)
+
+static const struct node *
+find_node(const struct check *c, const uint8_t *name)
+{
+	struct name lower = {.len = (uint8_t)name_len(name)};
+	name_lower(lower.bytes, name, lower.len);
+	return (const struct node *)names_find(&c->snapshot->names, name_hash(lower.bytes), lower.bytes, lower.len);
+}
+
+/* -------- one name -------- */
+
+/* May stand beside a CNAME: what signing adds (RFC 4034 section 2.5, RFC 2181 section 10.1). */
+static bool
+allowed_beside_cname(uint16_t type)
+{
+	return type == RRTYPE_CNAME || type == RRTYPE_RRSIG || type == RRTYPE_NSEC || type == RRTYPE_NXT ||
+	       type == 24 /* SIG */ || type == 25 /* KEY */;
+}
+
+static const struct log_record *
+first_of_type(const struct log_record *r, size_t n, uint16_t type)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (r[i].type == type)
+			return &r[i];
+	}
+	return NULL;
+}
+
+static void
+check_cname(const struct check *c, const struct log_record *r, size_t n)
+{
+	if (first_of_type(r, n, RRTYPE_CNAME) == NULL)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (!allowed_beside_cname(r[i].type)) {
+			FAULT(c, DIAG_ERROR, &r[i], "other data beside a CNAME (RFC 1034 section 3.6.2)");
+			return;
+		}
+	}
+}
+
+static void
+check_singletons(const struct check *c, const struct log_record *r, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		const struct rrtype_row *row = rrtype_row(r[i].type);
+		if (row != NULL && (row->flags & RRTYPE_SINGLETON) && r[i].type == r[i - 1].type &&
+		    log_record_compare_rdata(&r[i - 1], &r[i]) != 0)
+			FAULT(c, DIAG_ERROR, &r[i], "more than one %s record at this name", row->mnemonic);
+	}
+}
+
+/* Can a server's name be asked for its address here? Names outside the zone, or below a cut elsewhere, are not ours to judge. */
+static void
+check_server(const struct check *c, const struct log_record *r, const uint8_t *target, bool is_delegation)
+{
+	if (!name_is_under(target, c->b->apex.bytes))
+		return;
+	bool must_be_glue = is_delegation && name_is_under(target, r->owner);
+	const struct node *n = find_node(c, target);
+	char text[NAME_TEXT_MAX];
+	name_to_text(target, text);
+	if (n != NULL && node_find(n, RRTYPE_CNAME).set != NULL) {
+		FAULT(c, DIAG_WARNING, r, "%s is an alias (RFC 2181 section 10.3)", text);
+		return;
+	}
+	bool has_address = n != NULL &&
+	                   (node_find(n, RRTYPE_A).set != NULL || node_find(n, RRTYPE_AAAA).set != NULL);
+	bool is_below = n != NULL && (n->entry.flags & NODE_BELOW);
+	if (has_address || (is_below && !must_be_glue) || (n != NULL && (n->entry.flags & NODE_CUT) && !must_be_glue))
+		return;
+	if (r->type == RRTYPE_NS)
+		FAULT(c, DIAG_WARNING, r, "%s has no address in the zone%s", text, must_be_glue ? ": glue is missing" : "");
+}
+
+static void
+check_targets(const struct check *c, const struct log_record *r, bool is_delegation)
+{
+	if (r->type != RRTYPE_NS && r->type != RRTYPE_MX && r->type != RRTYPE_SRV)
+		return;
+	struct rdata_name names[4];
+	unsigned n = rdata_names(r->type, r->rdata, r->rdlen, names, ARRAY_LEN(names));
+	for (unsigned i = 0; i < n; i++)
+		check_server(c, r, r->rdata + names[i].pos, is_delegation);
+}
+
+/* What is below a cut is not served, glue apart; below a DNAME nothing is (RFC 6672 section 2.4). */
+static void
+check_hidden(const struct check *c, const struct node *node, const struct log_record *r, size_t n)
+{
+	if (!(node->entry.flags & NODE_BELOW))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (r[i].type != RRTYPE_A && r[i].type != RRTYPE_AAAA && r[i].type != RRTYPE_RRSIG &&
+		    r[i].type != RRTYPE_NSEC && r[i].type != RRTYPE_NSEC3) {
+			FAULT(c, DIAG_WARNING, &r[i], "hidden by a delegation or a DNAME above it, never served");
+			return;
+		}
+	}
+}
+
+static void
+check_name(const struct check *c, const struct node *node, const struct log_record *r, size_t n)
+{
+	bool is_apex = name_equal(r->owner, c->b->apex.bytes);
+	check_cname(c, r, n);
+	check_singletons(c, r, n);
+	check_hidden(c, node, r, n);
+	bool is_delegation = node->entry.flags & NODE_CUT;
+	const struct log_record *dname = first_of_type(r, n, RRTYPE_DNAME);
+	if (dname != NULL && !is_apex && first_of_type(r, n, RRTYPE_NS) != NULL)
+		FAULT(c, DIAG_ERROR, dname, "a name cannot be delegated and redirected (RFC 6672 section 2.4)");
+	for (size_t i = 0; i < n; i++) {
+		if (r[i].type == RRTYPE_SOA && !is_apex)
+			FAULT(c, DIAG_ERROR, &r[i], "SOA below the apex of the zone");
+		check_targets(c, &r[i], is_delegation);
+	}
+}
+
+/* -------- the zone -------- */
+
+static void
+check_apex(const struct check *c)
+{
+	char apex[NAME_TEXT_MAX];
+	name_to_text(c->b->apex.bytes, apex);
+	const char *file = c->b->n_files != 0 ? c->b->files[0] : NULL;
+	const struct node *n = c->snapshot->apex;
+	if (n == NULL || node_find(n, RRTYPE_SOA).set == NULL)
+		diag_add(c->diag, DIAG_ERROR, file, 0, 0, "zone %s has no SOA record at its apex", apex);
+	if (n == NULL || node_find(n, RRTYPE_NS).set == NULL)
+		diag_add(c->diag, DIAG_ERROR, file, 0, 0, "zone %s has no NS record at its apex", apex);
+}
+
+void
+builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag)
+{
+	struct check c = {.b = b, .snapshot = s, .diag = diag};
+	check_apex(&c);
+	for (size_t i = 0, end; i < b->n; i = end) {
+		const struct log_record *r = &b->records[i];
+		for (end = i + 1; end < b->n && b->records[end].hash == r->hash && name_equal(b->records[end].owner, r->owner);)
+			end++;
+		const struct node *node = (const struct node *)names_find(&s->names, r->hash, r->owner, name_len(r->owner));
+		if (node != NULL)
+			check_name(&c, node, r, end - i);
+	}
+}

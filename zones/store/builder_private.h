@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of the builder share: the log, and the steps of finishing. Private to zones/store.
+ */
+#ifndef ANSER_STORE_BUILDER_PRIVATE_H
+#define ANSER_STORE_BUILDER_PRIVATE_H
+
+#include "zones/base/diag.h"
+#include "zones/store/builder.h"
+
+#define BUILDER_FILES_MAX 4096
+#define NODE_SETS_MAX 4000 /* a node's name offset must fit in 16 bits */
+
+struct log_record {
+	uint64_t hash;        /* of the owner */
+	const uint8_t *owner; /* lower case, in the builder's text */
+	const uint8_t *rdata;
+	uint32_t ttl_s;
+	uint32_t line;        /* 0: place unknown */
+	uint16_t type, rdlen;
+	uint16_t file, column;
+	bool has_upper;       /* the data has capital letters, so comparing needs its canonical form */
+};
+
+struct text_chunk;
+
+struct zone_builder {
+	struct name apex;
+	uint64_t apex_hash;
+	uint8_t apex_labels;
+	struct log_record *records;
+	size_t n, cap;
+	struct text_chunk *text;
+	const uint8_t *last_owner;
+	uint64_t last_owner_hash;
+	unsigned last_owner_len;
+	unsigned n_files;
+	const char *files[BUILDER_FILES_MAX];
+};
+
+/* Canonical order of two records of one owner and type. */
+int log_record_compare_rdata(const struct log_record *x, const struct log_record *y);
+
+/* Sorts the log by owner, type (signatures behind what they cover), canonical data. 0 or -ENOMEM. */
+int log_sort(struct zone_builder *b) MUST_CHECK;
+
+/*
+ * Compiles the sorted log into a snapshot, which the caller owns even where faults were found (they are in diag).
+ * 0 or -ENOMEM (then there is none).
+ */
+int builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot **out) MUST_CHECK;
+
+/* Checks the zone as a whole, on the sorted log and the snapshot made from it; faults go to diag. */
+void builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag);
+
+/* Adds a fault at the place of a record, its owner and type in front. */
+void builder_fault(const struct zone_builder *b, struct diag_list *diag, enum diag_severity severity,
+                   const struct log_record *r, const char *fmt, ...) PRINTF_LIKE(5, 6);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A record set, compiled: the records of one owner and type in wire form, ready to be copied into an answer.
+ *
+ * The wire bytes hold every record whole (owner, type, class, TTL, length, data); owners are 0xC00C, which is right
+ * wherever the owner is QNAME. Names in the data are compressed already, as far as their type allows. What an answer
+ * has to mend after the copy is listed beside the bytes:
+ *
+ *   owners     where the owner is not QNAME (referral, chain, glue), one two-octet pointer a record;
+ *   fix-ups    a pointer in the data, either to a suffix of the owner's name (value: the suffix's length in octets, so that
+ *              its place is "end of the name that stands at the owner's place, minus value") or to an earlier name of
+ *              the same set (value: its offset in the set).
+ *
+ * Because a set speaks of its owner only by suffix lengths, sets of different owners are often equal octet by octet and
+ * are stored once (hash-consed, counted by `refs`). Design note: docs/design/record-sets.md.
+ *
+ * Immutable after rrset_compile(). Readers: any thread, RCU or a reference on the snapshot. `refs` belongs to writers.
+ */
+#ifndef ANSER_STORE_RRSET_H
+#define ANSER_STORE_RRSET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "zones/base/compiler.h"
+#include "zones/wire/name.h"
+
+/* Octets in front of a record's data: owner pointer 2, type 2, class 2, TTL 4, length 2. */
+#define RRSET_RR_HEAD 12
+
+struct rrset_fixup {
+	uint16_t pos;   /* of the two pointer octets, from the start of the set */
+	uint16_t value; /* the same as stands there: RRSET_LOCAL | offset in the set, or RRSET_OWNER | suffix length */
+};
+
+/* The wire bytes hold the value where the pointer will stand, so a set can be read back without an answer around it. */
+#define RRSET_LOCAL 0xc000
+#define RRSET_OWNER 0x8000
+#define RRSET_VALUE 0x3fff
+
+/* Targets that additional processing follows: where the name lies in the set. Only names in the zone are listed. */
+
+struct rrset {
+	_Atomic uint32_t refs;
+	uint32_t ttl_s;
+	uint32_t wire_len;   /* ≤ 65,535 */
+	uint16_t type;
+	uint16_t n_rr;
+	uint16_t n_fixups;
+	uint16_t n_targets;
+	/* struct rrset_fixup fixups[n_fixups]; uint16_t targets[n_targets]; uint8_t wire[wire_len]; */
+	uint8_t data[];
+};
+
+static inline const struct rrset_fixup *
+rrset_fixups(const struct rrset *s)
+{
+	return (const struct rrset_fixup *)s->data;
+}
+
+static inline const uint16_t *
+rrset_targets(const struct rrset *s)
+{
+	return (const uint16_t *)(s->data + s->n_fixups * sizeof(struct rrset_fixup));
+}
+
+static inline const uint8_t *
+rrset_wire(const struct rrset *s)
+{
+	return (const uint8_t *)(rrset_targets(s) + s->n_targets);
+}
+
+size_t rrset_size(const struct rrset *s);
+
+/* One record's data as the compiler takes it: uncompressed wire form, already checked. */
+struct rrset_rdata {
+	const uint8_t *data;
+	uint16_t len;
+};
+
+/*
+ * Compiles a set of the zone `apex`. `owner` is its owner in lower case, `rdatas` its n ≥ 1 records in the order in which they shall be
+ * served (the builder gives them in canonical order). *out belongs to the caller, with refs == 1.
+ * 0, -ENOMEM, or -E2BIG: the set does not fit in a message.
+ */
+int rrset_compile(const uint8_t *apex, const uint8_t *owner, uint16_t type, uint32_t ttl_s,
+                  const struct rrset_rdata *rdatas, unsigned n, struct rrset **out) MUST_CHECK;
+
+/* A copy of a set with another TTL: the SOA of negative answers (RFC 2308 section 5). NULL: out of memory. */
+struct rrset *rrset_with_ttl(const struct rrset *s, uint32_t ttl_s) MUST_CHECK;
+
+/* Gives one reference back; frees the set with the last. */
+void rrset_release(struct rrset *s);
+
+/* -------- reading a set back: dumps, transfers, checks, messages over 16 KiB -------- */
+
+struct rrset_iter {
+	const struct rrset *set;
+	const uint8_t *owner; /* lower case */
+	uint32_t pos;         /* of the next record */
+	uint16_t fixup;       /* the next one */
+	uint8_t owner_len;
+};
+
+void rrset_iter_init(struct rrset_iter *it, const struct rrset *s, const uint8_t *owner);
+
+/*
+ * Writes the next record's uncompressed data into out[RDATA_MAX_LEN] and returns its length, or -1 at the end.
+ */
+int rrset_iter_next(struct rrset_iter *it, uint8_t *out);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Zone slots, zone sets and the two publishing stores. See zone.h.
+ *
+ * Everything here belongs to the control thread (or to a builder that nobody else sees yet); what readers need is
+ * inline in the header.
+ */
+#include "zones/store/zone.h"
+
+#include "zones/base/alloc.h"
+
+static int
+release_node(const struct names_entry *entry, void *arg)
+{
+	node_free((struct node *)(uintptr_t)entry);
+	return 0;
+}
+
+void
+node_free(struct node *n)
+{
+	for (unsigned i = 0; i < node_set_count(n); i++)
+		rrset_release((struct rrset *)(uintptr_t)node_set(n->sets[i]));
+	zalloc_free(n, node_size(n));
+}
+
+void
+snapshot_free(struct snapshot *s)
+{
+	if (s == NULL)
+		return;
+	names_walk(&s->names, release_node, NULL);
+	names_free(&s->names);
+	rrset_release((struct rrset *)(uintptr_t)s->negative_soa);
+	rrset_release((struct rrset *)(uintptr_t)s->negative_soa_sigs);
+	zalloc_free(s, sizeof(*s));
+}
+
+static int
+add_node_bytes(const struct names_entry *entry, void *arg)
+{
+	const struct node *n = (const struct node *)entry;
+	size_t *bytes = arg;
+	*bytes += node_size(n);
+	for (unsigned i = 0; i < node_set_count(n); i++) {
+		const struct rrset *set = node_set(n->sets[i]);
+		*bytes += rrset_size(set) / atomic_load_explicit(&set->refs, memory_order_relaxed);
+	}
+	return 0;
+}
+
+size_t
+snapshot_bytes(const struct snapshot *s)
+{
+	size_t bytes = sizeof(*s) + names_bytes(&s->names);
+	names_walk(&s->names, add_node_bytes, &bytes);
+	return bytes;
+}
+
+static size_t
+zone_size(unsigned apex_len)
+{
+	return sizeof(struct zone) + apex_len;
+}
+
+struct zone *
+zone_new(const uint8_t *apex)
+{
+	unsigned len = name_len(apex);
+	struct zone *z = zalloc(zone_size(len), 0);
+	if (z == NULL)
+		return NULL;
+	*z = (struct zone){
+	        .entry = {.hash = name_hash(apex),
+	                  .name_off = offsetof(struct zone, apex),
+	                  .name_len = (uint8_t)len},
+	        .labels = (uint8_t)name_labels(apex),
+	};
+	memcpy(z->apex, apex, len);
+	return z;
+}
+
+void
+zone_free(struct zone *z)
+{
+	if (z == NULL)
+		return;
+	snapshot_free((struct snapshot *)(uintptr_t)zone_current(z));
+	zalloc_free(z, zone_size(z->entry.name_len));
+}
+
+const struct snapshot *
+zone_publish(struct zone *z, const struct snapshot *s)
+{
+	return atomic_exchange_explicit(&z->current, s, memory_order_acq_rel); /* COMMIT */
+}
+
+const struct zone_set *
+zone_root_publish(struct zone_root *root, const struct zone_set *set)
+{
+	return atomic_exchange_explicit(&root->current, set, memory_order_acq_rel); /* COMMIT */
+}
+
+static int
+put_zones(struct names_txn *txn, struct zone_set *set, struct zone *const *zones, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct names_entry *replaced = NULL;
+		int err = names_txn_put(txn, &zones[i]->entry, &replaced);
+		if (err != 0)
+			return err;
+		if (replaced != NULL)
+			return -1;
+		depth_map_set(&set->depths, zones[i]->labels);
+	}
+	return 0;
+}
+
+struct zone_set *
+zone_set_new(struct zone *const *zones, size_t n, const struct answer_config *config)
+{
+	struct zone_set *set = zalloc(sizeof(*set), CACHE_LINE);
+	if (set == NULL)
+		return NULL;
+	*set = (struct zone_set){.config = *config};
+
+	struct names_txn *txn = names_txn_begin(&set->zones, n);
+	if (txn == NULL)
+		goto fail;
+	if (put_zones(txn, set, zones, n) != 0) {
+		names_txn_abort(txn);
+		goto fail;
+	}
+	struct names_garbage garbage = {0};
+	names_txn_commit(txn, &set->zones, &garbage);
+	names_garbage_free(&garbage); /* of an empty table that nobody has seen */
+	return set;
+fail:
+	zalloc_free(set, sizeof(*set));
+	return NULL;
+}
+
+void
+zone_set_free(struct zone_set *set)
+{
+	if (set == NULL)
+		return;
+	names_free(&set->zones);
+	zalloc_free(set, sizeof(*set));
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The query parser. See query.h. */
+#include "zones/wire/query.h"
+
+#include "zones/base/bytes.h"
+#include "zones/wire/rrtype.h"
+
+#define EDNS_OPTION_NSID 3 /* RFC 5001 */
+
+struct cursor {
+	const uint8_t *msg;
+	size_t pos, len;
+};
+
+/* Copies QNAME in lower case. A pointer has nothing to point at yet, so only plain labels are good. */
+static bool
+read_question(struct cursor *c, struct query *q)
+{
+	int name_octets = name_check(c->msg + c->pos, c->len - c->pos);
+	if (name_octets < 0 || c->len - c->pos < (size_t)name_octets + 4)
+		return false;
+	q->qname.len = (uint8_t)name_octets;
+	name_lower(q->qname.bytes, c->msg + c->pos, q->qname.len);
+	c->pos += (size_t)name_octets;
+	q->qtype = load_be16(c->msg + c->pos);
+	q->qclass = load_be16(c->msg + c->pos + 2);
+	c->pos += 4;
+	q->question_end = (uint16_t)c->pos;
+	return true;
+}
+
+static bool
+skip_name(struct cursor *c)
+{
+	while (c->pos < c->len) {
+		uint8_t octet = c->msg[c->pos];
+		if (octet == 0) {
+			c->pos++;
+			return true;
+		}
+		if ((octet & 0xc0) == 0xc0) {
+			c->pos += 2;
+			return c->pos <= c->len;
+		}
+		if (octet > LABEL_MAX_LEN)
+			return false;
+		c->pos += 1u + octet;
+	}
+	return false;
+}
+
+static bool
+read_edns_options(const uint8_t *p, size_t len, struct query *q)
+{
+	while (len != 0) {
+		if (len < 4)
+			return false;
+		size_t option_len = 4u + load_be16(p + 2);
+		if (option_len > len)
+			return false;
+		if (load_be16(p) == EDNS_OPTION_NSID)
+			q->wants_nsid = true;
+		p += option_len;
+		len -= option_len;
+	}
+	return true;
+}
+
+/* One record outside the question: OPT is read, all others are stepped over. */
+static bool
+read_record(struct cursor *c, struct query *q, bool in_additional)
+{
+	bool at_root = c->pos < c->len && c->msg[c->pos] == 0;
+	if (!skip_name(c) || c->len - c->pos < 10)
+		return false;
+	const uint8_t *head = c->msg + c->pos;
+	uint16_t rdlen = load_be16(head + 8);
+	c->pos += 10;
+	if (c->len - c->pos < rdlen)
+		return false;
+	c->pos += rdlen;
+	if (load_be16(head) != RRTYPE_OPT)
+		return true;
+	if (!in_additional || !at_root || q->has_edns)
+		return false; /* RFC 6891 section 6.1.1: one OPT, at the root */
+	q->has_edns = true;
+	q->edns_size = load_be16(head + 2);
+	q->wants_dnssec = head[6] & 0x80;
+	if (head[5] != 0)
+		q->rcode = RCODE_BADVERS;
+	return read_edns_options(head + 10, rdlen, q);
+}
+
+static bool
+read_sections(struct cursor *c, struct query *q)
+{
+	unsigned questions = load_be16(c->msg + 4);
+	unsigned others = load_be16(c->msg + 6) + load_be16(c->msg + 8);
+	unsigned additional = load_be16(c->msg + 10);
+	if (questions > 1 || (questions == 1 && !read_question(c, q)))
+		return false;
+	for (unsigned i = 0; i < others; i++) {
+		if (!read_record(c, q, false))
+			return false;
+	}
+	for (unsigned i = 0; i < additional; i++) {
+		if (!read_record(c, q, true))
+			return false;
+	}
+	return c->pos == c->len && questions == 1;
+}
+
+enum query_status
+query_parse(const uint8_t *msg, size_t len, struct query *q)
+{
+	if (len < DNS_HEADER_LEN)
+		return QUERY_DROP_SHORT;
+	q->flags = load_be16(msg + 2);
+	if (q->flags & FLAG_QR)
+		return QUERY_DROP_RESPONSE;
+	q->rcode = RCODE_NOERROR;
+	q->qtype = q->qclass = q->edns_size = 0;
+	q->question_end = DNS_HEADER_LEN;
+	q->has_edns = q->wants_dnssec = q->wants_nsid = false;
+	q->qname.len = 0;
+
+	struct cursor c = {.msg = msg, .pos = DNS_HEADER_LEN, .len = len};
+	bool well_formed = read_sections(&c, q);
+	if (query_opcode(q) != OPCODE_QUERY)
+		q->rcode = RCODE_NOTIMP;
+	else if (!well_formed)
+		q->rcode = RCODE_FORMERR;
+	return q->rcode == RCODE_NOERROR ? QUERY_ASK : QUERY_REFUSE;
+}
