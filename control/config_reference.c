@@ -65,7 +65,7 @@ print_range(FILE *out, const struct config_row *row)
 		return;
 	config_number_text(row->min, unit, low, sizeof(low));
 	config_number_text(row->max, unit, high, sizeof(high));
-	if (row->max >= UINT32_MAX && row->kind != CONFIG_KIND_DURATION)
+	if (row->max == UINT32_MAX || row->max == UINT64_MAX)
 		fprintf(out, ", from %s", low);
 	else
 		fprintf(out, ", %s to %s", low, high);
@@ -75,7 +75,7 @@ static void
 print_value(FILE *out, const struct config_row *row)
 {
 	if (row->flags & CONFIG_LIST)
-		fprintf(out, "list of ");
+		fprintf(out, "list: ");
 	if (row->kind == CONFIG_KIND_WORD) {
 		for (const char *const *word = row->words; *word != NULL; word++)
 			fprintf(out, "%s`%s`", word == row->words ? "" : ", ", *word);
@@ -101,7 +101,8 @@ print_default(FILE *out, const struct config_row *row)
 	else if (row->preset != NULL)
 		fprintf(out, "`%s`", row->preset);
 	else
-		fprintf(out, "none");
+		fprintf(out, row->kind == CONFIG_KIND_SECTION && !(row->flags & (CONFIG_LIST | CONFIG_OPTIONAL)) ? "its own"
+		                                                                                               : "none");
 }
 
 static void

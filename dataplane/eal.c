@@ -10,19 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bpf/libbpf.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
-
-#ifdef HAVE_AF_XDP
-#include <bpf/libbpf.h>
 #include <xdp/libxdp.h>
-#endif
+
 
 /* -------- log -------- */
 
 #define LOG_BYTES 4096
 #define LOG_LINES_QUOTED 3
+#define LOG_QUOTE_BYTES (LOG_BYTES + 3 * LOG_LINES_QUOTED + 1)
 
 /* The last LOG_BYTES of the log; DPDK's own threads write, too. */
 static struct {
@@ -52,7 +51,7 @@ eal_log_clear(void)
 	pthread_mutex_unlock(&eal_log.lock);
 }
 
-/* The last lines as one, in out[LOG_BYTES + 1]. */
+/* The last lines as one, joined by " | ", in out[LOG_QUOTE_BYTES]. */
 static void
 log_quote(char *out)
 {
@@ -65,17 +64,20 @@ log_quote(char *out)
 		if (eal_log.text[begin - 1] == '\n' && ++lines == LOG_LINES_QUOTED)
 			break;
 	}
-	memcpy(out, eal_log.text + begin, end - begin);
-	out[end - begin] = '\0';
+	for (size_t i = begin; i < end; i++) {
+		if (eal_log.text[i] != '\n')
+			*out++ = eal_log.text[i];
+		else
+			out = stpcpy(out, " | ");
+	}
+	*out = '\0';
 	pthread_mutex_unlock(&eal_log.lock);
-	for (char *c = strchr(out, '\n'); c != NULL; c = strchr(c, '\n'))
-		*c = ';';
 }
 
 void
 eal_log_report(struct diag_list *diag, const char *fmt, ...)
 {
-	char text[512], quote[LOG_BYTES + 1];
+	char text[512], quote[LOG_QUOTE_BYTES];
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
@@ -85,7 +87,6 @@ eal_log_report(struct diag_list *diag, const char *fmt, ...)
 	         quote[0] != '\0' ? ")" : "");
 }
 
-#ifdef HAVE_AF_XDP
 static void
 log_from_bpf(bool worth_it, const char *fmt, va_list ap)
 {
@@ -110,7 +111,6 @@ log_from_libxdp(enum libxdp_print_level level, const char *fmt, va_list ap)
 	log_from_bpf(level == LIBXDP_WARN, fmt, ap);
 	return 0;
 }
-#endif
 
 static int
 log_capture(void)
@@ -120,10 +120,8 @@ log_capture(void)
 		return -ENOMEM;
 	setvbuf(stream, NULL, _IOLBF, 0);
 	rte_openlog_stream(stream);
-#ifdef HAVE_AF_XDP
 	libbpf_set_print(log_from_libbpf);
 	libxdp_set_print(log_from_libxdp);
-#endif
 	return 0;
 }
 

@@ -23,7 +23,7 @@ bool eal_is_pci_address(const char *device);
 void eal_log_clear(void);
 
 /*
- * Adds an error: the formatted text, then what DPDK logged since eal_log_clear() (its last lines, joined by "; "), if
+ * Adds an error: the formatted text, then what DPDK logged since eal_log_clear() (its last lines, joined by " | "), if
  * anything.
  */
 void eal_log_report(struct diag_list *diag, const char *fmt, ...) PRINTF_LIKE(2, 3);

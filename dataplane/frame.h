@@ -64,7 +64,9 @@ struct frame {
 
 /*
  * Looks at one received frame of `len` octets. `checksums_good`: the port vouches for them, so none is verified.
- * Returns out->kind. Fragments to a service address are dropped (RFC 9715: we never send any, either).
+ * Returns out->kind. Fragments to a service address are dropped (RFC 9715: we never send any, either), whatever
+ * they carry. A query in a frame to a group MAC is not ours (RFC 1122 section 3.3.6). For FRAME_QUERY all of *out
+ * is set; else only kind and drop count.
  */
 enum frame_kind frame_classify(const struct frame_local *local, const uint8_t *data, uint32_t len,
 			       bool checksums_good, struct frame *out);
@@ -74,8 +76,9 @@ enum frame_kind frame_classify(const struct frame_local *local, const uint8_t *d
  * payload_off: swaps MACs, addresses and ports, sets lengths, TTL or hop limit 64, DF clear, IPv4 id 0, drops IPv4
  * options and IPv6 extension headers by moving L2+L3+UDP headers up against the payload; writes the full UDP and
  * IPv4 checksums (UDP zero is sent as 0xffff; RFC 768, RFC 8200 section 8.1) unless `offload` leaves them to the
- * port (then UDP carries the pseudo-header sum and IPv4's is 0). Returns where the reply frame begins in data (> 0
- * when headers moved up); its length goes to *len.
+ * port (then UDP carries the pseudo-header sum and IPv4's is 0). Type of service, traffic class and flow label are
+ * 0: the sender's marks are his own. *f then tells where the reply's headers and payload lie in data. Returns where
+ * the reply frame begins in data (> 0 when headers moved up); its length goes to *len.
  */
 uint32_t frame_reflect(uint8_t *data, struct frame *f, uint32_t payload_len, bool offload, uint32_t *len);
 

@@ -77,7 +77,7 @@ leftover_remove(const struct xdp_filter *f, struct diag_list *diag)
 		return err;
 	}
 	close(p.fd);
-	bool ours = strcmp(p.info.name, XDP_FILTER_PROGRAM_NAME) == 0;
+	bool ours = strcmp(p.info.name, XDP_FILTER_PROGRAM) == 0;
 	if (ours && bpf_xdp_detach((int)f->ifindex, 0, NULL) == 0)
 		return 0;
 	if (ours)
@@ -199,7 +199,7 @@ xdp_filter_adopt(struct xdp_filter *f, const struct sockaddr_storage *services, 
 {
 	struct program p;
 	int err = program_find(f->ifindex, &p);
-	if (err == 0 && strcmp(p.info.name, XDP_FILTER_PROGRAM_NAME) != 0)
+	if (err == 0 && strcmp(p.info.name, XDP_FILTER_PROGRAM) != 0)
 		err = -EBUSY;
 	if (err == 0)
 		err = services_fill(&p, services, n);

@@ -85,7 +85,7 @@ ipv6_to_udp(void *at, void *end, struct xdp_filter_service *to)
 
 SEC("xdp")
 int
-XDP_FILTER_PROGRAM(struct xdp_md *ctx)
+anser_xdp(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;

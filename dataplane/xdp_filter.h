@@ -5,8 +5,7 @@
 
 #include <linux/types.h>
 
-#define XDP_FILTER_PROGRAM anser_xdp_filter       /* by which a program of ours is known; 15 letters are kept */
-#define XDP_FILTER_PROGRAM_NAME "anser_xdp_filte" /* as the kernel keeps it */
+#define XDP_FILTER_PROGRAM "anser_xdp" /* the program's function, by which one of ours is known */
 #define XDP_FILTER_SERVICES_MAX 256
 #define XDP_FILTER_QUEUES_MAX 256
 

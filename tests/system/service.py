@@ -166,7 +166,7 @@ def truncation(client, udp_only):
     for payload, limit in ((512, 512), (1232, 1232), (4096, 1232)):
         wire = client.udp(question("big.test", "TXT", payload=payload).to_wire())
         answer = dns.message.from_wire(wire, raise_on_truncation=False)
-        assert answer.flags & dns.flags.TC and len(wire) <= limit and not answer.answer, f"{payload}: {len(wire)} octets"
+        assert answer.flags & dns.flags.TC and len(wire) <= limit, f"{payload}: {len(wire)} octets"
     assert len(client.udp(question("big.test", "TXT", edns=False).to_wire())) <= 512
     if not udp_only:
         answer = client.ask("big.test", "TXT", "tcp")

@@ -16,11 +16,10 @@
 #include "zones/store/names_private.h"
 
 /*
- * Measured in docs/design/names-table.md: an entry lies at most REACH buckets from its home, that one counted,
- * unless no split would help; PAGE_FILL is the mean load up to which room made in advance is not doubled.
+ * An entry lies at most so many buckets from its home, that one counted, unless no split would help. Measured in
+ * docs/design/names-table.md: fewer cost memory, more cost misses.
  */
 #define REACH 6
-#define PAGE_FILL 112
 
 /* The chunks of its own that a transaction has: a bit for each page that is its own, too. */
 struct own {
@@ -126,8 +125,7 @@ page_is_own(const struct own *own, uint32_t i)
 	return own != NULL && (own->page[i / 64] >> i % 64 & 1) != 0;
 }
 
-/* The places in top[] whose chunks hold the page of this index and depth: for (p = first; p < top_len; p += step).
- */
+/* The places in top[] whose chunks hold a page: from page_first_place() on, by steps of page_place_step(). */
 static inline uint32_t
 page_first_place(uint32_t index, unsigned depth)
 {
@@ -315,14 +313,18 @@ page_split(struct names_txn *txn, uint32_t index)
 
 /* -------- transactions -------- */
 
-/* Makes one page so wide, and then splits it so often, that `expected` entries have room. */
+/*
+ * Makes one page so wide, and then splits it so often, that `expected` entries would fit if they fell evenly. Pages
+ * that get more split later: to split all for the sake of those would cost memory that growing entry by entry does
+ * not.
+ */
 static int
 txn_make_room(struct names_txn *txn, uint64_t expected)
 {
 	while (txn->view.bucket_mask < NAMES_PAGE_BUCKETS - 1 && expected > page_slots(&txn->view))
 		if (page_widen(txn) != 0)
 			return -ENOMEM;
-	for (unsigned depth = 0; depth < DEPTH_MAX && expected >> depth > PAGE_FILL; depth++)
+	for (unsigned depth = 0; depth < DEPTH_MAX && expected >> depth > page_slots(&txn->view); depth++)
 		for (uint32_t index = 0; index <= low_bits(depth); index++)
 			if (page_split(txn, index) != 0)
 				return -ENOMEM;

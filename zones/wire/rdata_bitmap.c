@@ -30,19 +30,6 @@ print_type(struct rdata_printer *p, uint16_t type)
 	rdata_print(p, text, rrtype_to_text(type, text));
 }
 
-/* The next word as a type. */
-static int
-next_type(struct rdata_reader *r, uint16_t *type)
-{
-	int rc = rdata_next_word(r, "a record type");
-
-	if (rc != 0)
-		return rc;
-	if (rrtype_from_text(r->tok.text, r->tok.len, type) != 0)
-		return rdata_fail(r, "this is not a record type");
-	return 0;
-}
-
 /* -------- windows (RFC 4034 section 4.1.2) -------- */
 
 int
@@ -54,7 +41,7 @@ rdata_read_bitmap(struct rdata_reader *r)
 	uint16_t type;
 
 	while (rdata_more(r)) {
-		if (next_type(r, &type) != 0)
+		if (rdata_next_type(r, &type) != 0)
 			return -EINVAL;
 		unsigned w = type >> 8, octet = (type & 0xff) / 8;
 		if (octets[w] == 0)
@@ -125,7 +112,7 @@ rdata_read_nxt(struct rdata_reader *r)
 	uint16_t type;
 
 	while (rdata_more(r)) {
-		if (next_type(r, &type) != 0)
+		if (rdata_next_type(r, &type) != 0)
 			return -EINVAL;
 		if (type == 0 || type > NXT_MAX_TYPE)
 			return rdata_fail(r, "NXT can only list the types 1 to %d", NXT_MAX_TYPE);

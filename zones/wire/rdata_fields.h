@@ -109,6 +109,9 @@ int rdata_put_u32(struct rdata_reader *r, uint32_t v) MUST_CHECK;
 /* r->tok as a decimal number up to max. */
 int rdata_number(struct rdata_reader *r, const char *what, uint64_t max, uint64_t *v) MUST_CHECK;
 
+/* The next word as a record type; a misspelt one gets a suggestion. */
+int rdata_next_type(struct rdata_reader *r, uint16_t *type) MUST_CHECK;
+
 /* The octet that the character or escape at *p stands for; *p moves behind it. False where it stands for none. */
 bool rdata_take_octet(const char **p, const char *end, uint8_t *octet) MUST_CHECK;
 

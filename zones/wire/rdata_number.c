@@ -392,16 +392,25 @@ rdata_show_cert_type(struct rdata_printer *p)
 /* -------- record types -------- */
 
 int
+rdata_next_type(struct rdata_reader *r, uint16_t *type)
+{
+	int rc = rdata_next_word(r, "a record type");
+
+	if (rc != 0 || likely(rrtype_from_text(r->tok.text, r->tok.len, type) == 0))
+		return rc;
+	const char *nearest = rrtype_nearest(r->tok.text, r->tok.len);
+	if (nearest != NULL)
+		return rdata_fail(r, "this is not a record type; did you mean %s?", nearest);
+	return rdata_fail(r, "this is not a record type");
+}
+
+int
 rdata_read_type(struct rdata_reader *r)
 {
 	uint16_t type;
-	int rc = rdata_next_word(r, "a record type");
+	int rc = rdata_next_type(r, &type);
 
-	if (rc != 0)
-		return rc;
-	if (rrtype_from_text(r->tok.text, r->tok.len, &type) != 0)
-		return rdata_fail(r, "%.*s is not a record type", (int)(r->tok.len < 64 ? r->tok.len : 64), r->tok.text);
-	return rdata_put_u16(r, type);
+	return rc != 0 ? rc : rdata_put_u16(r, type);
 }
 
 void

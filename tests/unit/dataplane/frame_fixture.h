@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames for tests and the fuzzer: buffers of exact size, so that AddressSanitizer sees the first octet too far, and checksums
- * computed the slow way, octet by octet, without a line of the code under test. Needs no cmocka.
+ * Frames for tests and the fuzzer: buffers of exact size, so that AddressSanitizer sees the first octet too far,
+ * and checksums computed the slow way, octet by octet, without a line of the code under test. Needs no cmocka.
  */
 #ifndef ANSER_TESTS_FRAME_FIXTURE_H
 #define ANSER_TESTS_FRAME_FIXTURE_H
@@ -15,10 +15,10 @@
 
 static const uint8_t fixture_mac[6] = {0x02, 0, 0, 0, 0, 0x01};
 static const struct frame_service fixture_services[] = {
-        {.address = {192, 0, 2, 53}, .port = 53},
-        {.address = {0x20, 0x01, 0x0d, 0xb8, [15] = 0x53}, .port = 53, .is_v6 = true},
-        {.address = {192, 0, 2, 53}, .port = 5300},
-        {.address = {192, 0, 2, 54}, .port = 53},
+	{.address = {192, 0, 2, 53}, .port = 53},
+	{.address = {0x20, 0x01, 0x0d, 0xb8, [15] = 0x53}, .port = 53, .is_v6 = true},
+	{.address = {192, 0, 2, 53}, .port = 5300},
+	{.address = {192, 0, 2, 54}, .port = 53},
 };
 
 /* A port that answers neighbours itself, verifies checksums and has no kernel behind it. */
@@ -139,7 +139,7 @@ fixture_repair(uint8_t *data, uint32_t len)
 		return;
 	fixture_put16(ip + header + at, 0);
 	uint32_t sum = protocol == 1 ? fixture_sum(0, ip + header, upper_len)
-	                             : fixture_upper_sum(ip, ip + header, upper_len, (uint8_t)protocol);
+				     : fixture_upper_sum(ip, ip + header, upper_len, (uint8_t)protocol);
 	fixture_put16(ip + header + at, protocol == 17 && sum == 0xffff ? 0xffff : ~sum);
 }
 

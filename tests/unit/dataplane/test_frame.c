@@ -32,7 +32,7 @@ static struct variant
 variant_of(unsigned golden)
 {
 	struct variant v;
-	v.data = fixture_hex(golden_queries[golden].query, &v.len);
+	v.data = fixture_hex(golden_queries[golden].frame, &v.len);
 	return v;
 }
 
@@ -223,8 +223,8 @@ test_queries(void **state)
 		assert_int_equal(frame_classify(&local, v.data, v.len, false, &f), FRAME_QUERY);
 		assert_int_equal(f.is_v6, v.data[f.l3_off] >> 4 == 6);
 		assert_memory_equal(frame_source(v.data, &f),
-		                    f.is_v6 ? "\x20\x01\x0d\xb8\0\x01\0\0\0\0\0\0\0\0\0\x07" : "\xc6\x33\x64\x07",
-		                    f.is_v6 ? 16 : 4);
+				    f.is_v6 ? "\x20\x01\x0d\xb8\0\x01\0\0\0\0\0\0\0\0\0\x07" : "\xc6\x33\x64\x07",
+				    f.is_v6 ? 16 : 4);
 		expect_query(v, payload_off[i], MESSAGE_LEN);
 	}
 }
@@ -234,7 +234,7 @@ static void
 test_truncations(void **state)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(golden_queries); i++) {
-		uint32_t full = (uint32_t)strlen(golden_queries[i].query) / 2;
+		uint32_t full = (uint32_t)strlen(golden_queries[i].frame) / 2;
 		for (uint32_t len = 0; len < full; len++) {
 			struct variant v = variant_of(i);
 			variant_resize(&v, len);
@@ -388,7 +388,8 @@ test_checksum_lengths(void **state)
 			variant_resize(&v, udp + 8 + n);
 			for (uint32_t i = 0; i < n; i++)
 				v.data[udp + 8 + i] = (uint8_t)(0xff - i * 37);
-			fixture_put16(v.data + IP + (golden == PLAIN_V4 ? 2 : 4), golden == PLAIN_V4 ? 28 + n : 8 + n);
+			fixture_put16(v.data + IP + (golden == PLAIN_V4 ? 2 : 4),
+				      golden == PLAIN_V4 ? 28 + n : 8 + n);
 			fixture_put16(v.data + udp + 4, 8 + n);
 			fixture_repair(v.data, v.len);
 			wrong.len = v.len;
@@ -403,12 +404,12 @@ test_checksum_lengths(void **state)
 static void
 test_sources(void **state)
 {
-	static const char *const bogus_v4[] = {"00000000", "00010203", "7f000001", "7fffffff", "e0000001",
-	                                       "efffffff", "ffffffff", "c0000235"};
+	static const char *const bogus_v4[] = {"00000000", "00010203", "7f000001", "7fffffff",
+					       "e0000001", "efffffff", "ffffffff", "c0000235"};
 	static const char *const bogus_v6[] = {
-	        "00000000000000000000000000000000",
-	        "00000000000000000000000000000001",
-	        "ff020000000000000000000000000001",
+		"00000000000000000000000000000000",
+		"00000000000000000000000000000001",
+		"ff020000000000000000000000000001",
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(bogus_v4); i++) {
@@ -458,8 +459,8 @@ extended(const char *first, const char *headers)
 	return v;
 }
 
-#define H(next) next "00010400000000"           /* hop-by-hop or destination options, padding */
-#define H4 H("3c") H("3c") H("3c") H("3c")      /* four, more destination options to come */
+#define H(next) next "00010400000000"      /* hop-by-hop or destination options, padding */
+#define H4 H("3c") H("3c") H("3c") H("3c") /* four, more destination options to come */
 #define ROUTING(next, left) next "0004" left "00000000"
 #define FRAGMENT(next, bits) next "00" bits "00000001"
 
@@ -471,12 +472,13 @@ test_ipv6_extensions(void **state)
 	expect_query(extended("3c", "1101010c000000000000000000000000"), 78, MESSAGE_LEN);
 	expect_query(extended("2b", ROUTING("11", "00")), 70, MESSAGE_LEN);
 	expect_query(extended("3c", H4 H("3c") H("3c") H("3c") H("11")), 126, MESSAGE_LEN);
-	expect_pass(extended("3c", H4 H4 H("11")), DROP_FRAME_NOT_OURS);    /* nine */
+	expect_pass(extended("3c", H4 H4 H("11")), DROP_FRAME_NOT_OURS); /* nine */
 	expect_pass(extended("2b", ROUTING("11", "01")), DROP_FRAME_NOT_OURS);
-	expect_pass(extended("3c", H("00") H("11")), DROP_FRAME_NOT_OURS);  /* hop-by-hop comes first or not at all */
-	expect_pass(extended("00", H("06")), DROP_FRAME_NOT_OURS);          /* TCP */
-	expect_pass(extended("00", H("3a")), DROP_FRAME_NOT_OURS);          /* ICMPv6 */
-	expect_pass(extended("87", H("11")), DROP_FRAME_NOT_OURS);          /* mobility */
+	expect_pass(extended("3c", H("00") H("11")),
+		    DROP_FRAME_NOT_OURS);                          /* hop-by-hop comes first or not at all */
+	expect_pass(extended("00", H("06")), DROP_FRAME_NOT_OURS); /* TCP */
+	expect_pass(extended("00", H("3a")), DROP_FRAME_NOT_OURS); /* ICMPv6 */
+	expect_pass(extended("87", H("11")), DROP_FRAME_NOT_OURS); /* mobility */
 	expect_drop(extended("2c", FRAGMENT("11", "0001")), DROP_IP_FRAGMENT);
 	expect_drop(extended("2c", FRAGMENT("11", "0100")), DROP_IP_FRAGMENT);
 	expect_drop(extended("2c", FRAGMENT("11", "0000")), DROP_IP_FRAGMENT); /* atomic */
@@ -508,26 +510,26 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 	const struct CMUnitTest tests[] = {
-	        TEST(test_services_add),
-	        TEST(test_services_has_address),
-	        TEST(test_services_full),
-	        TEST(test_no_services),
-	        TEST(test_queries),
-	        TEST(test_truncations),
-	        TEST(test_padding),
-	        TEST(test_udp_shorter_than_ip),
-	        TEST(test_macs),
-	        TEST(test_ethertypes),
-	        TEST(test_ipv4_lengths),
-	        TEST(test_ipv4_fragments),
-	        TEST(test_destinations),
-	        TEST(test_checksums),
-	        TEST(test_checksums_vouched_for),
-	        TEST(test_checksum_lengths),
-	        TEST(test_sources),
-	        TEST(test_ipv6_lengths),
-	        TEST(test_ipv6_extensions),
-	        TEST(test_ipv6_extension_at_end),
+		TEST(test_services_add),
+		TEST(test_services_has_address),
+		TEST(test_services_full),
+		TEST(test_no_services),
+		TEST(test_queries),
+		TEST(test_truncations),
+		TEST(test_padding),
+		TEST(test_udp_shorter_than_ip),
+		TEST(test_macs),
+		TEST(test_ethertypes),
+		TEST(test_ipv4_lengths),
+		TEST(test_ipv4_fragments),
+		TEST(test_destinations),
+		TEST(test_checksums),
+		TEST(test_checksums_vouched_for),
+		TEST(test_checksum_lengths),
+		TEST(test_sources),
+		TEST(test_ipv6_lengths),
+		TEST(test_ipv6_extensions),
+		TEST(test_ipv6_extension_at_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

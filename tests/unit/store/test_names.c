@@ -6,118 +6,13 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <cmocka.h>
 
+#include "tests/unit/store/names_fixture.h"
 #include "zones/base/alloc.h"
 #include "zones/store/names.h"
-
-#define NAME_LEN 11
-
-struct entry {
-	struct names_entry head;
-	uint32_t id;
-	uint8_t name[NAME_LEN + 1];
-};
-
-/* How hashes come about: `keep` bits of the mixed number, the rest all ones or all zero. */
-struct flavour {
-	const char *title;
-	uint64_t keep, fixed;
-	unsigned group; /* so many names in a row share one hash */
-};
-
-static const struct flavour plain = {"plain", ~UINT64_C(0), 0, 1};
-
-static uint64_t
-mix(uint64_t x)
-{
-	x += UINT64_C(0x9e3779b97f4a7c15);
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
-
-/* xorshift64*: the same run every time. */
-static uint64_t random_state;
-
-static uint32_t
-random_below(uint32_t n)
-{
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (uint32_t)((random_state * UINT64_C(2685821657736338717)) >> 32) % n;
-}
-
-static uint64_t
-flavour_hash(const struct flavour *f, uint32_t id)
-{
-	return (mix(id / f->group) & f->keep) | f->fixed;
-}
-
-/* Writes the wire name of a number: one label of nine hex digits or letters, and the root. */
-static void
-name_of(uint32_t id, uint8_t out[NAME_LEN + 1])
-{
-	snprintf((char *)out, NAME_LEN + 1, "\011n%08x", id);
-	out[NAME_LEN - 1] = 0;
-}
-
-static void
-entry_init(struct entry *e, const struct flavour *f, uint32_t id)
-{
-	name_of(id, e->name);
-	e->id = id;
-	e->head = (struct names_entry){
-		.hash = flavour_hash(f, id), .name_off = offsetof(struct entry, name), .name_len = NAME_LEN};
-}
-
-static struct entry *
-entries_new(const struct flavour *f, uint32_t n)
-{
-	struct entry *all = malloc(n * sizeof(*all));
-	assert_non_null(all);
-	for (uint32_t i = 0; i < n; i++)
-		entry_init(&all[i], f, i);
-	return all;
-}
-
-static const struct names_entry *
-find(const struct names *t, const struct entry *e)
-{
-	return names_find(t, e->head.hash, e->name, NAME_LEN);
-}
-
-static void
-put(struct names_txn *txn, const struct entry *e)
-{
-	assert_int_equal(names_txn_put(txn, &e->head, NULL), 0);
-}
-
-static void
-commit_and_free_old(struct names_txn *txn, struct names *t)
-{
-	struct names_garbage garbage;
-	names_txn_commit(txn, t, &garbage);
-	names_garbage_free(&garbage);
-}
-
-static struct names
-table_of(const struct entry *e, uint32_t n, uint64_t expected)
-{
-	struct names t = {0};
-	struct names_txn *txn = names_txn_begin(&t, expected);
-	assert_non_null(txn);
-	for (uint32_t i = 0; i < n; i++)
-		put(txn, &e[i]);
-	commit_and_free_old(txn, &t);
-	assert_int_equal(t.count, n);
-	return t;
-}
 
 /* -------- what a table consists of -------- */
 
@@ -198,42 +93,6 @@ check_garbage(const struct names *base, const struct names *now, const struct na
 	free(garbage.at);
 }
 
-/* The shape that names.h promises: depths, sharing, buckets filled from the front, no early stop before an entry.
- */
-static void
-check_shape(const struct names *t)
-{
-	uint64_t count = 0;
-	for (uint32_t i = 0; t->top != NULL && i <= t->mask; i++) {
-		uintptr_t word = t->top[i / NAMES_CHUNK_PAGES]->page[i % NAMES_CHUNK_PAGES];
-		unsigned depth = word & NAMES_PAGE_DEPTH_MASK;
-		uint32_t first = i & ((UINT32_C(1) << depth) - 1);
-		assert_true(depth <= t->depth);
-		assert_true(word == t->top[first / NAMES_CHUNK_PAGES]->page[first % NAMES_CHUNK_PAGES]);
-		if (first != i)
-			continue;
-		const struct names_page *page = names_page_of(t, i);
-		assert_true(t->bucket_mask == NAMES_PAGE_BUCKETS - 1 || t->depth == 0);
-		for (unsigned b = 0; b <= t->bucket_mask; b++) {
-			const uint64_t *slot = page->bucket[b].slot;
-			for (unsigned s = 0; s < NAMES_BUCKET_SLOTS; s++) {
-				assert_true(slot[s] == 0 || s == 0 || slot[s - 1] != 0);
-				if (slot[s] == 0)
-					continue;
-				const struct names_entry *e =
-					(const void *)(uintptr_t)(slot[s] & NAMES_POINTER_MASK);
-				assert_int_equal(slot[s] >> NAMES_TAG_SHIFT, e->hash >> NAMES_TAG_SHIFT);
-				assert_int_equal(e->hash & ((UINT32_C(1) << depth) - 1), i);
-				for (unsigned h = names_bucket_index(t, e->hash); h != b;
-				     h = (h + 1) & t->bucket_mask)
-					assert_true(page->bucket[h].slot[NAMES_BUCKET_SLOTS - 1] != 0);
-				count++;
-			}
-		}
-	}
-	assert_int_equal(count, t->count);
-}
-
 /* -------- the model -------- */
 
 #define VERSIONS 4
@@ -306,6 +165,7 @@ model_run(const struct flavour *f, uint32_t n, unsigned rounds)
 	static struct version ring[VERSIONS];
 	struct entry *all = model_entries(f, n);
 	size_t start = zalloc_bytes();
+	print_message("model: hashes %s, %u names, %u versions\n", f->title, n, rounds);
 	memset(ring, 0, sizeof(ring));
 	random_state = 88172645463325252;
 	for (unsigned round = 1; round <= rounds; round++) {
@@ -469,6 +329,23 @@ test_small_tables(void **state)
 	free(e);
 }
 
+/* Names that crowd one home bucket in a page with room elsewhere spill on; no split could help them. */
+static void
+test_crowded_bucket_spills(void **state)
+{
+	enum { N = 90 };
+	static const struct flavour one_home = {"one home bucket", ~(UINT64_C(15) << NAMES_BUCKET_SHIFT), 0, 1};
+	struct entry *e = entries_new(&one_home, N);
+	struct names t = table_of(e, N, 0);
+	assert_int_equal(t.depth, 0);
+	assert_int_equal(t.bucket_mask, NAMES_PAGE_BUCKETS - 1);
+	check_shape(&t);
+	for (uint32_t i = 0; i < N; i++)
+		assert_ptr_equal(find(&t, &e[i]), &e[i].head);
+	names_free(&t);
+	free(e);
+}
+
 static int
 visit_until(const struct names_entry *e, void *arg)
 {
@@ -515,194 +392,6 @@ test_remove_to_empty(void **state)
 	names_free(&t);
 	free(e);
 	assert_int_equal(zalloc_bytes(), start);
-}
-
-/* Room for nearly all at once, and not more of it than growing would have taken. */
-static void
-test_expected(void **state)
-{
-	enum { N = 100000 };
-	struct entry *e = entries_new(&plain, N);
-	struct names grown = table_of(e, N, 0), sized = table_of(e, N, N), none = {0};
-	struct names_txn *txn = names_txn_begin(&none, N);
-	assert_non_null(txn);
-	commit_and_free_old(txn, &none);
-	assert_in_range(sized.depth, none.depth, none.depth + 1);
-	assert_true(names_bytes(&none) * 5 > names_bytes(&sized) * 4);
-	assert_true(names_bytes(&sized) <= names_bytes(&grown) * 21 / 20);
-	check_shape(&sized);
-	for (uint32_t i = 0; i < N; i++)
-		assert_ptr_equal(find(&sized, &e[i]), &e[i].head);
-	names_free(&none);
-	names_free(&grown);
-	names_free(&sized);
-	free(e);
-}
-
-/* -------- cost of a change -------- */
-
-struct cost {
-	size_t pages, chunks, fresh_bytes;
-};
-
-static bool
-is_chunk_of(const struct names *t, const void *p)
-{
-	for (uint32_t i = 0; t->top != NULL && i <= t->mask; i += NAMES_CHUNK_PAGES)
-		if (t->top[i / NAMES_CHUNK_PAGES] == p)
-			return true;
-	return false;
-}
-
-/* What a transaction that puts one entry replaces and allocates. */
-static struct cost
-cost_of_put(struct names *t, const struct entry *e)
-{
-	struct cost c = {0};
-	struct names base = *t;
-	struct names_garbage garbage;
-	size_t before = zalloc_bytes();
-	struct names_txn *txn = names_txn_begin(t, 0);
-	assert_non_null(txn);
-	put(txn, e);
-	names_txn_commit(txn, t, &garbage);
-	c.fresh_bytes = zalloc_bytes() - before - garbage.cap * sizeof(*garbage.items);
-	for (size_t i = 0; i < garbage.n; i++) {
-		if (is_chunk_of(&base, garbage.items[i].p))
-			c.chunks++;
-		else if (garbage.items[i].p != base.top)
-			c.pages++;
-	}
-	names_garbage_free(&garbage);
-	return c;
-}
-
-/* Growth entry by entry, through every split and doubling on the way: no single step is dear. */
-static void
-test_growth_by_one(void **state)
-{
-	enum { N = 60000, BOUND = 12 * 4096 };
-	size_t start = zalloc_bytes(), worst = 0, total = 0;
-	struct entry *e = entries_new(&plain, N);
-	struct names t = {0};
-	for (uint32_t i = 0; i < N; i++) {
-		struct cost c = cost_of_put(&t, &e[i]);
-		assert_true(c.pages <= 1);
-		total += c.fresh_bytes;
-		if (c.fresh_bytes > worst)
-			worst = c.fresh_bytes;
-	}
-	assert_true(worst <= BOUND);
-	print_message("growth by one to %u: %zu bytes copied or new per transaction, at worst %zu\n", (unsigned)N,
-		      total / N, worst);
-	check_shape(&t);
-	names_free(&t);
-	free(e);
-	assert_int_equal(zalloc_bytes(), start);
-}
-
-static uint64_t
-cycles_now(void)
-{
-#if defined(__x86_64__)
-	return __builtin_ia32_rdtsc();
-#else
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-#endif
-}
-
-/* Cycles of a lookup of names first .. first+n, in random order; `ids` beyond the table's make misses. */
-static double
-lookup_cycles(const struct names *t, const struct entry *e, uint32_t n, bool expect)
-{
-	enum { LOOKUPS = 400000 };
-	double best = 0;
-	for (unsigned run = 0; run < 3; run++) {
-		uint64_t wrong = 0, begin = cycles_now();
-		for (uint32_t i = 0; i < LOOKUPS; i++) {
-			const struct entry *q = &e[random_below(n)];
-			wrong += (find(t, q) != NULL) != expect;
-		}
-		double cycles = (double)(cycles_now() - begin) / LOOKUPS;
-		assert_int_equal(wrong, 0);
-		if (run == 0 || cycles < best)
-			best = cycles;
-	}
-	return best;
-}
-
-static void
-print_lookups(const struct names *t, const struct entry *e, uint32_t n)
-{
-	random_state = 2463534242;
-	double hot_hit = lookup_cycles(t, e, 1000, true), hit = lookup_cycles(t, e, n, true);
-	double hot_miss = lookup_cycles(t, e + n, 1000, false), miss = lookup_cycles(t, e + n, n, false);
-	print_message("%u entries: cycles per hit %.0f hot, %.0f random; per miss %.0f hot, %.0f random\n", n,
-		      hot_hit, hit, hot_miss, miss);
-}
-
-static void
-test_cost_is_constant(void **state)
-{
-	static const uint32_t stage[] = {1000, 10000, 100000, 1000000};
-	enum { N = 1000000 };
-	size_t start = zalloc_bytes();
-	struct entry *e = entries_new(&plain, 2 * N);
-	struct names t = {0};
-	uint32_t n = 0;
-	for (unsigned s = 0; s < ARRAY_LEN(stage); s++) {
-		while (n < stage[s]) {
-			struct names_txn *txn = names_txn_begin(&t, 0);
-			assert_non_null(txn);
-			for (unsigned k = 0; k < 1000; k++)
-				put(txn, &e[n++]);
-			commit_and_free_old(txn, &t);
-		}
-		struct cost worst = {0};
-		for (unsigned k = 0; k < 1000; k++) {
-			struct cost c = cost_of_put(&t, &e[k * (n / 1000)]); /* there already: no split */
-			assert_int_equal(c.pages, 1);
-			worst.chunks = c.chunks > worst.chunks ? c.chunks : worst.chunks;
-			worst.fresh_bytes = c.fresh_bytes > worst.fresh_bytes ? c.fresh_bytes : worst.fresh_bytes;
-		}
-		assert_true(worst.chunks <= 4);
-		assert_true(worst.fresh_bytes <= 1024 + 4 * 4096 + 512);
-		double per_entry = (double)names_bytes(&t) / n;
-		assert_true(per_entry < 16);
-		print_message("%u entries: %.2f bytes per entry; 1-entry transaction: 1 page, at most %zu chunks\n",
-			      n, per_entry, worst.chunks);
-	}
-	assert_int_equal(t.count, N);
-	print_lookups(&t, e, N);
-	names_free(&t);
-	free(e);
-	assert_int_equal(zalloc_bytes(), start);
-}
-
-/* Mean over sizes, since the fill swings between two doublings. */
-static void
-test_mean_fill(void **state)
-{
-	enum { FROM = 16384, TO = 65536 };
-	struct entry *e = entries_new(&plain, TO);
-	struct names t = table_of(e, FROM, 0);
-	double sum = 0;
-	unsigned samples = 0;
-	for (uint32_t n = FROM; n < TO; samples++) {
-		struct names_txn *txn = names_txn_begin(&t, 0);
-		assert_non_null(txn);
-		for (uint32_t step = n / 32; step > 0 && n < TO; step--)
-			put(txn, &e[n++]);
-		commit_and_free_old(txn, &t);
-		sum += (double)names_bytes(&t) / n;
-	}
-	print_message("%u to %u entries: %.2f bytes per entry in the mean\n", (unsigned)FROM, (unsigned)TO,
-		      sum / samples);
-	assert_true(sum / samples < 13.5);
-	names_free(&t);
-	free(e);
 }
 
 /* -------- failing allocations -------- */
@@ -830,12 +519,9 @@ main(void)
 		cmocka_unit_test(test_find_compares_all),
 		cmocka_unit_test(test_same_hash_limit),
 		cmocka_unit_test(test_small_tables),
+		cmocka_unit_test(test_crowded_bucket_spills),
 		cmocka_unit_test(test_walk_stops),
 		cmocka_unit_test(test_remove_to_empty),
-		cmocka_unit_test(test_expected),
-		cmocka_unit_test(test_growth_by_one),
-		cmocka_unit_test(test_cost_is_constant),
-		cmocka_unit_test(test_mean_fill),
 		cmocka_unit_test(test_allocation_failures),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
