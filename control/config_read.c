@@ -496,7 +496,7 @@ report_missing(struct config_reader *r, const struct config_section *section, co
 	if (row->kind == CONFIG_KIND_SECTION)
 		config_error(r, map, "missing section \"%s\"; the least is \"server: {listen: [ADDRESS]}\"", row->key);
 	else
-		config_error(r, map, "missing key \"%s\" in %s; add it, such as \"%s: %s\"", row->key, where, row->key,
+		config_error(r, map, "missing key \"%s\" in %s; add it, such as %s: %s", row->key, where, row->key,
 		             sample);
 }
 

@@ -174,17 +174,19 @@ config_parse_rate(const char *text, uint32_t *out, struct config_why *why)
 		*out = 0;
 		return 0;
 	}
-	char digits[32];
+	char digits[32] = "";
 	const char *slash = strchr(text, '/');
-	if (slash == NULL || strcmp(slash, "/s") != 0 || (size_t)(slash - text) >= sizeof(digits))
-		return config_refuse(why, "\"%s\" is not a rate; write a number a second, such as 50/s, or off", text);
-	memcpy(digits, text, (size_t)(slash - text));
-	digits[slash - text] = '\0';
+	if (slash != NULL && strcmp(slash, "/s") == 0 && (size_t)(slash - text) < sizeof(digits))
+		memcpy(digits, text, (size_t)(slash - text));
 	uint64_t value;
-	if (config_parse_number(digits, CONFIG_UNIT_NONE, 1, 100000000, &value, why) != 0)
-		return -EINVAL;
-	*out = (uint32_t)value;
-	return 0;
+	if (digits[0] < '0' || digits[0] > '9')
+		return config_refuse(why, "\"%s\" is not a rate; write a number a second, such as 50/s, or off", text);
+	int rc = config_parse_number(digits, CONFIG_UNIT_NONE, 0, 100000000, &value, why);
+	if (rc == 0 && value == 0)
+		return config_refuse(why, "%s would answer nobody; write off for no limit", text);
+	if (rc == 0)
+		*out = (uint32_t)value;
+	return rc;
 }
 
 int

@@ -3,6 +3,7 @@
 #include "control/config_yaml.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -53,6 +54,8 @@ syntax_hint(const struct builder *b)
 		return "; is the closing ] missing?";
 	if (context == '{')
 		return "; is the closing } missing?";
+	if (b->parser.problem != NULL && strncmp(b->parser.problem, "mapping values", 14) == 0)
+		return "; check the indentation, the colon of the line before, and quote a value with \": \" in it";
 	return "";
 }
 
@@ -73,9 +76,13 @@ syntax_error(struct builder *b)
 		diag_add(b->diag, DIAG_ERROR, b->path, line, column, "not YAML: %s; the file must be UTF-8 text", problem);
 		return -EINVAL;
 	}
+	char context[128] = "";
+	if (p->context != NULL && p->context_mark.line != p->problem_mark.line)
+		snprintf(context, sizeof(context), " %s begun at line %zu", p->context, p->context_mark.line + 1);
+	else if (p->context != NULL)
+		snprintf(context, sizeof(context), " %s", p->context);
 	diag_add(b->diag, DIAG_ERROR, b->path, (uint32_t)p->problem_mark.line + 1, (uint32_t)p->problem_mark.column + 1,
-	         "not YAML: %s%s%s%s", problem, p->context != NULL ? " " : "", p->context != NULL ? p->context : "",
-	         syntax_hint(b));
+	         "not YAML: %s%s%s", problem, context, syntax_hint(b));
 	return -EINVAL;
 }
 

@@ -77,8 +77,8 @@ enum frame_kind frame_classify(const struct frame_local *local, const uint8_t *d
  * options and IPv6 extension headers by moving L2+L3+UDP headers up against the payload; writes the full UDP and
  * IPv4 checksums (UDP zero is sent as 0xffff; RFC 768, RFC 8200 section 8.1) unless `offload` leaves them to the
  * port (then UDP carries the pseudo-header sum and IPv4's is 0). Type of service, traffic class and flow label are
- * 0: the sender's marks are his own. *f then tells where the reply's headers and payload lie in data. Returns where
- * the reply frame begins in data (> 0 when headers moved up); its length goes to *len.
+ * 0: the sender's marks are not ours. *f then tells where the reply's headers and payload lie in data. Returns
+ * where the reply frame begins in data (> 0 when headers moved up); its length goes to *len.
  */
 uint32_t frame_reflect(uint8_t *data, struct frame *f, uint32_t payload_len, bool offload, uint32_t *len);
 

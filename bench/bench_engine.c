@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cost of an answer: bursts of 32 random queries through engine_burst(), by kind of answer and size of zone.
+ *
+ * The queries are made before and copied into 32 packet buffers outside the measured stretch, as a NIC would put them
+ * there; the names asked are random over the whole zone, many more than the caches hold.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/cases.h"
+#include "bench/harness.h"
+#include "bench/zones.h"
+#include "zones/base/bytes.h"
+#include "zones/wire/query.h"
+#include "zones/wire/rrtype.h"
+
+#define BURST 32
+#define QUERIES (1u << 20)
+#define QUERY_MAX 64
+
+enum query_kind { ASK_NAME, ASK_BELOW, ASK_MISSING, ASK_EDNS };
+
+struct engine_bench {
+	const struct bench_zone *zone;
+	struct counters counters;
+	uint8_t (*queries)[QUERY_MAX];
+	uint8_t *lens;
+	uint32_t next;
+	struct engine_message messages[BURST];
+	uint8_t packets[BURST][2048];
+};
+
+static uint8_t
+make_query(uint8_t *out, const struct name *qname, const char *label, enum query_kind kind)
+{
+	static const uint8_t header[DNS_HEADER_LEN] = {0, 0, 0, 0, 0, 1};
+	static const uint8_t opt[11] = {0, 0, RRTYPE_OPT, 4, 208};
+	memcpy(out, header, sizeof(header));
+	uint8_t *p = out + sizeof(header);
+	if (label != NULL) {
+		*p++ = (uint8_t)strlen(label);
+		memcpy(p, label, strlen(label));
+		p += strlen(label);
+	}
+	memcpy(p, qname->bytes, qname->len);
+	p += qname->len;
+	store_be16(p, RRTYPE_A);
+	store_be16(p + 2, RRCLASS_IN);
+	p += 4;
+	if (kind == ASK_EDNS) {
+		memcpy(p, opt, sizeof(opt));
+		p += sizeof(opt);
+		out[11] = 1;
+	}
+	return (uint8_t)(p - out);
+}
+
+static void *
+set_up(enum bench_zone_kind zone_kind, enum query_kind kind, int64_t names)
+{
+	struct engine_bench *e = calloc(1, sizeof(*e));
+	if (e == NULL)
+		return NULL;
+	e->zone = bench_zone(zone_kind, names);
+	e->queries = malloc((size_t)QUERIES * QUERY_MAX);
+	e->lens = malloc(QUERIES);
+	if (e->zone == NULL || e->queries == NULL || e->lens == NULL)
+		return NULL;
+	uint64_t random = 1;
+	for (uint32_t i = 0; i < QUERIES; i++) {
+		int64_t which = (int64_t)(bench_random(&random) % (uint64_t)names);
+		struct name qname = bench_zone_name(zone_kind, kind == ASK_MISSING ? names + which : which);
+		e->lens[i] = make_query(e->queries[i], &qname, kind == ASK_BELOW ? "www" : NULL, kind);
+	}
+	return e;
+}
+
+static void *
+set_up_positive(int64_t names)
+{
+	return set_up(BENCH_ZONE_FLAT, ASK_NAME, names);
+}
+
+static void *
+set_up_edns(int64_t names)
+{
+	return set_up(BENCH_ZONE_FLAT, ASK_EDNS, names);
+}
+
+static void *
+set_up_nxdomain(int64_t names)
+{
+	return set_up(BENCH_ZONE_FLAT, ASK_MISSING, names);
+}
+
+static void *
+set_up_referral(int64_t names)
+{
+	return set_up(BENCH_ZONE_TLD, ASK_BELOW, names);
+}
+
+static uint64_t
+run(void *context)
+{
+	struct engine_bench *e = context;
+	for (unsigned i = 0; i < BURST; i++) {
+		uint32_t k = (e->next + i) % QUERIES;
+		memcpy(e->packets[i], e->queries[k], QUERY_MAX);
+		e->messages[i] = (struct engine_message){.msg = e->packets[i], .len = e->lens[k], .cap = sizeof(e->packets[i])};
+	}
+	e->next += BURST;
+	uint64_t start = bench_cycles();
+	engine_burst(e->zone->set, e->messages, BURST, 0, &e->counters);
+	return bench_cycles() - start;
+}
+
+static void
+tear_down(void *context)
+{
+	struct engine_bench *e = context;
+	free(e->queries);
+	free(e->lens);
+	free(e);
+}
+
+#define CASE(label, setup, size) {label, size, BURST, setup, run, tear_down}
+
+void
+bench_engine_cases(void)
+{
+	static const struct bench_case cases[] = {
+	        CASE("engine/positive", set_up_positive, 100),
+	        CASE("engine/positive", set_up_positive, 100000),
+	        CASE("engine/positive", set_up_positive, 1000000),
+	        CASE("engine/edns", set_up_edns, 1000000),
+	        CASE("engine/nxdomain", set_up_nxdomain, 1000000),
+	        CASE("engine/positive", set_up_positive, 10000000),
+	        CASE("engine/nxdomain", set_up_nxdomain, 10000000),
+	        CASE("engine/referral", set_up_referral, 100),
+	        CASE("engine/referral", set_up_referral, 1000000),
+	};
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++)
+		bench_register(&cases[i]);
+}

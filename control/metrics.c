@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Prometheus text. See metrics.h. */
+#include "control/metrics.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "zones/wire/rrtype.h"
+
+static const char *const rcode_texts[COUNTERS_RCODES] = {
+        "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",   "REFUSED", [6] = "YXDOMAIN",  [7] = "YXRRSET",
+        [8] = "NXRRSET",      [9] = "NOTAUTH",       [10] = "NOTZONE",       [11] = "DSOTYPENI", [16] = "BADVERS",
+        [23] = "BADCOOKIE",
+};
+
+const char *
+metrics_rcode(unsigned rcode, char *buf)
+{
+	if (rcode < COUNTERS_RCODES && rcode_texts[rcode])
+		return rcode_texts[rcode];
+	snprintf(buf, 16, "RCODE%u", rcode);
+	return buf;
+}
+
+/* -------- sampling and summing -------- */
+
+void
+metrics_sample(struct metrics_workers *workers)
+{
+	for (unsigned i = 0; i < workers->n; i++) {
+		struct metrics_worker *w = &workers->workers[i];
+		uint64_t busy = counter_read(&w->counters->busy_cycles);
+		uint64_t total = counter_read(&w->counters->total_cycles);
+		if (total > w->total_seen)
+			w->busy_ratio = (double)(busy - w->busy_seen) / (double)(total - w->total_seen);
+		if (w->busy_ratio > 1) /* the two were not read in one moment */
+			w->busy_ratio = 1;
+		w->busy_seen = busy;
+		w->total_seen = total;
+	}
+}
+
+void
+metrics_sum_udp(const struct metrics_workers *workers, struct counters *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned i = 0; i < workers->n; i++)
+		counters_sum(sum, workers->workers[i].counters);
+}
+
+void
+metrics_sum_tcp(const struct tcp *tcp, struct counters *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned i = 0; i < tcp_thread_count(tcp); i++)
+		counters_sum(sum, tcp_thread_counters(tcp, i));
+}
+
+/* -------- families -------- */
+
+static void
+family(FILE *out, const char *name, const char *type, const char *help)
+{
+	fprintf(out, "# HELP anser_%s %s\n# TYPE anser_%s %s\n", name, help, name, type);
+}
+
+static void
+write_label(FILE *out, const char *text)
+{
+	for (const char *p = text; *p; p++) {
+		if (*p == '\\' || *p == '"')
+			fputc('\\', out);
+		fputc(*p == '\n' ? ' ' : *p, out);
+	}
+}
+
+static void
+write_traffic(FILE *out, const struct counters *udp, const struct counters *tcp)
+{
+	family(out, "queries_total", "counter", "DNS messages given to the engine.");
+	fprintf(out, "anser_queries_total{transport=\"udp\",proto=\"ipv4\"} %" PRIu64 "\n", udp->queries_v4);
+	fprintf(out, "anser_queries_total{transport=\"udp\",proto=\"ipv6\"} %" PRIu64 "\n", udp->queries_v6);
+	fprintf(out, "anser_queries_total{transport=\"tcp\",proto=\"ipv4\"} %" PRIu64 "\n", tcp->queries_v4);
+	fprintf(out, "anser_queries_total{transport=\"tcp\",proto=\"ipv6\"} %" PRIu64 "\n", tcp->queries_v6);
+	family(out, "received_total", "counter",
+	       "Packets (udp) or messages (tcp) offered; equals answered, given to the kernel and dropped together.");
+	fprintf(out, "anser_received_total{transport=\"udp\"} %" PRIu64 "\n", udp->rx);
+	fprintf(out, "anser_received_total{transport=\"tcp\"} %" PRIu64 "\n", tcp->rx);
+	family(out, "answered_total", "counter", "Packets or messages answered.");
+	fprintf(out, "anser_answered_total{transport=\"udp\"} %" PRIu64 "\n", udp->tx);
+	fprintf(out, "anser_answered_total{transport=\"tcp\"} %" PRIu64 "\n", tcp->tx);
+	family(out, "to_kernel_total", "counter", "Packets given to the kernel.");
+	fprintf(out, "anser_to_kernel_total %" PRIu64 "\n", udp->to_kernel);
+}
+
+static void
+write_answers(FILE *out, const struct counters *all)
+{
+	char buf[RRTYPE_TEXT_MAX];
+	family(out, "responses_total", "counter", "Responses by response code.");
+	for (unsigned i = 0; i < COUNTERS_RCODES; i++)
+		if (all->rcode[i] || rcode_texts[i])
+			fprintf(out, "anser_responses_total{rcode=\"%s\"} %" PRIu64 "\n", metrics_rcode(i, buf),
+			        all->rcode[i]);
+	family(out, "queries_by_type_total", "counter", "Queries by type asked for.");
+	for (unsigned i = 0; i < COUNTERS_TYPES; i++) {
+		if (!all->qtype[i])
+			continue;
+		if (i == COUNTERS_TYPE_OTHER)
+			snprintf(buf, sizeof(buf), "other");
+		else
+			rrtype_to_text((uint16_t)i, buf);
+		fprintf(out, "anser_queries_by_type_total{type=\"%s\"} %" PRIu64 "\n", buf, all->qtype[i]);
+	}
+	family(out, "truncated_total", "counter", "Responses sent with the TC bit.");
+	fprintf(out, "anser_truncated_total %" PRIu64 "\n", all->truncated);
+	family(out, "dropped_total", "counter", "Packets and messages dropped, each under exactly one reason.");
+	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
+		fprintf(out, "anser_dropped_total{reason=\"%s\"} %" PRIu64 "\n", drop_reason_label(i), all->drop[i]);
+}
+
+static void
+write_ports(FILE *out, const struct metrics_workers *w)
+{
+	static const struct {
+		const char *name, *help;
+		size_t field;
+	} rows[] = {
+	        {"port_rx_packets_total", "Packets that the port received.", offsetof(struct metrics_port, rx_packets)},
+	        {"port_tx_packets_total", "Packets that the port sent.", offsetof(struct metrics_port, tx_packets)},
+	        {"port_rx_missed_total", "Packets lost because nobody took them in time.",
+	         offsetof(struct metrics_port, rx_missed)},
+	        {"port_rx_errors_total", "Packets that arrived broken.", offsetof(struct metrics_port, rx_errors)},
+	        {"port_tx_errors_total", "Packets that could not be sent.", offsetof(struct metrics_port, tx_errors)},
+	};
+	for (unsigned r = 0; r < ARRAY_LEN(rows); r++) {
+		family(out, rows[r].name, "counter", rows[r].help);
+		for (unsigned i = 0; i < w->n_ports; i++) {
+			struct metrics_port p;
+			w->port(w->arg, i, &p);
+			fprintf(out, "anser_%s{port=\"", rows[r].name);
+			write_label(out, p.device);
+			fprintf(out, "\"} %" PRIu64 "\n", *(uint64_t *)((char *)&p + rows[r].field));
+		}
+	}
+}
+
+static void
+write_workers(FILE *out, const struct metrics_workers *w)
+{
+	family(out, "worker_busy_ratio", "gauge", "Share of its time that a worker spent on packets, over the last seconds.");
+	for (unsigned i = 0; i < w->n; i++)
+		fprintf(out, "anser_worker_busy_ratio{core=\"%d\"} %.4f\n",
+		        w->workers[i].cpu < 0 ? (int)i : w->workers[i].cpu, w->workers[i].busy_ratio);
+}
+
+static void
+write_tcp(FILE *out, const struct tcp *tcp)
+{
+	struct tcp_stats s;
+	tcp_stats(tcp, &s);
+	family(out, "tcp_connections", "gauge", "TCP connections open.");
+	fprintf(out, "anser_tcp_connections %" PRIu64 "\n", s.connections);
+	family(out, "tcp_accepted_total", "counter", "TCP connections accepted.");
+	fprintf(out, "anser_tcp_accepted_total %" PRIu64 "\n", s.accepted);
+	family(out, "tcp_refused_total", "counter", "TCP connections refused, by limit.");
+	fprintf(out, "anser_tcp_refused_total{limit=\"max-per-source\"} %" PRIu64 "\n", s.refused_source);
+	fprintf(out, "anser_tcp_refused_total{limit=\"max-connections\"} %" PRIu64 "\n", s.refused_full);
+	family(out, "tcp_closed_total", "counter", "TCP connections closed by us.");
+	fprintf(out, "anser_tcp_closed_total{reason=\"idle\"} %" PRIu64 "\n", s.closed_idle);
+	fprintf(out, "anser_tcp_closed_total{reason=\"slow\"} %" PRIu64 "\n", s.closed_slow);
+}
+
+static void
+write_publish(FILE *out, const struct publisher *p)
+{
+	static const char *const bounds[PUBLISH_BUCKETS] = {"1e-05", "0.0001", "0.001", "0.01", "0.1",
+	                                                    "1",     "10",     "100",   "+Inf"};
+	family(out, "snapshot_publish_seconds", "histogram", "From verified data to served data.");
+	uint64_t below = 0;
+	for (unsigned i = 0; i < PUBLISH_BUCKETS; i++) {
+		below += p->times.bucket[i];
+		fprintf(out, "anser_snapshot_publish_seconds_bucket{le=\"%s\"} %" PRIu64 "\n", bounds[i], below);
+	}
+	fprintf(out, "anser_snapshot_publish_seconds_sum %.9f\n", (double)p->times.sum_ns / 1e9);
+	fprintf(out, "anser_snapshot_publish_seconds_count %" PRIu64 "\n", p->times.count);
+	struct reclaim_stats r;
+	reclaim_stats(p->reclaim, &r);
+	family(out, "retired_bytes", "gauge", "Replaced zone data that waits for its grace period.");
+	fprintf(out, "anser_retired_bytes %" PRIu64 "\n", r.retired_bytes);
+	family(out, "retired_budget_bytes", "gauge", "How much of it there may be before publishing waits.");
+	fprintf(out, "anser_retired_budget_bytes %" PRIu64 "\n", r.budget_bytes);
+	family(out, "grace_period_seconds", "gauge", "How long the present grace period has lasted.");
+	fprintf(out, "anser_grace_period_seconds %.3f\n", (double)r.grace_ms / 1e3);
+}
+
+static void
+write_zone_states(FILE *out, const struct zones *z)
+{
+	const uint64_t *states = zones_states(z);
+	family(out, "zones", "gauge", "Configured zones by state.");
+	for (unsigned i = 0; i < ZONE_STATE_COUNT; i++)
+		fprintf(out, "anser_zones{state=\"%s\"} %" PRIu64 "\n", zone_state_text(i), states[i]);
+	family(out, "publish_waiting", "gauge", "Loaded zones that wait until older data can be freed.");
+	fprintf(out, "anser_publish_waiting %u\n", zones_waiting_to_publish(z));
+}
+
+void
+metrics_write(const struct metrics_sources *m, FILE *out)
+{
+	struct counters udp, tcp, all;
+	metrics_sum_udp(m->workers, &udp);
+	metrics_sum_tcp(m->tcp, &tcp);
+	all = udp;
+	counters_sum(&all, &tcp);
+	family(out, "build_info", "gauge", "Always 1; the version is in the label.");
+	fprintf(out, "anser_build_info{version=\"" ANSER_VERSION "\"} 1\n");
+	family(out, "start_time_seconds", "gauge", "When the server started, in Unix time.");
+	fprintf(out, "anser_start_time_seconds %" PRId64 "\n", m->started_s);
+	write_traffic(out, &udp, &tcp);
+	write_answers(out, &all);
+	write_ports(out, m->workers);
+	write_workers(out, m->workers);
+	write_tcp(out, m->tcp);
+	write_publish(out, m->publisher);
+	write_zone_states(out, m->zones);
+}
+
+void
+metrics_write_zone_head(FILE *out)
+{
+	family(out, "zone_serial", "gauge", "Serial served, of zones that are served.");
+}
+
+void
+metrics_write_zones(const struct zones *z, size_t from, size_t to, FILE *out)
+{
+	for (size_t i = from; i < to; i++) {
+		struct zone_info info;
+		char text[NAME_TEXT_MAX];
+		zones_info_at(z, i, &info);
+		if (!info.has_data)
+			continue;
+		name_to_text(info.apex, text);
+		fputs("anser_zone_serial{zone=\"", out);
+		write_label(out, text);
+		fprintf(out, "\"} %u\n", info.serial);
+	}
+}
