@@ -32,7 +32,7 @@
 #include "zones/wire/name.h"
 
 #define CONFIG_PORT_DNS 53
-#define CONFIG_PORT_TLS 853     /* RFC 7858 section 3.1, RFC 9103 section 7.1 */
+#define CONFIG_PORT_TLS 853 /* RFC 7858 section 3.1, RFC 9103 section 7.1 */
 #define CONFIG_PORT_METRICS 9533
 #define CONFIG_COOKIE_SECRET_LEN 16 /* octets (RFC 9018 section 4) */
 #define CONFIG_COOKIE_SECRETS_MAX 2 /* the one that signs, and the one before it while it is rolled over */
@@ -49,9 +49,9 @@ struct config_address {
 
 /* An address prefix; the octets after `bits` bits are zero. */
 struct config_prefix {
-	sa_family_t family;  /* AF_INET or AF_INET6 */
-	uint8_t bits;        /* 0..32 or 0..128 */
-	uint8_t octets[16];  /* network order; IPv4 uses the first 4 */
+	sa_family_t family; /* AF_INET or AF_INET6 */
+	uint8_t bits;       /* 0..32 or 0..128 */
+	uint8_t octets[16]; /* network order; IPv4 uses the first 4 */
 };
 
 /* -------- server -------- */
@@ -69,11 +69,11 @@ struct config_server {
 	const char *version;           /* at most 255 octets; "": version.bind is refused */
 	struct config_address *listen; /* service addresses, no two alike, at least one */
 	unsigned n_listen;
-	const char *state_dir;         /* absolute, or relative to the working directory as the config file is */
+	const char *state_dir; /* absolute, or relative to the working directory as the config file is */
 	const char *run_dir;
 	const char *zone_dir;
-	const char *user;              /* "": stay who we are */
-	uint32_t udp_payload_bytes;    /* 512..4096 */
+	const char *user;           /* "": stay who we are */
+	uint32_t udp_payload_bytes; /* 512..4096 */
 	struct config_log log;
 };
 
@@ -85,21 +85,21 @@ enum config_idle { CONFIG_IDLE_ADAPTIVE, CONFIG_IDLE_BUSY };
 enum config_hugepages { CONFIG_HUGEPAGES_AUTO, CONFIG_HUGEPAGES_OFF, CONFIG_HUGEPAGES_REQUIRED };
 
 struct config_port {
-	const char *device;            /* interface, PCI address or DPDK vdev string; no two alike */
-	uint32_t queues;               /* 0: one per core */
+	const char *device; /* interface, PCI address or DPDK vdev string; no two alike */
+	uint32_t queues;    /* 0: one per core */
 	enum config_exception exception;
 };
 
 struct config_dataplane {
 	enum config_mode mode;
-	struct config_port *ports;     /* none in kernel mode, at least one in every other */
+	struct config_port *ports; /* none in kernel mode, at least one in every other */
 	unsigned n_ports;
-	unsigned *cores;               /* CPU numbers, ascending, no two alike, at least one; not checked for being there */
+	unsigned *cores; /* CPU numbers, ascending, no two alike, at least one; not checked for being there */
 	unsigned n_cores;
 	enum config_idle idle;
 	uint64_t memory_bytes;
 	enum config_hugepages hugepages;
-	const char **eal_args;         /* given to DPDK's EAL as they are, after our own */
+	const char **eal_args; /* given to DPDK's EAL as they are, after our own */
 	unsigned n_eal_args;
 };
 
@@ -113,11 +113,11 @@ struct config_tcp {
 };
 
 struct config_tls {
-	bool enabled;                  /* the section is there; else nothing below is meant */
+	bool enabled; /* the section is there; else nothing below is meant */
 	struct config_address *listen;
 	unsigned n_listen;
-	const char *certificate;       /* path, PEM chain */
-	const char *key;               /* path, PEM */
+	const char *certificate; /* path, PEM chain */
+	const char *key;         /* path, PEM */
 };
 
 /* -------- keys, remotes, acls -------- */
@@ -135,18 +135,18 @@ enum config_algorithm {
 const char *config_algorithm_text(enum config_algorithm algorithm);
 
 struct config_key {
-	const char *id;                /* as written */
-	struct name name;              /* the id as the TSIG key name, lower case */
+	const char *id;   /* as written */
+	struct name name; /* the id as the TSIG key name, lower case */
 	enum config_algorithm algorithm;
-	const uint8_t *secret;         /* decoded, from secret or secret-file; wiped by config_free() */
-	unsigned secret_len;           /* octets, at least 1 */
-	const char *secret_file;       /* path, or NULL */
+	const uint8_t *secret;   /* decoded, from secret or secret-file; wiped by config_free() */
+	unsigned secret_len;     /* octets, at least 1 */
+	const char *secret_file; /* path, or NULL */
 };
 
 struct config_remote_tls {
 	bool enabled;
-	const char *name;              /* the name that the certificate must carry */
-	const char *ca;                /* path of trusted certificates, PEM; NULL: the system's */
+	const char *name; /* the name that the certificate must carry */
+	const char *ca;   /* path of trusted certificates, PEM; NULL: the system's */
 };
 
 struct config_remote {
@@ -156,12 +156,13 @@ struct config_remote {
 	struct config_remote_tls tls;
 };
 
-/* Matches when every part given matches: the source lies in one of `address` (if any), and `key` (if any) signed. */
+/* Matches when every part given matches: the source lies in one of `address` (if any), and `key` (if any) signed.
+ */
 struct config_acl {
 	const char *id;
 	struct config_prefix *address;
 	unsigned n_address;
-	const struct config_key *key;  /* NULL: no signature asked for */
+	const struct config_key *key; /* NULL: no signature asked for */
 };
 
 /* -------- zones, templates, catalogs -------- */
@@ -170,34 +171,34 @@ enum config_role { CONFIG_PRIMARY, CONFIG_SECONDARY };
 
 /* What a transfer may at most bring before it is refused. */
 struct config_transfer_limits {
-	uint64_t size_bytes;           /* of messages received */
+	uint64_t size_bytes; /* of messages received */
 	uint64_t records;
-	uint32_t per_type;             /* records in one set */
+	uint32_t per_type; /* records in one set */
 	uint32_t types_per_name;
-	uint64_t time_ms;              /* from the first octet to the last */
+	uint64_t time_ms; /* from the first octet to the last */
 };
 
 /* What holds for one zone; a template that it names has been applied already. */
 struct config_zone {
-	struct name name;              /* lower case; in templates and catalog members the root, without meaning */
-	enum config_role role;         /* primary: file is set; secondary: primaries are */
-	const char *file;              /* path; NULL for secondaries */
+	struct name name;      /* lower case; in templates and catalog members the root, without meaning */
+	enum config_role role; /* primary: file is set; secondary: primaries are */
+	const char *file;      /* path; NULL for secondaries */
 	const struct config_remote **primaries; /* in the order of preference */
 	unsigned n_primaries;
 	const struct config_remote **notify;
 	unsigned n_notify;
 	const struct config_acl **allow_transfer; /* none: refused */
 	unsigned n_allow_transfer;
-	const struct config_acl **allow_update;   /* none: refused */
+	const struct config_acl **allow_update; /* none: refused */
 	unsigned n_allow_update;
-	const struct config_acl **allow_notify;   /* besides the primaries' own addresses */
+	const struct config_acl **allow_notify; /* besides the primaries' own addresses */
 	unsigned n_allow_notify;
-	const struct config_template *template;   /* NULL: none */
-	uint32_t refresh_min_s, refresh_max_s; /* the SOA's timers are held between these */
+	const struct config_template *template; /* NULL: none */
+	uint32_t refresh_min_s, refresh_max_s;  /* the SOA's timers are held between these */
 	uint32_t retry_min_s, retry_max_s;
 	uint32_t expire_min_s, expire_max_s;
 	struct config_transfer_limits transfer_limits;
-	uint32_t line;                 /* where in the config file: for later messages about this zone */
+	uint32_t line; /* where in the config file: for later messages about this zone */
 };
 
 struct config_template {
@@ -206,38 +207,38 @@ struct config_template {
 };
 
 struct config_catalog {
-	struct config_zone zone;       /* the catalog itself, always secondary */
-	struct config_zone member;     /* what its members are configured with: the template, primaries filled in */
-	struct name *admit;            /* lower case; a leading `*` label admits everything below the rest; none: all */
+	struct config_zone zone;   /* the catalog itself, always secondary */
+	struct config_zone member; /* what its members are configured with: the template, primaries filled in */
+	struct name *admit;        /* lower case; a leading `*` label admits everything below the rest; none: all */
 	unsigned n_admit;
 };
 
 /* -------- the rest -------- */
 
 struct config_limits {
-	uint32_t rate_per_s;           /* answers a second and source; 0: off */
+	uint32_t rate_per_s; /* answers a second and source; 0: off */
 	uint32_t burst;
-	uint32_t slip;                 /* every slip-th answer over the rate goes out truncated; 0: none, all dropped */
+	uint32_t slip; /* every slip-th answer over the rate goes out truncated; 0: none, all dropped */
 };
 
 enum config_cookie_mode { CONFIG_COOKIES_ON, CONFIG_COOKIES_REQUIRED, CONFIG_COOKIES_OFF };
 
 struct config_cookies {
 	enum config_cookie_mode mode;
-	const char *secret_file;       /* NULL: a random secret for the life of the process */
+	const char *secret_file; /* NULL: a random secret for the life of the process */
 	uint8_t secrets[CONFIG_COOKIE_SECRETS_MAX][CONFIG_COOKIE_SECRET_LEN]; /* the first signs, all verify */
 	unsigned n_secrets;
 };
 
 struct config_anycast {
 	bool enabled;
-	const char *interface;         /* shorter than IFNAMSIZ */
-	uint32_t table;                /* kernel routing table */
+	const char *interface; /* shorter than IFNAMSIZ */
+	uint32_t table;        /* kernel routing table */
 	struct config_prefix *prefixes;
 	unsigned n_prefixes;
-	uint64_t interval_ms;          /* between two health checks */
-	uint32_t fall;                 /* checks failed in a row before the withdrawal */
-	uint64_t hold_down_ms;         /* healthy for so long before announcing again */
+	uint64_t interval_ms;  /* between two health checks */
+	uint32_t fall;         /* checks failed in a row before the withdrawal */
+	uint64_t hold_down_ms; /* healthy for so long before announcing again */
 	uint32_t drain_metric;
 	uint64_t drain_wait_ms;
 };
@@ -249,12 +250,12 @@ struct config_metrics {
 
 struct config_dnstap {
 	bool enabled;
-	const char *socket;            /* path */
+	const char *socket;              /* path */
 	uint32_t sample_take, sample_of; /* 1/1000: one query of a thousand */
 };
 
 struct config {
-	const char *path;              /* the file, as given to config_load() */
+	const char *path; /* the file, as given to config_load() */
 	struct config_server server;
 	struct config_dataplane dataplane;
 	struct config_tcp tcp;
@@ -267,7 +268,7 @@ struct config {
 	unsigned n_acls;
 	struct config_template *templates;
 	unsigned n_templates;
-	struct config_zone *zones;     /* in the order of the file; no two of one name */
+	struct config_zone *zones; /* in the order of the file; no two of one name */
 	unsigned n_zones;
 	struct config_catalog *catalogs;
 	unsigned n_catalogs;

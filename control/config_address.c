@@ -45,11 +45,12 @@ refuse_address(const char *text, struct config_why *why)
 	const char *port;
 	if (unwrap_url_style(text, address, sizeof(address), &port))
 		return config_refuse(why, "\"%s\" is not an address; did you mean %s%s%s?", text, address,
-		                     *port != '\0' ? "@" : "", port);
+				     *port != '\0' ? "@" : "", port);
 	if (strchr(text, '/') != NULL)
 		return config_refuse(why, "\"%s\" is a prefix; one address is wanted here", text);
 	if (strchr(text, '%') != NULL)
-		return config_refuse(why, "\"%s\": interface scopes (%%eth0) are not supported; " ADDRESS_HOW, text);
+		return config_refuse(why, "\"%s\": interface scopes (%%eth0) are not supported; " ADDRESS_HOW,
+				     text);
 	return config_refuse(why, "\"%s\" is not an address; " ADDRESS_HOW, text);
 }
 
@@ -67,7 +68,8 @@ split_port(const char *text, char *host, size_t cap, uint64_t *port, struct conf
 		return 0;
 	struct config_why inner;
 	if (config_parse_number(at + 1, CONFIG_UNIT_NONE, 1, 65535, port, &inner) != 0)
-		return config_refuse(why, "\"%s\" has a bad port; write a number from 1 to 65535 behind the @", text);
+		return config_refuse(why, "\"%s\" has a bad port; write a number from 1 to 65535 behind the @",
+				     text);
 	return 0;
 }
 
@@ -142,17 +144,19 @@ config_parse_prefix(const char *text, struct config_prefix *out, struct config_w
 		p.family = octets_from_text(host, p.octets);
 	}
 	if (p.family == 0)
-		return config_refuse(why, "\"%s\" is not an address or prefix; write it as 192.0.2.0/24 or 2001:db8::/32",
-		                     text);
+		return config_refuse(
+			why, "\"%s\" is not an address or prefix; write it as 192.0.2.0/24 or 2001:db8::/32", text);
 	unsigned most = p.family == AF_INET ? 32 : 128;
 	uint64_t bits = most;
 	struct config_why inner;
 	if (slash != NULL && config_parse_number(slash + 1, CONFIG_UNIT_NONE, 0, most, &bits, &inner) != 0)
-		return config_refuse(why, "\"%s\" has a bad length; write a number from 0 to %u behind the /", text, most);
+		return config_refuse(why, "\"%s\" has a bad length; write a number from 0 to %u behind the /", text,
+				     most);
 	p.bits = (uint8_t)bits;
 	if (mask_octets(p.octets, most / 8, p.bits)) {
 		inet_ntop(p.family, p.octets, host, sizeof(host));
-		return config_refuse(why, "\"%s\" has bits set behind its length; did you mean %s/%u?", text, host, p.bits);
+		return config_refuse(why, "\"%s\" has bits set behind its length; did you mean %s/%u?", text, host,
+				     p.bits);
 	}
 	*out = p;
 	return 0;
@@ -183,7 +187,7 @@ config_parse_name(const char *text, struct name *out, struct config_why *why)
 	enum name_error e = text[0] == '\0' ? NAME_EMPTY : name_from_text(text, strlen(text), &root, &name);
 	if (e != NAME_OK || strcmp(text, "@") == 0)
 		return config_refuse(why, "\"%s\" is not a domain name%s%s; write it as example.com", text,
-		                     e != NAME_OK ? ": " : "", e != NAME_OK ? name_error_text(e) : "");
+				     e != NAME_OK ? ": " : "", e != NAME_OK ? name_error_text(e) : "");
 	name_lower(name.bytes, name.bytes, name.len);
 	*out = name;
 	return 0;
@@ -199,7 +203,8 @@ config_parse_pattern(const char *text, struct name *out, struct config_why *why)
 	for (const uint8_t *label = name.bytes; *label != 0; label += *label + 1) {
 		bool star = memchr(label + 1, '*', *label) != NULL;
 		if (star && (label != name.bytes || *label != 1))
-			return config_refuse(why, "\"%s\": a * can only be the whole first label, as in *.example", text);
+			return config_refuse(why, "\"%s\": a * can only be the whole first label, as in *.example",
+					     text);
 	}
 	*out = name;
 	return 0;

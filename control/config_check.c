@@ -66,18 +66,20 @@ address_is_wildcard(const struct config_address *a)
 	if (a->len == 0)
 		return false;
 	return a->any.sa_family == AF_INET ? a->v4.sin_addr.s_addr == 0
-	                                   : memcmp(&a->v6.sin6_addr, &any6, sizeof(any6)) == 0;
+					   : memcmp(&a->v6.sin6_addr, &any6, sizeof(any6)) == 0;
 }
 
 static void
-check_listen(struct config_reader *r, const struct config_node *map, const struct config_address *listen, unsigned n)
+check_listen(struct config_reader *r, const struct config_node *map, const struct config_address *listen,
+	     unsigned n)
 {
 	char text[CONFIG_ADDRESS_TEXT_MAX];
 	for (unsigned i = 1; i < n; i++)
 		for (unsigned j = 0; j < i; j++)
 			if (address_equal(&listen[i], &listen[j])) {
-				config_error(r, list_node(map, "listen", i), "listen: duplicate address %s; remove one of the two",
-				             config_address_text(&listen[i], text));
+				config_error(r, list_node(map, "listen", i),
+					     "listen: duplicate address %s; remove one of the two",
+					     config_address_text(&listen[i], text));
 				break;
 			}
 }
@@ -89,8 +91,10 @@ config_check_server(struct config_reader *r, const struct config_node *map, void
 	const struct config_node *payload = config_node_find(map, "udp-payload");
 	check_listen(r, map, server->listen, server->n_listen);
 	if (payload != NULL && server->udp_payload_bytes > PAYLOAD_SAFE_BYTES)
-		config_warning(r, payload, "udp-payload: answers over %d octets may be fragmented or lost on the way; %d is safe",
-		               PAYLOAD_SAFE_BYTES, PAYLOAD_SAFE_BYTES);
+		config_warning(
+			r, payload,
+			"udp-payload: answers over %d octets may be fragmented or lost on the way; %d is safe",
+			PAYLOAD_SAFE_BYTES, PAYLOAD_SAFE_BYTES);
 }
 
 void
@@ -109,8 +113,10 @@ check_exception(struct config_reader *r, const struct config_node *port, const c
 {
 	const struct config_node *exception = config_node_find(port, "exception");
 	if (exception != NULL && exception->kind == CONFIG_NODE_SCALAR && strcmp(exception->text, "tap") == 0)
-		config_error(r, exception, "exception: tap is for mode dpdk; in mode %s the kernel keeps the interface, "
-		             "remove the key", mode);
+		config_error(r, exception,
+			     "exception: tap is for mode dpdk; in mode %s the kernel keeps the interface, "
+			     "remove the key",
+			     mode);
 }
 
 void
@@ -124,10 +130,13 @@ config_check_dataplane(struct config_reader *r, const struct config_node *map, v
 		return;
 	if (dataplane->mode == CONFIG_MODE_KERNEL) {
 		if (dataplane->n_ports > 0)
-			config_error_key(r, ports, "ports: not for mode kernel%s; remove them, or set mode to af_packet, "
-			                 "af_xdp or dpdk", mode == NULL ? ", which is the default" : "");
+			config_error_key(r, ports,
+					 "ports: not for mode kernel%s; remove them, or set mode to af_packet, "
+					 "af_xdp or dpdk",
+					 mode == NULL ? ", which is the default" : "");
 		if (eal_args != NULL)
-			config_error_key(r, eal_args, "eal-args: not for mode kernel, which runs without DPDK; remove them");
+			config_error_key(r, eal_args,
+					 "eal-args: not for mode kernel, which runs without DPDK; remove them");
 		return;
 	}
 	if (dataplane->n_ports == 0)
@@ -171,12 +180,16 @@ config_check_key(struct config_reader *r, const struct config_node *map, void *v
 	if (secret != NULL && file != NULL)
 		config_error_key(r, file, "secret-file: there is a secret too; remove one of the two");
 	else if (secret == NULL && file == NULL)
-		config_error(r, map, "missing key \"secret\" or \"secret-file\" in key; make one with \"openssl rand -base64 32\"");
+		config_error(r, map,
+			     "missing key \"secret\" or \"secret-file\" in key; make one with \"openssl rand "
+			     "-base64 32\"");
 	else if (file != NULL && !is_broken(file))
 		load_key_secret(r, file, key);
 	if (key->secret != NULL && key->secret_len < SECRET_MIN_OCTETS)
-		config_warning(r, secret != NULL ? secret : file, "%s: a secret of %u octets can be guessed; make one with "
-		               "\"openssl rand -base64 32\"", secret != NULL ? "secret" : "secret-file", key->secret_len);
+		config_warning(r, secret != NULL ? secret : file,
+			       "%s: a secret of %u octets can be guessed; make one with "
+			       "\"openssl rand -base64 32\"",
+			       secret != NULL ? "secret" : "secret-file", key->secret_len);
 }
 
 void
@@ -193,14 +206,16 @@ void
 config_check_acl(struct config_reader *r, const struct config_node *map, void *value)
 {
 	if (!is_given(map, "address") && !is_given(map, "key"))
-		config_error(r, map, "acl without address and key; give one, for everybody \"address: [0.0.0.0/0, '::/0']\"");
+		config_error(
+			r, map,
+			"acl without address and key; give one, for everybody \"address: [0.0.0.0/0, '::/0']\"");
 }
 
 /* -------- zones, templates, catalogs -------- */
 
 static void
 check_timer_pair(struct config_reader *r, const struct config_node *map, const char *min_key, uint32_t min_s,
-                 const char *max_key, uint32_t max_s)
+		 const char *max_key, uint32_t max_s)
 {
 	const struct config_node *at = config_node_find(map, min_key);
 	const struct config_node *max = config_node_find(map, max_key);
@@ -211,8 +226,8 @@ check_timer_pair(struct config_reader *r, const struct config_node *map, const c
 		return;
 	config_number_text(min_s * 1000ull, CONFIG_UNIT_MS, low, sizeof(low));
 	config_number_text(max_s * 1000ull, CONFIG_UNIT_MS, high, sizeof(high));
-	config_error(r, at, "%s: %s %s is over %s %s; raise the one or lower the other", at->key, min_key, low, max_key,
-	             high);
+	config_error(r, at, "%s: %s %s is over %s %s; raise the one or lower the other", at->key, min_key, low,
+		     max_key, high);
 }
 
 static void
@@ -253,12 +268,14 @@ check_zone_source(struct config_reader *r, const struct config_node *map, const 
 		const char *from = file != NULL && primaries != NULL ? "" : " from its template";
 		if (at == template)
 			return; /* the template has both, and it was reported there */
-		config_error_key(r, at, "%s: the zone has %s%s too; keep file for a primary, primaries for a secondary",
-		                 at->key, other, from);
+		config_error_key(r, at,
+				 "%s: the zone has %s%s too; keep file for a primary, primaries for a secondary",
+				 at->key, other, from);
 	} else if (!has_file && !has_primaries && (template == NULL || !is_broken(template))) {
-		config_error(r, map, "zone without file and primaries%s; add \"file: NAME.zone\" for a primary, "
-		             "\"primaries: [REMOTE]\" for a secondary",
-		             template != NULL ? ", and its template has none" : "");
+		config_error(r, map,
+			     "zone without file and primaries%s; add \"file: NAME.zone\" for a primary, "
+			     "\"primaries: [REMOTE]\" for a secondary",
+			     template != NULL ? ", and its template has none" : "");
 	}
 }
 
@@ -274,7 +291,9 @@ config_check_zone(struct config_reader *r, const struct config_node *map, void *
 	const struct config_node *update = config_node_find(map, "allow-update");
 	const struct config_node *notify = config_node_find(map, "allow-notify");
 	if (!primary && update != NULL)
-		config_error_key(r, update, "allow-update: a secondary takes no updates; remove the key, or give the zone a file");
+		config_error_key(
+			r, update,
+			"allow-update: a secondary takes no updates; remove the key, or give the zone a file");
 	if (primary && notify != NULL)
 		config_warning(r, notify, "allow-notify: a primary heeds no NOTIFY; remove the key");
 	/* What a template says for the other role is not meant for this zone. */
@@ -292,8 +311,9 @@ config_check_template(struct config_reader *r, const struct config_node *map, vo
 	template->zone.role = file != NULL ? CONFIG_PRIMARY : CONFIG_SECONDARY;
 	check_timers(r, map, &template->zone);
 	if (file != NULL && is_given(map, "primaries"))
-		config_error_key(r, file, "file: the template has primaries too; keep file for primaries, primaries for "
-		                 "secondaries");
+		config_error_key(r, file,
+				 "file: the template has primaries too; keep file for primaries, primaries for "
+				 "secondaries");
 }
 
 void
@@ -305,7 +325,9 @@ config_check_catalog(struct config_reader *r, const struct config_node *map, voi
 	catalog->zone.line = map->line;
 	check_timers(r, map, &catalog->zone);
 	if (!is_given(map, "primaries"))
-		config_error(r, map, "catalog without primaries; add \"primaries: [REMOTE]\", where it is transferred from");
+		config_error(
+			r, map,
+			"catalog without primaries; add \"primaries: [REMOTE]\", where it is transferred from");
 
 	struct config_zone *member = &catalog->member;
 	if (template != NULL)
@@ -313,8 +335,10 @@ config_check_catalog(struct config_reader *r, const struct config_node *map, voi
 	else
 		config_read_section(r, config_section_find(&config_root, "zones")->section, NULL, member, false);
 	if (member->file != NULL)
-		config_error(r, config_node_find(map, "template"), "template: \"%s\" has a file, but members of a catalog are "
-		             "secondaries; name a template with primaries or with neither", template->id);
+		config_error(r, config_node_find(map, "template"),
+			     "template: \"%s\" has a file, but members of a catalog are "
+			     "secondaries; name a template with primaries or with neither",
+			     template->id);
 	member->name = (struct name){.len = 1};
 	member->role = CONFIG_SECONDARY;
 	member->line = map->line;
@@ -343,8 +367,10 @@ config_check_cookies(struct config_reader *r, const struct config_node *map, voi
 	char *rest = text, *line;
 	while ((line = strtok_r(rest, "\r\n", &rest)) != NULL) {
 		if (n == CONFIG_COOKIE_SECRETS_MAX) {
-			config_error(r, node, "secret-file: %s has more than %d secrets; keep the one in use and the one before or after",
-			             cookies->secret_file, CONFIG_COOKIE_SECRETS_MAX);
+			config_error(r, node,
+				     "secret-file: %s has more than %d secrets; keep the one in use and the one "
+				     "before or after",
+				     cookies->secret_file, CONFIG_COOKIE_SECRETS_MAX);
 			return;
 		}
 		if (config_parse_hex(line, cookies->secrets[n], CONFIG_COOKIE_SECRET_LEN, &why) != 0) {
@@ -354,7 +380,8 @@ config_check_cookies(struct config_reader *r, const struct config_node *map, voi
 		n++;
 	}
 	if (n == 0)
-		config_error(r, node, "secret-file: %s is empty; fill it with \"openssl rand -hex 16\"", cookies->secret_file);
+		config_error(r, node, "secret-file: %s is empty; fill it with \"openssl rand -hex 16\"",
+			     cookies->secret_file);
 	cookies->n_secrets = n;
 }
 
@@ -364,18 +391,22 @@ config_check_anycast(struct config_reader *r, const struct config_node *map, voi
 	struct config_anycast *anycast = value;
 	const struct config_server *server = &r->config->server;
 	const struct config_node *interface = config_node_find(map, "interface");
-	if (interface != NULL && !is_broken(interface) && interface->text[strcspn(interface->text, "/ :\t")] != '\0')
+	if (interface != NULL && !is_broken(interface) &&
+	    interface->text[strcspn(interface->text, "/ :\t")] != '\0')
 		config_error(r, interface, "interface: \"%s\" is no name for an interface; use letters and digits",
-		             interface->text);
+			     interface->text);
 	for (unsigned i = 0; i < anycast->n_prefixes; i++) {
 		bool covers = false;
 		for (unsigned j = 0; j < server->n_listen; j++)
 			covers |= server->listen[j].len == 0 ||
-			          config_prefix_contains(&anycast->prefixes[i], &server->listen[j].any);
+				  config_prefix_contains(&anycast->prefixes[i], &server->listen[j].any);
 		const struct config_node *node = list_node(map, "prefixes", i);
 		if (!covers && server->n_listen > 0 && !is_broken(node))
-			config_warning(r, node, "prefixes: no address of server.listen lies in %s; announcing it draws queries "
-			               "that nobody answers", node->text);
+			config_warning(
+				r, node,
+				"prefixes: no address of server.listen lies in %s; announcing it draws queries "
+				"that nobody answers",
+				node->text);
 	}
 }
 
@@ -391,8 +422,9 @@ check_wildcards(struct config_reader *r, const struct config_node *root)
 		return;
 	for (unsigned i = 0; i < c->server.n_listen; i++)
 		if (address_is_wildcard(&c->server.listen[i]))
-			config_error(r, list_node(server, "listen", i), "listen: a wildcard is for mode kernel only; list the "
-			             "service addresses");
+			config_error(r, list_node(server, "listen", i),
+				     "listen: a wildcard is for mode kernel only; list the "
+				     "service addresses");
 }
 
 static void
@@ -404,8 +436,9 @@ check_tls_apart(struct config_reader *r, const struct config_node *root)
 		for (unsigned j = 0; j < c->server.n_listen; j++)
 			if (address_equal(&c->tls.listen[i], &c->server.listen[j]))
 				config_error(r, list_node(config_node_find(root, "tls"), "listen", i),
-				             "listen: %s serves plain DNS in server.listen; give TLS another port, such as 853",
-				             config_address_text(&c->tls.listen[i], text));
+					     "listen: %s serves plain DNS in server.listen; give TLS another port, "
+					     "such as 853",
+					     config_address_text(&c->tls.listen[i], text));
 }
 
 static void
@@ -418,8 +451,8 @@ check_catalog_names(struct config_reader *r, const struct config_node *root)
 			if (c->zones[j].name.len == 0 || !name_equal(c->zones[j].name.bytes, name->bytes))
 				continue;
 			const struct config_node *node = config_node_find(list_node(root, "catalogs", i), "name");
-			config_error(r, node, "name: \"%s\" is a zone too, at line %u; remove one of the two", node->text,
-			             c->zones[j].line);
+			config_error(r, node, "name: \"%s\" is a zone too, at line %u; remove one of the two",
+				     node->text, c->zones[j].line);
 		}
 	}
 }

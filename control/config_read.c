@@ -19,7 +19,8 @@
 #define SECRET_FILE_MAX_BYTES 65536
 
 static void
-add(struct config_reader *r, enum diag_severity severity, uint32_t line, uint32_t column, const char *fmt, va_list ap)
+add(struct config_reader *r, enum diag_severity severity, uint32_t line, uint32_t column, const char *fmt,
+    va_list ap)
 {
 	char *text;
 	if (vasprintf(&text, fmt, ap) < 0) {
@@ -119,13 +120,15 @@ report_unknown_reference(struct config_reader *r, const struct config_row *row, 
 			ids[known++] = list_id(r, list, i);
 	const char *near = diag_nearest(node->text, ids);
 	if (near != NULL)
-		config_error(r, node, "%s: unknown %s \"%s\"; did you mean \"%s\"?", row->key, what, node->text, near);
+		config_error(r, node, "%s: unknown %s \"%s\"; did you mean \"%s\"?", row->key, what, node->text,
+			     near);
 	else if (known == 0)
 		config_error(r, node, "%s: unknown %s \"%s\"; no %s is defined, add it under %s", row->key, what,
-		             node->text, what, row->target);
+			     node->text, what, row->target);
 	else
-		config_error(r, node, "%s: unknown %s \"%s\"; add it under %s, or use one of those there, such as \"%s\"",
-		             row->key, what, node->text, row->target, ids[0]);
+		config_error(r, node,
+			     "%s: unknown %s \"%s\"; add it under %s, or use one of those there, such as \"%s\"",
+			     row->key, what, node->text, row->target, ids[0]);
 	free(ids);
 }
 
@@ -152,13 +155,14 @@ parse_path(struct config_reader *r, const char *dir, const char *text, const cha
 
 static int
 parse_text(struct config_reader *r, const struct config_row *row, const char *text, const char **out,
-           struct config_why *why)
+	   struct config_why *why)
 {
 	size_t len = strlen(text);
 	if (len < row->min)
 		return config_refuse(why, "empty; give it a value");
 	if (len > row->max)
-		return config_refuse(why, "%zu octets are too many; the most is %llu", len, (unsigned long long)row->max);
+		return config_refuse(why, "%zu octets are too many; the most is %llu", len,
+				     (unsigned long long)row->max);
 	*out = config_arena_copy(r->arena, text, len);
 	return *out != NULL ? 0 : -ENOMEM;
 }
@@ -187,7 +191,8 @@ parse_number(const struct config_row *row, const char *text, char *value, struct
 		return rc;
 	if (row->scale_ms > 1) {
 		if (number % row->scale_ms != 0)
-			return config_refuse(why, "\"%s\" is not a whole number of seconds; round it to those", text);
+			return config_refuse(why, "\"%s\" is not a whole number of seconds; round it to those",
+					     text);
 		number /= row->scale_ms;
 	}
 	uint32_t narrow = (uint32_t)number;
@@ -201,7 +206,7 @@ parse_number(const struct config_row *row, const char *text, char *value, struct
 /* One value of the row's kind into *value; what the kind has besides goes to *second. */
 static int
 parse_value(struct config_reader *r, const struct config_row *row, const char *text, char *value, char *second,
-            struct config_why *why)
+	    struct config_why *why)
 {
 	void *v = value, *s = second;
 	const char *zone_dir = r->config->server.zone_dir; /* NULL only when memory ran out before */
@@ -266,12 +271,12 @@ row_example(const struct config_row *row)
 /* Reads one value; false after a report. */
 static bool
 read_scalar_text(struct config_reader *r, const struct config_row *row, const struct config_node *node, char *value,
-                 char *second)
+		 char *second)
 {
 	struct config_why why;
 	if (node->kind != CONFIG_NODE_SCALAR) {
-		config_error(r, node, "%s: wants one value, not %s; write it as %s: %s", row->key, node_kind_text(node),
-		             row->key, row_example(row));
+		config_error(r, node, "%s: wants one value, not %s; write it as %s: %s", row->key,
+			     node_kind_text(node), row->key, row_example(row));
 		return false;
 	}
 	if (config_node_is_null(node)) {
@@ -292,7 +297,8 @@ read_scalar_text(struct config_reader *r, const struct config_row *row, const st
 }
 
 static void
-read_scalar(struct config_reader *r, const struct config_row *row, struct config_node *node, char *value, char *second)
+read_scalar(struct config_reader *r, const struct config_row *row, struct config_node *node, char *value,
+	    char *second)
 {
 	if (node->kind != CONFIG_NODE_BROKEN && !read_scalar_text(r, row, node, value, second))
 		node->kind = CONFIG_NODE_BROKEN; /* so that no rule between keys complains about it again */
@@ -337,13 +343,14 @@ read_value_list(struct config_reader *r, const struct config_row *row, struct co
 		return;
 	if (node->kind == CONFIG_NODE_MAP) {
 		config_error(r, node, "%s: wants a list, not a map; write it as %s: %s", row->key, row->key,
-		             row_example(row));
+			     row_example(row));
 		node->kind = CONFIG_NODE_BROKEN;
 		return;
 	}
 	bool single = node->kind == CONFIG_NODE_SCALAR;
 	if (!single && node->n == 0 && (row->flags & CONFIG_REQUIRED))
-		config_error(r, node, "%s: the list is empty; write it as %s: %s", row->key, row->key, row_example(row));
+		config_error(r, node, "%s: the list is empty; write it as %s: %s", row->key, row->key,
+			     row_example(row));
 	size_t size = kind_size(row->kind);
 	char *items = list_begin(r, row, base, single ? 1 : node->n, size);
 	if (items == NULL)
@@ -370,7 +377,8 @@ identity_compare(const void *a, const void *b)
 
 /* What tells an entry apart, as text in which equal entries are equal; NULL where it is missing or no good. */
 static const char *
-identity_text(struct config_reader *r, const struct config_row *row, const struct config_node *node, const char *value)
+identity_text(struct config_reader *r, const struct config_row *row, const struct config_node *node,
+	      const char *value)
 {
 	if (node == NULL || node->kind != CONFIG_NODE_SCALAR)
 		return NULL;
@@ -388,7 +396,7 @@ identity_text(struct config_reader *r, const struct config_row *row, const struc
 /* Reports entries of a list that share their first row's value, at the later one. */
 static void
 report_duplicates(struct config_reader *r, const struct config_row *row, const struct config_node *list,
-                  const char *items)
+		  const char *items)
 {
 	size_t at;
 	const struct config_row *id = config_section_row(row->section, 0, &at);
@@ -408,8 +416,9 @@ report_duplicates(struct config_reader *r, const struct config_row *row, const s
 	qsort(all, n, sizeof(*all), identity_compare);
 	for (unsigned i = 1; i < n; i++)
 		if (strcmp(all[i - 1].text, all[i].text) == 0)
-			config_error(r, all[i].node, "duplicate %s \"%s\", first given at line %u; remove one of the two",
-			             row->section->what, all[i].node->text, all[i - 1].node->line);
+			config_error(r, all[i].node,
+				     "duplicate %s \"%s\", first given at line %u; remove one of the two",
+				     row->section->what, all[i].node->text, all[i - 1].node->line);
 	free(all);
 }
 
@@ -421,7 +430,7 @@ read_section_list(struct config_reader *r, const struct config_row *row, struct 
 		return;
 	if (node->kind != CONFIG_NODE_LIST) {
 		config_error(r, node, "%s: wants a list of %ss, not %s; begin each %s with \"- \"", row->key,
-		             row->section->what, node_kind_text(node), row->section->what);
+			     row->section->what, node_kind_text(node), row->section->what);
 		return;
 	}
 	char *items = list_begin(r, row, base, node->n, row->section->size);
@@ -433,7 +442,7 @@ read_section_list(struct config_reader *r, const struct config_row *row, struct 
 			config_read_section(r, row->section, child, item, false);
 		else if (child->kind != CONFIG_NODE_BROKEN)
 			config_error(r, child, "%s: a %s is a map of keys, not %s; write it as {%s: ...}", row->key,
-			             row->section->what, node_kind_text(child), row->section->parts[0].rows[0].key);
+				     row->section->what, node_kind_text(child), row->section->parts[0].rows[0].key);
 		item += row->section->size;
 	}
 	report_duplicates(r, row, node, items);
@@ -449,8 +458,8 @@ read_subsection(struct config_reader *r, const struct config_row *row, struct co
 		node->kind = CONFIG_NODE_MAP;
 	} else if (node->kind != CONFIG_NODE_MAP) {
 		if (node->kind != CONFIG_NODE_BROKEN)
-			config_error(r, node, "%s: wants keys and values, not %s; write it as %s: {KEY: VALUE}", row->key,
-			             node_kind_text(node), row->key);
+			config_error(r, node, "%s: wants keys and values, not %s; write it as %s: {KEY: VALUE}",
+				     row->key, node_kind_text(node), row->key);
 		return;
 	}
 	bool optional = row->flags & CONFIG_OPTIONAL;
@@ -489,15 +498,16 @@ read_preset(struct config_reader *r, const struct config_row *row, char *base)
 
 static void
 report_missing(struct config_reader *r, const struct config_section *section, const struct config_row *row,
-               const struct config_node *map)
+	       const struct config_node *map)
 {
 	const char *where = section->what != NULL ? section->what : section->path;
 	const char *sample = row_example(row);
 	if (row->kind == CONFIG_KIND_SECTION)
-		config_error(r, map, "missing section \"%s\"; the least is \"server: {listen: [ADDRESS]}\"", row->key);
+		config_error(r, map, "missing section \"%s\"; the least is \"server: {listen: [ADDRESS]}\"",
+			     row->key);
 	else
 		config_error(r, map, "missing key \"%s\" in %s; add it, such as %s: %s", row->key, where, row->key,
-		             sample);
+			     sample);
 }
 
 /* Counts the sections below `from` that have this key; *home is the last of them. For misplaced keys. */
@@ -543,14 +553,15 @@ report_unknown(struct config_reader *r, const struct config_section *section, co
 	const struct config_section *home = NULL;
 	unsigned homes = count_homes(&config_root, entry->key, &home);
 	if (near == NULL && config_section_find(&config_root, entry->key) != NULL)
-		config_error_key(r, entry, "unknown key \"%s\"%s%s; it belongs at the top of the file, without indentation",
-		                 entry->key, in, section->path);
+		config_error_key(r, entry,
+				 "unknown key \"%s\"%s%s; it belongs at the top of the file, without indentation",
+				 entry->key, in, section->path);
 	else if (near == NULL && homes == 1)
-		config_error_key(r, entry, "unknown key \"%s\"%s%s; it belongs in %s", entry->key, in, section->path,
-		                 home->path);
+		config_error_key(r, entry, "unknown key \"%s\"%s%s; it belongs in %s", entry->key, in,
+				 section->path, home->path);
 	else if (near != NULL || (near = nearest_key(&config_root, entry->key)) != NULL)
-		config_error_key(r, entry, "unknown key \"%s\"%s%s; did you mean \"%s\"?", entry->key, in, section->path,
-		                 near);
+		config_error_key(r, entry, "unknown key \"%s\"%s%s; did you mean \"%s\"?", entry->key, in,
+				 section->path, near);
 	else
 		config_error_key(r, entry, "unknown key \"%s\"%s%s; remove it", entry->key, in, section->path);
 }
@@ -558,7 +569,7 @@ report_unknown(struct config_reader *r, const struct config_section *section, co
 /* Reads what the file says for a row, or puts in what holds without it. */
 static void
 read_row(struct config_reader *r, const struct config_section *section, const struct config_row *row,
-         struct config_node *map, char *base, bool filled)
+	 struct config_node *map, char *base, bool filled)
 {
 	struct config_node *entry = config_node_find(map, row->key);
 	bool plain_map = row->kind == CONFIG_KIND_SECTION && !(row->flags & (CONFIG_LIST | CONFIG_OPTIONAL));
@@ -577,7 +588,7 @@ read_row(struct config_reader *r, const struct config_section *section, const st
 
 void
 config_read_section(struct config_reader *r, const struct config_section *section, struct config_node *map,
-                    void *value, bool filled)
+		    void *value, bool filled)
 {
 	const struct config_row *row;
 	size_t at;
@@ -608,8 +619,8 @@ config_read_secret_file(struct config_reader *r, const struct config_node *node,
 		return NULL;
 	}
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
-		config_warning(r, node, "%s: %s can be read or written by others than its owner; chmod 600 it", node->key,
-		               path);
+		config_warning(r, node, "%s: %s can be read or written by others than its owner; chmod 600 it",
+			       node->key, path);
 	char *text = config_arena_alloc(r->arena, SECRET_FILE_MAX_BYTES);
 	ssize_t n = text != NULL ? read(fd, text, SECRET_FILE_MAX_BYTES) : 0;
 	int error = errno;
@@ -620,7 +631,7 @@ config_read_secret_file(struct config_reader *r, const struct config_node *node,
 	}
 	if (n < 0 || n == SECRET_FILE_MAX_BYTES || strlen(text) != (size_t)n) {
 		config_error(r, node, "%s: cannot read %s: %s", node->key, path,
-		             n < 0 ? strerror(error) : "this is no file with a secret");
+			     n < 0 ? strerror(error) : "this is no file with a secret");
 		return NULL;
 	}
 	return text;

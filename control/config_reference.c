@@ -11,38 +11,39 @@
 /* -------- Markdown -------- */
 
 static const char *const kind_texts[] = {
-        [CONFIG_KIND_TEXT] = "text",          [CONFIG_KIND_PATH] = "path",
-        [CONFIG_KIND_ZONE_PATH] = "path",     [CONFIG_KIND_COUNT] = "number",
-        [CONFIG_KIND_SIZE] = "size",          [CONFIG_KIND_DURATION] = "duration",
-        [CONFIG_KIND_WORD] = "word",          [CONFIG_KIND_ADDRESS] = "address or address@port",
-        [CONFIG_KIND_PREFIX] = "prefix",      [CONFIG_KIND_NAME] = "domain name",
-        [CONFIG_KIND_PATTERN] = "pattern",    [CONFIG_KIND_CORES] = "CPU list",
-        [CONFIG_KIND_RATE] = "rate",          [CONFIG_KIND_RATIO] = "share",
-        [CONFIG_KIND_SECRET] = "base64",      [CONFIG_KIND_REFERENCE] = "id",
-        [CONFIG_KIND_SECTION] = "map",
+	[CONFIG_KIND_TEXT] = "text",       [CONFIG_KIND_PATH] = "path",
+	[CONFIG_KIND_ZONE_PATH] = "path",  [CONFIG_KIND_COUNT] = "number",
+	[CONFIG_KIND_SIZE] = "size",       [CONFIG_KIND_DURATION] = "duration",
+	[CONFIG_KIND_WORD] = "word",       [CONFIG_KIND_ADDRESS] = "address or address@port",
+	[CONFIG_KIND_PREFIX] = "prefix",   [CONFIG_KIND_NAME] = "domain name",
+	[CONFIG_KIND_PATTERN] = "pattern", [CONFIG_KIND_CORES] = "CPU list",
+	[CONFIG_KIND_RATE] = "rate",       [CONFIG_KIND_RATIO] = "share",
+	[CONFIG_KIND_SECRET] = "base64",   [CONFIG_KIND_REFERENCE] = "id",
+	[CONFIG_KIND_SECTION] = "map",
 };
 
 static const char head[] =
-        "# Configuration reference\n"
-        "\n"
-        "The configuration is one YAML file. Anchors, aliases, tags and further documents are refused; an unknown,\n"
-        "misspelt or duplicate key is an error with file, line and column. Relative paths are relative to the\n"
-        "configuration file.\n"
-        "\n"
-        "| value | how it is written |\n"
-        "|---|---|\n"
-        "| number | digits, or with k, M or G (decimal) behind them: `10000`, `10k`, `500M` |\n"
-        "| size | a number with B, KiB, MiB, GiB or TiB: `512MiB` |\n"
-        "| duration | a number with ms, s, m, h, d or w: `10s`, `5m`, `2h`, `1d` |\n"
-        "| address | IPv4 or IPv6, with a port behind `@`: `192.0.2.53`, `\"2001:db8::53\"`, `127.0.0.1@5300` |\n"
-        "| prefix | an address, or one with its length: `192.0.2.0/24`, `\"::1\"` |\n"
-        "| CPU list | numbers and ranges: `\"2-15,17\"` (so `4` is the CPU number 4), or `all` |\n"
-        "| rate | a number a second: `50/s`, or `off` |\n"
-        "| share | `1/1000` is one of a thousand |\n"
-        "| pattern | a domain name, or one below `*`: `\"*.example\"` is all names below example |\n"
-        "| id | the id of an entry in the section named |\n"
-        "\n"
-        "A list may be written as one value where it has only one.\n";
+	"# Configuration reference\n"
+	"\n"
+	"The configuration is one YAML file. Anchors, aliases, tags and further documents are refused; an "
+	"unknown,\n"
+	"misspelt or duplicate key is an error with file, line and column. Relative paths are relative to the\n"
+	"configuration file.\n"
+	"\n"
+	"| value | how it is written |\n"
+	"|---|---|\n"
+	"| number | digits, or with k, M or G (decimal) behind them: `10000`, `10k`, `500M` |\n"
+	"| size | a number with B, KiB, MiB, GiB or TiB: `512MiB` |\n"
+	"| duration | a number with ms, s, m, h, d or w: `10s`, `5m`, `2h`, `1d` |\n"
+	"| address | IPv4 or IPv6, with a port behind `@`: `192.0.2.53`, `\"2001:db8::53\"`, `127.0.0.1@5300` |\n"
+	"| prefix | an address, or one with its length: `192.0.2.0/24`, `\"::1\"` |\n"
+	"| CPU list | numbers and ranges: `\"2-15,17\"` (so `4` is the CPU number 4), or `all` |\n"
+	"| rate | a number a second: `50/s`, or `off` |\n"
+	"| share | `1/1000` is one of a thousand |\n"
+	"| pattern | a domain name, or one below `*`: `\"*.example\"` is all names below example |\n"
+	"| id | the id of an entry in the section named |\n"
+	"\n"
+	"A list may be written as one value where it has only one.\n";
 
 /* `|` would end the cell. */
 static void
@@ -60,7 +61,8 @@ print_range(FILE *out, const struct config_row *row)
 {
 	char low[32], high[32];
 	enum config_unit unit = config_row_unit(row);
-	bool number = row->kind == CONFIG_KIND_COUNT || row->kind == CONFIG_KIND_SIZE || row->kind == CONFIG_KIND_DURATION;
+	bool number = row->kind == CONFIG_KIND_COUNT || row->kind == CONFIG_KIND_SIZE ||
+		      row->kind == CONFIG_KIND_DURATION;
 	if (!number)
 		return;
 	config_number_text(row->min, unit, low, sizeof(low));
@@ -101,8 +103,9 @@ print_default(FILE *out, const struct config_row *row)
 	else if (row->preset != NULL)
 		fprintf(out, "`%s`", row->preset);
 	else
-		fprintf(out, row->kind == CONFIG_KIND_SECTION && !(row->flags & (CONFIG_LIST | CONFIG_OPTIONAL)) ? "its own"
-		                                                                                               : "none");
+		fprintf(out, row->kind == CONFIG_KIND_SECTION && !(row->flags & (CONFIG_LIST | CONFIG_OPTIONAL))
+				     ? "its own"
+				     : "none");
 }
 
 static void
@@ -159,15 +162,15 @@ print_markdown(FILE *out)
 
 /* Shapes of values as regular expressions; NULL: any text. */
 static const char *const kind_patterns[CONFIG_KIND_SECTION + 1] = {
-        [CONFIG_KIND_COUNT] = "^[0-9]+[kMG]?$",
-        [CONFIG_KIND_SIZE] = "^([0-9]+(B|KiB|MiB|GiB|TiB)|0)$",
-        [CONFIG_KIND_DURATION] = "^([0-9]+(ms|s|m|h|d|w)|0)$",
-        [CONFIG_KIND_ADDRESS] = "^[0-9A-Fa-f.:]+(@[0-9]+)?$",
-        [CONFIG_KIND_PREFIX] = "^[0-9A-Fa-f.:]+(/[0-9]+)?$",
-        [CONFIG_KIND_CORES] = "^(all|[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*)$",
-        [CONFIG_KIND_RATE] = "^(off|[0-9]+[kMG]?/s)$",
-        [CONFIG_KIND_RATIO] = "^[0-9]+/[0-9]+$",
-        [CONFIG_KIND_SECRET] = "^[A-Za-z0-9+/]+={0,2}$",
+	[CONFIG_KIND_COUNT] = "^[0-9]+[kMG]?$",
+	[CONFIG_KIND_SIZE] = "^([0-9]+(B|KiB|MiB|GiB|TiB)|0)$",
+	[CONFIG_KIND_DURATION] = "^([0-9]+(ms|s|m|h|d|w)|0)$",
+	[CONFIG_KIND_ADDRESS] = "^[0-9A-Fa-f.:]+(@[0-9]+)?$",
+	[CONFIG_KIND_PREFIX] = "^[0-9A-Fa-f.:]+(/[0-9]+)?$",
+	[CONFIG_KIND_CORES] = "^(all|[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*)$",
+	[CONFIG_KIND_RATE] = "^(off|[0-9]+[kMG]?/s)$",
+	[CONFIG_KIND_RATIO] = "^[0-9]+/[0-9]+$",
+	[CONFIG_KIND_SECRET] = "^[A-Za-z0-9+/]+={0,2}$",
 };
 
 static json_t *
@@ -184,7 +187,7 @@ static json_t *
 count_json(const struct config_row *row)
 {
 	json_t *o = json_pack("{s:[s,s], s:s, s:I}", "type", "integer", "string", "pattern",
-	                      kind_patterns[CONFIG_KIND_COUNT], "minimum", (json_int_t)row->min);
+			      kind_patterns[CONFIG_KIND_COUNT], "minimum", (json_int_t)row->min);
 	if (row->max <= INT64_MAX)
 		json_object_set_new(o, "maximum", json_integer((json_int_t)row->max));
 	return o;
@@ -203,13 +206,14 @@ item_json(const struct config_row *row)
 	case CONFIG_KIND_COUNT:
 		return count_json(row);
 	case CONFIG_KIND_TEXT:
-		return json_pack("{s:[s,s], s:I, s:I}", "type", "string", "number", "minLength", (json_int_t)row->min,
-		                 "maxLength", (json_int_t)row->max);
+		return json_pack("{s:[s,s], s:I, s:I}", "type", "string", "number", "minLength",
+				 (json_int_t)row->min, "maxLength", (json_int_t)row->max);
 	case CONFIG_KIND_CORES:
 	case CONFIG_KIND_SIZE:
 	case CONFIG_KIND_DURATION:
 		/* CPU 4, and nothing at all, are numbers to a YAML reader. */
-		return json_pack("{s:[s,s], s:s}", "type", "integer", "string", "pattern", kind_patterns[row->kind]);
+		return json_pack("{s:[s,s], s:s}", "type", "integer", "string", "pattern",
+				 kind_patterns[row->kind]);
 	default:
 		return json_pack("{s:s, s:s*}", "type", "string", "pattern", kind_patterns[row->kind]);
 	}
@@ -243,7 +247,7 @@ section_json(const struct config_section *section)
 			json_array_append_new(required, json_string(row->key));
 	}
 	return json_pack("{s:s, s:s, s:b, s:o, s:o}", "type", "object", "description", section->doc,
-	                 "additionalProperties", 0, "properties", properties, "required", required);
+			 "additionalProperties", 0, "properties", properties, "required", required);
 }
 
 static int

@@ -50,21 +50,21 @@ struct config_section;
 
 struct config_row {
 	const char *key;
-	const char *doc;           /* one sentence for the operator, with its full stop */
-	const char *preset;        /* the default, as the file would say it; NULL: zero or none */
-	const char *preset_doc;    /* what the reference shows instead of it */
-	const char *example;       /* a good value, as the file would say it */
-	const char *const *words;  /* word: what may be written, in the order of the enum; ends with NULL */
+	const char *doc;            /* one sentence for the operator, with its full stop */
+	const char *preset;         /* the default, as the file would say it; NULL: zero or none */
+	const char *preset_doc;     /* what the reference shows instead of it */
+	const char *example;        /* a good value, as the file would say it */
+	const char *const *words;   /* word: what may be written, in the order of the enum; ends with NULL */
 	const char *const *refused; /* word: pairs of one that is known but not taken, and why; ends with NULL */
-	const char *target;        /* reference: key of the root's list */
+	const char *target;         /* reference: key of the root's list */
 	const struct config_section *section;
-	uint64_t min, max;         /* count, size; durations: in ms */
+	uint64_t min, max; /* count, size; durations: in ms */
 	size_t offset, second;
-	uint16_t size;             /* of the field, for numbers */
-	uint16_t scale_ms;         /* duration: 1 or 1000 */
-	uint16_t port;             /* address: default port */
-	uint8_t kind;              /* enum config_kind */
-	uint8_t flags;             /* enum config_row_flags */
+	uint16_t size;     /* of the field, for numbers */
+	uint16_t scale_ms; /* duration: 1 or 1000 */
+	uint16_t port;     /* address: default port */
+	uint8_t kind;      /* enum config_kind */
+	uint8_t flags;     /* enum config_row_flags */
 };
 
 struct config_reader;
@@ -78,10 +78,10 @@ struct config_part {
 #define CONFIG_PARTS_MAX 4
 
 struct config_section {
-	const char *path;          /* for messages: "server.log", "zones" */
-	const char *what;          /* of lists: what one entry is: "zone" */
+	const char *path; /* for messages: "server.log", "zones" */
+	const char *what; /* of lists: what one entry is: "zone" */
 	const char *doc;
-	size_t size;               /* of the section's struct */
+	size_t size; /* of the section's struct */
 	struct config_part parts[CONFIG_PARTS_MAX];
 	/*
 	 * Called before the rows are read; true: *value is filled in already (from a template) and keys that are
@@ -107,12 +107,12 @@ enum config_unit config_row_unit(const struct config_row *row);
 /* -------- reading (config_read.c) -------- */
 
 struct config_reader {
-	const char *path;            /* of the config file */
-	const char *dir;             /* its directory, with the closing slash, or "" */
-	struct config_arena *arena;  /* of the struct config */
+	const char *path;           /* of the config file */
+	const char *dir;            /* its directory, with the closing slash, or "" */
+	struct config_arena *arena; /* of the struct config */
 	struct diag_list *diag;
 	struct config *config;
-	bool no_memory;              /* the result is worth nothing */
+	bool no_memory; /* the result is worth nothing */
 };
 
 /*
@@ -120,13 +120,14 @@ struct config_reader {
  * values already, which stay where the map says nothing.
  */
 void config_read_section(struct config_reader *r, const struct config_section *section, struct config_node *map,
-                         void *value, bool filled);
+			 void *value, bool filled);
 
 /* Reports about a value, about the key of an entry, and about a whole map. */
 void config_error(struct config_reader *r, const struct config_node *node, const char *fmt, ...) PRINTF_LIKE(3, 4);
-void config_error_key(struct config_reader *r, const struct config_node *entry, const char *fmt, ...)
-        PRINTF_LIKE(3, 4);
-void config_warning(struct config_reader *r, const struct config_node *node, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void
+config_error_key(struct config_reader *r, const struct config_node *entry, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void
+config_warning(struct config_reader *r, const struct config_node *node, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Copies into the configuration's arena; NULL sets r->no_memory. */
 char *config_read_copy(struct config_reader *r, const char *text, size_t len);

@@ -32,19 +32,22 @@ struct suffix {
 
 static const struct suffix suffixes_none[] = {{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}, {NULL, 0}};
 static const struct suffix suffixes_bytes[] = {
-        {"B", 1}, {"KiB", KI}, {"MiB", KI * KI}, {"GiB", KI *KI *KI}, {"TiB", KI *KI *KI *KI}, {NULL, 0},
+	{"B", 1}, {"KiB", KI}, {"MiB", KI *KI}, {"GiB", KI *KI *KI}, {"TiB", KI *KI *KI *KI}, {NULL, 0},
 };
 static const struct suffix suffixes_ms[] = {
-        {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {"w", 604800000}, {NULL, 0},
+	{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {"w", 604800000}, {NULL, 0},
 };
 
 static const struct {
 	const struct suffix *suffixes;
 	const char *what, *how;
 } units[] = {
-        [CONFIG_UNIT_NONE] = {suffixes_none, "a whole number", "digits alone, or with k, M or G behind them, such as 500 or 10k"},
-        [CONFIG_UNIT_BYTES] = {suffixes_bytes, "a size", "a whole number with B, KiB, MiB, GiB or TiB, such as 512MiB"},
-        [CONFIG_UNIT_MS] = {suffixes_ms, "a duration", "a whole number with ms, s, m, h, d or w, such as 10s or 5m"},
+	[CONFIG_UNIT_NONE] = {suffixes_none, "a whole number",
+			      "digits alone, or with k, M or G behind them, such as 500 or 10k"},
+	[CONFIG_UNIT_BYTES] = {suffixes_bytes, "a size",
+			       "a whole number with B, KiB, MiB, GiB or TiB, such as 512MiB"},
+	[CONFIG_UNIT_MS] = {suffixes_ms, "a duration",
+			    "a whole number with ms, s, m, h, d or w, such as 10s or 5m"},
 };
 
 const char *
@@ -110,7 +113,7 @@ refuse_suffix(const char *text, const char *rest, uint64_t digits, enum config_u
 	const struct suffix *meant = suffix_meant(units[unit].suffixes, rest);
 	if (meant != NULL)
 		return config_refuse(why, "\"%s\" is not %s; did you mean %llu%s?", text, units[unit].what,
-		                     (unsigned long long)digits, meant->text);
+				     (unsigned long long)digits, meant->text);
 	if (*rest == '\0')
 		return config_refuse(why, "\"%s\" has no unit; write %s", text, units[unit].how);
 	return config_refuse(why, "\"%s\" is not %s; write %s", text, units[unit].what, units[unit].how);
@@ -118,7 +121,7 @@ refuse_suffix(const char *text, const char *rest, uint64_t digits, enum config_u
 
 int
 config_parse_number(const char *text, enum config_unit unit, uint64_t min, uint64_t max, uint64_t *out,
-                    struct config_why *why)
+		    struct config_why *why)
 {
 	char bound[32];
 	const char *rest = text;
@@ -137,10 +140,10 @@ config_parse_number(const char *text, enum config_unit unit, uint64_t min, uint6
 	}
 	if (rc != 0 || value > max)
 		return config_refuse(why, "%s is too much; the highest is %s", text,
-		                     config_number_text(max, unit, bound, sizeof(bound)));
+				     config_number_text(max, unit, bound, sizeof(bound)));
 	if (value < min)
 		return config_refuse(why, "%s is too little; the lowest is %s", text,
-		                     config_number_text(min, unit, bound, sizeof(bound)));
+				     config_number_text(min, unit, bound, sizeof(bound)));
 	*out = value;
 	return 0;
 }
@@ -180,7 +183,8 @@ config_parse_rate(const char *text, uint32_t *out, struct config_why *why)
 		memcpy(digits, text, (size_t)(slash - text));
 	uint64_t value;
 	if (digits[0] < '0' || digits[0] > '9')
-		return config_refuse(why, "\"%s\" is not a rate; write a number a second, such as 50/s, or off", text);
+		return config_refuse(why, "\"%s\" is not a rate; write a number a second, such as 50/s, or off",
+				     text);
 	int rc = config_parse_number(digits, CONFIG_UNIT_NONE, 0, 100000000, &value, why);
 	if (rc == 0 && value == 0)
 		return config_refuse(why, "%s would answer nobody; write off for no limit", text);
@@ -197,8 +201,9 @@ config_parse_ratio(const char *text, uint32_t *take, uint32_t *of, struct config
 	if (read_digits(&p, &a) != 0 || *p++ != '/' || read_digits(&p, &b) != 0 || *p != '\0')
 		return config_refuse(why, "\"%s\" is not a share; write it as 1/1000", text);
 	if (a == 0 || b == 0 || a > b || b > UINT32_MAX)
-		return config_refuse(why, "\"%s\" is no share of the queries; write 1/1 for all, 1/1000 for one of a thousand",
-		                     text);
+		return config_refuse(
+			why, "\"%s\" is no share of the queries; write 1/1 for all, 1/1000 for one of a thousand",
+			text);
 	*take = (uint32_t)a;
 	*of = (uint32_t)b;
 	return 0;
@@ -224,8 +229,8 @@ read_core_range(const char *text, const char **p, uint64_t *first, uint64_t *las
 		return config_refuse(why, "\"%s\": the highest CPU number is %d", text, CPU_SETSIZE - 1);
 	if (*first > *last)
 		return config_refuse(why, "\"%s\": the range %llu-%llu runs backwards; write %llu-%llu", text,
-		                     (unsigned long long)*first, (unsigned long long)*last, (unsigned long long)*last,
-		                     (unsigned long long)*first);
+				     (unsigned long long)*first, (unsigned long long)*last,
+				     (unsigned long long)*last, (unsigned long long)*first);
 	return 0;
 }
 
@@ -241,7 +246,7 @@ read_cores(const char *text, cpu_set_t *set, struct config_why *why)
 		for (uint64_t core = first; core <= last; core++) {
 			if (CPU_ISSET(core, set))
 				return config_refuse(why, "\"%s\": CPU %llu is there twice; one worker each", text,
-				                     (unsigned long long)core);
+						     (unsigned long long)core);
 			CPU_SET(core, set);
 		}
 		if (*p == '\0')
@@ -252,14 +257,15 @@ read_cores(const char *text, cpu_set_t *set, struct config_why *why)
 }
 
 int
-config_parse_cores(const char *text, struct config_arena *arena, unsigned **out, unsigned *n, struct config_why *why)
+config_parse_cores(const char *text, struct config_arena *arena, unsigned **out, unsigned *n,
+		   struct config_why *why)
 {
 	cpu_set_t set;
 	CPU_ZERO(&set);
 	if (strcmp(text, "all") == 0) {
 		if (sched_getaffinity(0, sizeof(set), &set) != 0)
 			return config_refuse(why, "the CPUs of this process are unknown (%s); write their numbers",
-			                     strerror(errno));
+					     strerror(errno));
 	} else {
 		int rc = read_cores(text, &set, why);
 		if (rc != 0)
@@ -288,20 +294,23 @@ check_base64(const char *text, size_t len, unsigned *padding, struct config_why 
 		end--;
 	for (size_t i = 0; i < end; i++)
 		if (!isalnum((unsigned char)text[i]) && text[i] != '+' && text[i] != '/')
-			return config_refuse(why, "not base64: character %zu is none of A-Z a-z 0-9 + / (the secret is not shown)",
-			                     i + 1);
+			return config_refuse(
+				why,
+				"not base64: character %zu is none of A-Z a-z 0-9 + / (the secret is not shown)",
+				i + 1);
 	if (len == 0)
 		return config_refuse(why, "empty; give the shared secret in base64");
 	if (len % 4 != 0 || len - end > 2)
-		return config_refuse(why, "not base64: %zu characters with padding, which is no multiple of 4; was it cut off?",
-		                     len);
+		return config_refuse(
+			why, "not base64: %zu characters with padding, which is no multiple of 4; was it cut off?",
+			len);
 	*padding = (unsigned)(len - end);
 	return 0;
 }
 
 int
 config_parse_base64(const char *text, struct config_arena *arena, uint8_t **out, unsigned *len,
-                    struct config_why *why)
+		    struct config_why *why)
 {
 	size_t text_len = strlen(text);
 	unsigned padding = 0;
@@ -337,7 +346,8 @@ config_parse_hex(const char *text, uint8_t *out, size_t len, struct config_why *
 	size_t n = strlen(text);
 	for (size_t i = 0; i < n; i++)
 		if (hex_digit(text[i]) < 0)
-			return config_refuse(why, "character %zu is no hexadecimal digit; write %zu of them", i + 1, 2 * len);
+			return config_refuse(why, "character %zu is no hexadecimal digit; write %zu of them", i + 1,
+					     2 * len);
 	if (n != 2 * len)
 		return config_refuse(why, "%zu hexadecimal digits; write %zu of them", n, 2 * len);
 	for (size_t i = 0; i < len; i++)

@@ -25,14 +25,14 @@ int config_refuse(struct config_why *why, const char *fmt, ...) PRINTF_LIKE(2, 3
 
 /* What a number counts; each has its own suffixes. */
 enum config_unit {
-	CONFIG_UNIT_NONE,     /* 500, 10k, 500M (decimal) */
-	CONFIG_UNIT_BYTES,    /* 512MiB; a unit is required */
-	CONFIG_UNIT_MS,       /* 10s, 250ms; a unit is required; the value is in milliseconds */
+	CONFIG_UNIT_NONE,  /* 500, 10k, 500M (decimal) */
+	CONFIG_UNIT_BYTES, /* 512MiB; a unit is required */
+	CONFIG_UNIT_MS,    /* 10s, 250ms; a unit is required; the value is in milliseconds */
 };
 
 /* A number with the suffixes of its unit, between min and max, both included. */
 int config_parse_number(const char *text, enum config_unit unit, uint64_t min, uint64_t max, uint64_t *out,
-                        struct config_why *why) MUST_CHECK;
+			struct config_why *why) MUST_CHECK;
 
 /* The same number as the file would say it, into out[cap]; returns `out`. */
 const char *config_number_text(uint64_t value, enum config_unit unit, char *out, size_t cap);
@@ -42,7 +42,7 @@ int config_parse_word(const char *text, const char *const *words, unsigned *out,
 
 /* `address` or `address@port`; without a port, default_port is filled in (0: left at 0). */
 int config_parse_address(const char *text, uint16_t default_port, struct config_address *out,
-                         struct config_why *why) MUST_CHECK;
+			 struct config_why *why) MUST_CHECK;
 
 /* `address/bits`, or an address alone for all of its bits. */
 int config_parse_prefix(const char *text, struct config_prefix *out, struct config_why *why) MUST_CHECK;
@@ -55,7 +55,7 @@ int config_parse_pattern(const char *text, struct name *out, struct config_why *
 
 /* `2-15,17`, or `all` for every CPU that this process may run on; ascending, from the arena. */
 int config_parse_cores(const char *text, struct config_arena *arena, unsigned **out, unsigned *n,
-                       struct config_why *why) MUST_CHECK;
+		       struct config_why *why) MUST_CHECK;
 
 /* `50/s`, or `off` for 0. */
 int config_parse_rate(const char *text, uint32_t *out, struct config_why *why) MUST_CHECK;
@@ -65,7 +65,7 @@ int config_parse_ratio(const char *text, uint32_t *take, uint32_t *of, struct co
 
 /* Base64 (RFC 4648 section 4) into octets from the arena. */
 int config_parse_base64(const char *text, struct config_arena *arena, uint8_t **out, unsigned *len,
-                        struct config_why *why) MUST_CHECK;
+			struct config_why *why) MUST_CHECK;
 
 /* Exactly `len` octets as hexadecimal digits. */
 int config_parse_hex(const char *text, uint8_t *out, size_t len, struct config_why *why) MUST_CHECK;

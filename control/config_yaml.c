@@ -73,7 +73,8 @@ syntax_error(struct builder *b)
 			column = b->text[i] == '\n' ? 1 : column + 1;
 			line += b->text[i] == '\n';
 		}
-		diag_add(b->diag, DIAG_ERROR, b->path, line, column, "not YAML: %s; the file must be UTF-8 text", problem);
+		diag_add(b->diag, DIAG_ERROR, b->path, line, column, "not YAML: %s; the file must be UTF-8 text",
+			 problem);
 		return -EINVAL;
 	}
 	char context[128] = "";
@@ -81,8 +82,8 @@ syntax_error(struct builder *b)
 		snprintf(context, sizeof(context), " %s begun at line %zu", p->context, p->context_mark.line + 1);
 	else if (p->context != NULL)
 		snprintf(context, sizeof(context), " %s", p->context);
-	diag_add(b->diag, DIAG_ERROR, b->path, (uint32_t)p->problem_mark.line + 1, (uint32_t)p->problem_mark.column + 1,
-	         "not YAML: %s%s%s", problem, context, syntax_hint(b));
+	diag_add(b->diag, DIAG_ERROR, b->path, (uint32_t)p->problem_mark.line + 1,
+		 (uint32_t)p->problem_mark.column + 1, "not YAML: %s%s%s", problem, context, syntax_hint(b));
 	return -EINVAL;
 }
 
@@ -178,14 +179,14 @@ map_append(struct builder *b, struct config_node *map, const struct config_node 
 		return;
 	if (key->kind != CONFIG_NODE_SCALAR) {
 		diag_add(b->diag, DIAG_ERROR, b->path, key->line, key->column,
-		         "a key must be a plain word, not a list or a map");
+			 "a key must be a plain word, not a list or a map");
 		return;
 	}
 	const struct config_node *before = config_node_find(map, key->text);
 	if (before != NULL) {
 		diag_add(b->diag, DIAG_ERROR, b->path, key->line, key->column,
-		         "duplicate key \"%s\", first given at line %u; keep one of the two", key->text,
-		         before->key_line);
+			 "duplicate key \"%s\", first given at line %u; keep one of the two", key->text,
+			 before->key_line);
 		return;
 	}
 	value->key = key->text;
@@ -259,8 +260,8 @@ build_step(struct builder *b, const yaml_event_t *event, struct config_node **ro
 		if (*root == NULL)
 			return 0;
 		diag_add(b->diag, DIAG_ERROR, b->path, (uint32_t)event->start_mark.line + 1,
-		         (uint32_t)event->start_mark.column + 1,
-		         "a second YAML document (---) begins here; a configuration is one document");
+			 (uint32_t)event->start_mark.column + 1,
+			 "a second YAML document (---) begins here; a configuration is one document");
 		return -EINVAL;
 	case YAML_DOCUMENT_END_EVENT:
 		return 0;
@@ -268,7 +269,7 @@ build_step(struct builder *b, const yaml_event_t *event, struct config_node **ro
 		if (*root != NULL)
 			return 0;
 		diag_add(b->diag, DIAG_ERROR, b->path, 1, 1,
-		         "the file is empty; the least is \"server: {listen: [ADDRESS]}\"");
+			 "the file is empty; the least is \"server: {listen: [ADDRESS]}\"");
 		return -EINVAL;
 	default:
 		return build_node(b, event, 0, root);
@@ -293,8 +294,8 @@ build_document(struct builder *b, struct config_node **root)
 }
 
 int
-config_yaml_parse(const char *path, const char *text, size_t len, struct config_arena *arena, struct diag_list *diag,
-                  struct config_node **root)
+config_yaml_parse(const char *path, const char *text, size_t len, struct config_arena *arena,
+		  struct diag_list *diag, struct config_node **root)
 {
 	struct builder b = {.path = path, .text = text, .len = len, .arena = arena, .diag = diag};
 	if (!yaml_parser_initialize(&b.parser))

@@ -25,14 +25,14 @@ enum config_node_kind {
 
 struct config_node {
 	enum config_node_kind kind;
-	bool quoted;                 /* scalar in quotes: an empty one is an empty text, not an absent value */
-	bool known;                  /* entry of a map: some row of the schema took it */
-	uint32_t line, column;       /* of the value, from 1 */
+	bool quoted;                   /* scalar in quotes: an empty one is an empty text, not an absent value */
+	bool known;                    /* entry of a map: some row of the schema took it */
+	uint32_t line, column;         /* of the value, from 1 */
 	uint32_t key_line, key_column; /* of the key, for an entry of a map */
-	const char *key;             /* entry of a map: its key; else NULL */
-	const char *text;            /* scalar: its text, without NUL octets inside */
+	const char *key;               /* entry of a map: its key; else NULL */
+	const char *text;              /* scalar: its text, without NUL octets inside */
 	struct config_node *first, *last, *next; /* children of a list or map in the order of the file */
-	unsigned n;                  /* how many children */
+	unsigned n;                              /* how many children */
 };
 
 /*
@@ -41,7 +41,7 @@ struct config_node {
  * YAML are reported in *diag, but do not end the reading: the tree holds the rest.
  */
 int config_yaml_parse(const char *path, const char *text, size_t len, struct config_arena *arena,
-                      struct diag_list *diag, struct config_node **root) MUST_CHECK;
+		      struct diag_list *diag, struct config_node **root) MUST_CHECK;
 
 /* The entry of map `map` with this key, or NULL; `map` may be NULL or no map. */
 struct config_node *config_node_find(const struct config_node *map, const char *key);

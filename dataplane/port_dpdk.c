@@ -30,8 +30,8 @@
 #define DESCRIPTORS_AF_XDP 2048 /* what its umem rings are made for */
 #define POOL_CACHE 256
 #define POOL_MIN 6144 /* both rings of af_xdp full, bursts and caches on top */
-#define POOL_MAX 65535
-#define POOL_SHARE(bytes) ((bytes) / 8 * 7) /* the rest is for DPDK's own tables */
+#define POOL_MAX 16383 /* more would only spread the same packets over more cache lines */
+#define POOL_SHARE(bytes) ((bytes) / 4 * 3) /* the rest is for DPDK's own tables */
 
 struct dpdk_state {
 	enum dataplane_mode mode;
@@ -196,7 +196,7 @@ pools_create(struct dpdk_port *port, uint32_t n, struct diag_list *diag)
 	if (n < POOL_MIN) {
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
 		         "dataplane: memory is too small for so many queues; each needs about %u MiB",
-		         (unsigned)(POOL_MIN * 2500 / 7 * 8 >> 20) + 1);
+		         (unsigned)((POOL_MIN * UINT64_C(2500) / 3 * 4) >> 20) + 1);
 		return -ENOMEM;
 	}
 	for (unsigned i = 0; i < port->n_queues; i++) {

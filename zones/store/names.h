@@ -17,7 +17,8 @@
  *     page    belongs to all directory indices that agree in the page's low `depth` bits; a page that is full splits
  *             (extendible hashing: Fagin et al., 1979), doubling the directory where it must, by sharing whole chunks
  *
- * A small table has one chunk and one page, both only as long as it needs: 1, 2, 4 or 8 buckets serve up to 64 names.
+ * A small table has one chunk and one page, both only as long as it needs: 1, 2, 4 or 8 buckets serve up to 64
+ * names, and bits of the hash that a shorter page has no bucket for do not count.
  *
  * Threads: lookups are pure and run anywhere, inside an RCU read-side section or with a reference held on whatever
  * owns the table. A transaction belongs to one builder thread. Pages that a transaction replaced may still be read by
@@ -145,8 +146,9 @@ void names_garbage_free(struct names_garbage *g);
 struct names_txn;
 
 /*
- * Opens a transaction on `base` (which may be the empty table, all zero). In an empty table `expected` entries are made room
- * for at once (0: none), which spares a bulk build most of its splits; other tables ignore it. NULL: out of memory.
+ * Opens a transaction on `base` (which may be the empty table, all zero). In an empty table `expected` entries are
+ * made room for at once (0: none), which spares a bulk build most of its splits; other tables ignore it. NULL: out
+ * of memory.
  */
 struct names_txn *names_txn_begin(const struct names *base, uint64_t expected) MUST_CHECK;
 
@@ -155,21 +157,21 @@ const struct names_entry *names_txn_find(const struct names_txn *txn, uint64_t h
 
 /*
  * Puts an entry in, in place of the one with the same name if there is one; that one is returned in *replaced (may be
- * NULL-pointed). The table keeps the pointer only; freeing a replaced entry is the caller's. 0, -ENOMEM, or -ENOSPC when 128
- * other entries agree with this one in all 26 bits of the hash that a directory can use (nothing changed).
+ * NULL-pointed). The table keeps the pointer only; freeing a replaced entry is the caller's. 0, -ENOMEM, or -ENOSPC
+ * when 128 other entries agree with this one in all 26 bits of the hash that a directory can use (nothing changed).
  */
 int names_txn_put(struct names_txn *txn, const struct names_entry *e, const struct names_entry **replaced) MUST_CHECK;
 
 /*
- * Takes the entry of this name out; *removed (may be NULL-pointed) gets it, or NULL if there was none. Pages do not merge: a
- * table never gets smaller than it was at its largest. 0 or -ENOMEM (nothing changed).
+ * Takes the entry of this name out; *removed (may be NULL-pointed) gets it, or NULL if there was none. Pages do not
+ * merge: a table never gets smaller than it was at its largest. 0 or -ENOMEM (nothing changed).
  */
 int names_txn_remove(struct names_txn *txn, uint64_t hash, const uint8_t *name, unsigned len,
                      const struct names_entry **removed) MUST_CHECK;
 
 /*
  * Ends the transaction: *out becomes the new table, *garbage what the base alone still uses (to be freed after
- * a grace period). Cannot fail. Consumes txn.
+ * a grace period). `out` may be what the transaction began with as its base. Cannot fail. Consumes txn.
  */
 void names_txn_commit(struct names_txn *txn, struct names *out, struct names_garbage *garbage);
 

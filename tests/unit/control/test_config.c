@@ -187,8 +187,8 @@ unreadable_files_say_why(void **state)
 	assert_null(c);
 	char *text = diag_text(&diag);
 	assert_string_equal(text, "no-such.yaml: error: cannot read the configuration: No such file or directory\n"
-	                          "config_bad: error: cannot read the configuration: Is a directory\n"
-	                          "/dev/null: error: cannot read the configuration: not a regular file\n");
+				  "config_bad: error: cannot read the configuration: Is a directory\n"
+				  "/dev/null: error: cannot read the configuration: not a regular file\n");
 	free(text);
 	diag_clear(&diag);
 }
@@ -346,7 +346,7 @@ check_full_zones(const struct config *c)
 	assert_ptr_equal(z[0].notify[0], &c->remotes[1]);
 	assert_ptr_equal(z[0].allow_transfer[0], &c->acls[0]);
 	assert_ptr_equal(z[0].allow_update[0], &c->acls[1]);
-	assert_int_equal(z[0].line, 45);
+	assert_int_equal(z[0].line, 42);
 	assert_int_equal(z[1].role, CONFIG_SECONDARY);
 	assert_null(z[1].file);
 	assert_ptr_equal(z[1].primaries[0], &c->remotes[0]);
@@ -369,7 +369,7 @@ the_full_example_loads(void **state)
 {
 	(void)state;
 	static const uint8_t second[] = {0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7,
-	                                 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe, 0xff};
+					 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe, 0xff};
 	struct config *c = load_good("full.yaml");
 	check_full_server(c);
 	check_full_keys(c);
@@ -499,10 +499,11 @@ secret_files_of_everybody_are_warned_about(void **state)
 	char want[512];
 	file_write(good_path("open.secret"), "YW5vdGhlciBzZWNyZXQgbWFkZSB1cCBmb3IgdGVzdHM=\r\nsecond line\n", 0640);
 	char *said = load_text(LISTEN "keys:\n  - {id: a, secret-file: open.secret}\n", 0, &c);
-	snprintf(want, sizeof(want),
-	         "%s/text.yaml:3:26: warning: secret-file: %s/open.secret can be read or written by others than its "
-	         "owner; chmod 600 it\n",
-	         good_dir, good_dir);
+	snprintf(
+		want, sizeof(want),
+		"%s/text.yaml:3:26: warning: secret-file: %s/open.secret can be read or written by others than its "
+		"owner; chmod 600 it\n",
+		good_dir, good_dir);
 	assert_string_equal(said, want);
 	assert_int_equal(c->keys[0].secret_len, 32);
 	config_free(c);
@@ -514,7 +515,8 @@ expect_said(const char *yaml, const char *place, const char *rest)
 {
 	char want[512];
 	char *said = load_text(yaml, -EINVAL, NULL);
-	snprintf(want, sizeof(want), "%s/text.yaml:%s: error: secret-file: %s/%s\n", good_dir, place, good_dir, rest);
+	snprintf(want, sizeof(want), "%s/text.yaml:%s: error: secret-file: %s/%s\n", good_dir, place, good_dir,
+		 rest);
 	assert_string_equal(said, want);
 	free(said);
 }
@@ -534,9 +536,9 @@ bad_secret_files_are_reported_without_the_secret(void **state)
 	file_write(good_path("s"), "000102030405060708090a0b0c0d0e0f\n00\n", 0600);
 	expect_said(cookie, "2:24", "s:2: 2 hexadecimal digits; write 32 of them");
 	file_write(good_path("s"),
-	           "000102030405060708090a0b0c0d0e0f\n000102030405060708090a0b0c0d0e0f\n"
-	           "000102030405060708090a0b0c0d0e0f\n",
-	           0600);
+		   "000102030405060708090a0b0c0d0e0f\n000102030405060708090a0b0c0d0e0f\n"
+		   "000102030405060708090a0b0c0d0e0f\n",
+		   0600);
 	expect_said(cookie, "2:24", "s has more than 2 secrets; keep the one in use and the one before or after");
 }
 
@@ -556,16 +558,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(every_bad_one_gives_its_lines),
-	        cmocka_unit_test(unreadable_files_say_why),
-	        cmocka_unit_test(earlier_diagnostics_stay_in_front),
-	        cmocka_unit_test(defaults_are_the_documented_ones),
-	        cmocka_unit_test(the_full_example_loads),
-	        cmocka_unit_test(relative_things_are_resolved),
-	        cmocka_unit_test(templates_are_applied),
-	        cmocka_unit_test(secret_files_of_everybody_are_warned_about),
-	        cmocka_unit_test(bad_secret_files_are_reported_without_the_secret),
-	        cmocka_unit_test(secret_files_of_strange_kinds_are_refused),
+		cmocka_unit_test(every_bad_one_gives_its_lines),
+		cmocka_unit_test(unreadable_files_say_why),
+		cmocka_unit_test(earlier_diagnostics_stay_in_front),
+		cmocka_unit_test(defaults_are_the_documented_ones),
+		cmocka_unit_test(the_full_example_loads),
+		cmocka_unit_test(relative_things_are_resolved),
+		cmocka_unit_test(templates_are_applied),
+		cmocka_unit_test(secret_files_of_everybody_are_warned_about),
+		cmocka_unit_test(bad_secret_files_are_reported_without_the_secret),
+		cmocka_unit_test(secret_files_of_strange_kinds_are_refused),
 	};
 	return cmocka_run_group_tests(tests, copy_good, remove_good);
 }

@@ -105,8 +105,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(good_and_bad_files_survive_it),
-	        cmocka_unit_test(arenas_give_zeroed_aligned_memory),
+		cmocka_unit_test(good_and_bad_files_survive_it),
+		cmocka_unit_test(arenas_give_zeroed_aligned_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control thread: one libuv loop that owns everything which is not a packet.
+ *
+ * struct daemon ties the parts of control/ together and is handed around as a pointer; there is no global state behind
+ * it. All of it belongs to the control thread, except where the parts' own headers say otherwise. main.c makes the
+ * dataplane and the threads around it.
+ *
+ *     daemon_open() → [privileges dropped] → daemon_start() → [workers started] → daemon_run() → [workers ended] →
+ *     daemon_finish() → daemon_free()
+ */
+#ifndef ANSER_CONTROL_DAEMON_H
+#define ANSER_CONTROL_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "control/config.h"
+#include "control/metrics.h"
+#include "control/publish.h"
+#include "control/reclaim.h"
+#include "control/server.h"
+#include "control/tcp.h"
+#include "control/zones.h"
+
+struct reload;
+struct reload_waiter;
+
+struct daemon {
+	uv_loop_t loop;
+	struct zone_root root;
+	struct config *config;  /* in force; owned */
+	struct reclaim *reclaim;
+	struct publisher publisher;
+	struct zones *zones;
+	struct tcp *tcp;        /* main.c's; here for status and metrics */
+	struct server *server;
+	struct metrics_workers workers; /* filled in by main.c */
+	int64_t started_s;
+	unsigned builders;
+	/* loop handles; open from daemon_start() to daemon_finish() */
+	uv_signal_t on_term, on_int, on_hup;
+	uv_async_t on_room;
+	uv_timer_t sampler, progress;
+	bool handles_open;
+	/* start */
+	struct zones_op *first_load; /* NULL once it has ended */
+	int64_t shown_progress;      /* the terminal shows a progress line: when the load began, in ms of the loop */
+	/* reload.c */
+	struct reload *reload;       /* the one that runs */
+	struct reload_waiter *reload_next; /* who wants another one behind it */
+	bool reload_again;
+	/* stop */
+	bool stopping;
+	struct request *stop_request; /* replied to when all has ended */
+};
+
+/*
+ * Makes the loop and binds the control socket. Takes the configuration over in any case. 0, or -errno with faults in diag; then
+ * daemon_free().
+ */
+int daemon_open(struct daemon *d, struct config *config, struct diag_list *diag) MUST_CHECK;
+
+/*
+ * Starts the reclaimer, publishes the zone set (empty slots), begins to load the zones, and listens to signals. Before any
+ * reader runs. 0 or -errno with faults in diag.
+ */
+int daemon_start(struct daemon *d, struct diag_list *diag) MUST_CHECK;
+
+/* Runs until the server is told to stop. */
+void daemon_run(struct daemon *d);
+
+/* Ends loads and requests, after all readers have ended. */
+void daemon_finish(struct daemon *d);
+
+/* Frees all that was made, however far it got. */
+void daemon_free(struct daemon *d);
+
+/* Makes daemon_run() return; `rq` (may be NULL) is replied to at the end. */
+void daemon_stop(struct daemon *d, struct request *rq);
+
+/* -------- reload.c -------- */
+
+/*
+ * Reads the configuration anew, puts it into force if it is without fault, and loads zone files that changed. `rq` (NULL: a
+ * signal asked) is replied to when all is done. One reload runs at a time; those asked for meanwhile follow as one.
+ */
+void daemon_reload(struct daemon *d, struct request *rq);
+
+/* True when no reload runs. */
+bool daemon_reload_is_idle(const struct daemon *d);
+
+/* A report as JSON, for replies. NULL: out of memory. */
+json_t *report_json(const struct zones_report *report);
+
+/* Logs what a configuration asks for that this version does not do. */
+void daemon_warn_of_gaps(const struct config *config);
+
+/* -------- commands.c -------- */
+
+/* server_handle_fn; `arg` is the daemon. */
+void daemon_command(void *arg, struct request *rq, const char *command, const json_t *args);
+
+#endif

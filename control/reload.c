@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reload: configuration and zone files, by `anserctl reload` or SIGHUP.
+ *
+ *     read the file, check, plan (pool) → commit (loop, cannot fail) → load what changed (pool) → report
+ *
+ * A configuration with faults ends the reload at the first arrow, and everything stays as it was.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/daemon.h"
+#include "control/log.h"
+#include "control/notify.h"
+
+struct reload_waiter {
+	struct reload_waiter *next;
+	struct request *request;
+};
+
+struct reload {
+	uv_work_t work;
+	struct daemon *daemon;
+	struct reload_waiter *waiters;
+	struct config *config;
+	struct zones_plan *plan;
+	struct diag_list diag;
+	int err;
+};
+
+/* -------- replies -------- */
+
+json_t *
+report_json(const struct zones_report *report)
+{
+	json_t *failures = json_array();
+	for (unsigned i = 0; i < report->n_failures; i++)
+		json_array_append_new(failures, json_pack("{ss ss}", "zone", report->failures[i].zone, "error",
+		                                          report->failures[i].message));
+	return json_pack("{sI sI sI sI so}", "zones", (json_int_t)report->total, "loaded", (json_int_t)report->loaded,
+	                 "unchanged", (json_int_t)report->unchanged, "failed", (json_int_t)report->failed, "failures",
+	                 failures);
+}
+
+static json_t *
+diag_json(const struct diag_list *diag)
+{
+	char text[2048];
+	json_t *array = json_array();
+	for (unsigned i = 0; i < diag->n; i++) {
+		diag_format(&diag->items[i], text, sizeof(text));
+		json_array_append_new(array, json_string(text));
+	}
+	return array;
+}
+
+/* -------- what a reload cannot change -------- */
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+static bool
+same_dataplane(const struct config_dataplane *a, const struct config_dataplane *b)
+{
+	if (a->mode != b->mode || a->idle != b->idle || a->memory_bytes != b->memory_bytes ||
+	    a->hugepages != b->hugepages || a->n_ports != b->n_ports || a->n_cores != b->n_cores ||
+	    a->n_eal_args != b->n_eal_args)
+		return false;
+	for (unsigned i = 0; i < a->n_ports; i++)
+		if (!same_text(a->ports[i].device, b->ports[i].device) || a->ports[i].queues != b->ports[i].queues ||
+		    a->ports[i].exception != b->ports[i].exception)
+			return false;
+	for (unsigned i = 0; i < a->n_eal_args; i++)
+		if (!same_text(a->eal_args[i], b->eal_args[i]))
+			return false;
+	return a->n_cores == 0 || memcmp(a->cores, b->cores, a->n_cores * sizeof(*a->cores)) == 0;
+}
+
+static bool
+same_listen(const struct config_server *a, const struct config_server *b)
+{
+	if (a->n_listen != b->n_listen)
+		return false;
+	for (unsigned i = 0; i < a->n_listen; i++)
+		if (a->listen[i].len != b->listen[i].len ||
+		    memcmp(&a->listen[i].any, &b->listen[i].any, a->listen[i].len) != 0)
+			return false;
+	return true;
+}
+
+static bool
+same_tcp(const struct config_tcp *a, const struct config_tcp *b)
+{
+	return a->threads == b->threads && a->idle_timeout_ms == b->idle_timeout_ms &&
+	       a->max_connections == b->max_connections && a->max_per_source == b->max_per_source;
+}
+
+static void
+warn_of_restart(const struct config *old, const struct config *new, struct diag_list *diag)
+{
+	const struct {
+		const char *key;
+		bool same;
+	} rows[] = {
+	        {"server.listen", same_listen(&old->server, &new->server)},
+	        {"server.state-dir", same_text(old->server.state_dir, new->server.state_dir)},
+	        {"server.run-dir", same_text(old->server.run_dir, new->server.run_dir)},
+	        {"server.user", same_text(old->server.user, new->server.user)},
+	        {"dataplane", same_dataplane(&old->dataplane, &new->dataplane)},
+	        {"tcp", same_tcp(&old->tcp, &new->tcp)},
+	};
+	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+		if (!rows[i].same)
+			diag_add(diag, DIAG_WARNING, new->path, 0, 0, "%s: what changed there takes effect at the next start",
+			         rows[i].key);
+}
+
+void
+daemon_warn_of_gaps(const struct config *config)
+{
+	if (config->tls.enabled)
+		log_warning("tls: this version does not speak TLS; the section is ignored");
+	if (config->anycast.enabled)
+		log_warning("anycast: this version announces no routes; the section is ignored");
+	if (config->dnstap.enabled)
+		log_warning("dnstap: this version writes no dnstap; the section is ignored");
+	if (config->metrics.enabled)
+		log_warning("metrics.listen: this version has no HTTP listener; `anserctl metrics` prints the same text");
+	unsigned n_secondaries = config->n_catalogs;
+	for (unsigned i = 0; i < config->n_zones; i++)
+		n_secondaries += config->zones[i].role == CONFIG_SECONDARY;
+	if (n_secondaries)
+		log_warning("%u zones or catalogs have primaries: this version transfers none; they are answered with SERVFAIL",
+		            n_secondaries);
+}
+
+/* -------- the steps -------- */
+
+static void reload_begin(struct daemon *d, struct reload_waiter *waiters);
+
+/* Replies to all who wait, with `result` (consumed) and, unless error is empty, a failure. */
+static void
+reload_end(struct reload *r, const char *error, json_t *result)
+{
+	struct daemon *d = r->daemon;
+	while (r->waiters) {
+		struct reload_waiter *w = r->waiters;
+		r->waiters = w->next;
+		if (error[0])
+			request_fail(w->request, EXIT_CODE_FAILED, json_incref(result), "%s", error);
+		else
+			request_reply(w->request, json_incref(result));
+		free(w);
+	}
+	json_decref(result);
+	diag_clear(&r->diag);
+	free(r);
+	d->reload = NULL;
+	notify_ready();
+	if (!d->reload_next && !d->reload_again)
+		return;
+	struct reload_waiter *next = d->reload_next;
+	d->reload_next = NULL;
+	d->reload_again = false;
+	reload_begin(d, next);
+}
+
+static void
+reload_loaded(void *arg, const struct zones_report *report)
+{
+	struct reload *r = arg;
+	char error[160] = "";
+	json_t *result = report_json(report);
+	json_object_set_new(result, "warnings", diag_json(&r->diag));
+	if (report->failed)
+		snprintf(error, sizeof(error), "%llu of %llu zones could not be loaded and keep what they had",
+		         (unsigned long long)report->failed, (unsigned long long)report->total);
+	log_info("reload done: %llu zones loaded, %llu unchanged, %llu failed", (unsigned long long)report->loaded,
+	         (unsigned long long)report->unchanged, (unsigned long long)report->failed);
+	reload_end(r, error, result);
+}
+
+static void
+reload_commit(struct reload *r)
+{
+	struct daemon *d = r->daemon;
+	struct config *old = d->config;
+	warn_of_restart(old, r->config, &r->diag);
+	log_diag(&r->diag, NULL, UINT32_MAX);
+	zones_commit(d->zones, r->plan);
+	d->config = r->config;
+	config_free(old);
+	log_setup(&d->config->server.log);
+	daemon_warn_of_gaps(d->config);
+	struct zones_op *op;
+	if (zones_load_all(d->zones, reload_loaded, r, &op) != 0)
+		reload_end(r, "the configuration is in force, but memory ran out before zones could be loaded", NULL);
+}
+
+static void
+reload_planned(uv_work_t *work, int status)
+{
+	struct reload *r = work->data;
+	if (!r->err && !r->daemon->stopping) {
+		reload_commit(r);
+		return;
+	}
+	zones_plan_free(r->plan);
+	config_free(r->config);
+	if (!r->err) {
+		reload_end(r, "the server stops", NULL);
+		return;
+	}
+	log_diag(&r->diag, NULL, UINT32_MAX);
+	log_error("reload: the configuration has faults; the old one stays in force");
+	json_t *result = json_pack("{so}", "faults", diag_json(&r->diag));
+	reload_end(r, "the configuration has faults; the old one stays in force", result);
+}
+
+static void
+reload_plan(uv_work_t *work)
+{
+	struct reload *r = work->data;
+	struct daemon *d = r->daemon;
+	/* d->config changes only in reload_commit(), and there is one reload at a time. */
+	r->err = config_load(d->config->path, &r->config, &r->diag);
+	if (!r->err)
+		r->err = zones_plan(d->zones, r->config, &r->plan);
+	if (r->err && !r->diag.n_errors)
+		diag_add(&r->diag, DIAG_ERROR, NULL, 0, 0, "%s", strerror(-r->err));
+}
+
+static void
+reload_refuse(struct reload_waiter *waiters)
+{
+	while (waiters) {
+		struct reload_waiter *w = waiters;
+		waiters = w->next;
+		request_fail(w->request, EXIT_CODE_FAILED, NULL, "out of memory");
+		free(w);
+	}
+}
+
+static void
+reload_begin(struct daemon *d, struct reload_waiter *waiters)
+{
+	struct reload *r = calloc(1, sizeof(*r));
+	if (!r) {
+		reload_refuse(waiters);
+		return;
+	}
+	notify_reloading();
+	r->daemon = d;
+	r->waiters = waiters;
+	r->work.data = r;
+	d->reload = r;
+	uv_queue_work(&d->loop, &r->work, reload_plan, reload_planned);
+}
+
+void
+daemon_reload(struct daemon *d, struct request *rq)
+{
+	struct reload_waiter *w = NULL;
+	if (rq) {
+		w = malloc(sizeof(*w));
+		if (!w) {
+			request_fail(rq, EXIT_CODE_FAILED, NULL, "out of memory");
+			return;
+		}
+		*w = (struct reload_waiter){.request = rq};
+	}
+	if (!d->reload) {
+		reload_begin(d, w);
+		return;
+	}
+	d->reload_again = true;
+	if (w) {
+		w->next = d->reload_next;
+		d->reload_next = w;
+	}
+}
+
+bool
+daemon_reload_is_idle(const struct daemon *d)
+{
+	return !d->reload;
+}

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# The checks that every kind of port has to pass, for a daemon that runs with the example zones.
+# shellcheck source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# A set that fits into no UDP answer, for truncation.
+big_zone() {
+	local i
+	{
+		printf '$TTL 60\n@ SOA ns hostmaster 1 7200 1800 1209600 300\n@ NS ns\nns A 192.0.2.1\n'
+		for i in {1..40}; do
+			printf '@ TXT "%02d %s"\n' "$i" "$(printf 'x%.0s' {1..97})"
+		done
+	} >"$work/zones/big.test.zone"
+	echo "  - {name: big.test, file: big.test.zone}"
+}
+
+# port_start MODE PORT-LINES: the daemon with the example zones.
+port_start() {
+	config "$1" "$2" "$(demo_zones; big_zone)"
+	server_start
+}
+
+check_service() {
+	tap client /usr/bin/python3 "$anser_src/tests/system/service.py" "$@"
+}
+
+# ARP, ND and echo: from the kernel where it shares the port, from us where it does not.
+check_neighbours() {
+	local device=$1 server
+	for server in "$server4" "$server6"; do
+		check "ping $server" client ping -n -c 3 -i 0.2 -W 2 "$server"
+		check "the client's kernel knows where $server is" \
+			client sh -c "ip neigh show $server dev $device | grep -q lladdr"
+	done
+}
+
+# Every packet is answered, handed to the kernel or counted under one reason (counters.h).
+check_counters() {
+	local before after
+	before=$(metric anser_packets_received_total)
+	# shellcheck disable=SC2016
+	client sh -c 'for i in 1 2 3 4 5; do dig +short +tries=1 @"$0" www.example.com; done' "$server4" >/dev/null
+	sleep 0.3
+	after=$(metric anser_packets_received_total)
+	check "received packets are counted ($before, then $after)" [ "$after" -ge $((before + 5)) ]
+	same "received = answered + to the kernel + dropped" "$after" \
+		$(($(metric anser_packets_sent_total) + $(metric anser_packets_to_kernel_total) + $(metric anser_dropped_total)))
+}
+
+# An idle server leaves the core to others.
+check_idle() {
+	local before used
+	sleep 1
+	before=$(cpu_ticks)
+	sleep 4
+	used=$(($(cpu_ticks) - before))
+	note "idle: $used ticks of CPU in 4 s"
+	check "an idle server uses less than a tenth of a core" [ "$used" -lt $((4 * $(getconf CLK_TCK) / 10)) ]
+}
+
+# check_stop DEVICE: ends by itself, and leaves the interface as it was.
+check_stop() {
+	check "SIGTERM ends it with exit code 0" server_stop
+	if [ -n "$1" ]; then
+		check "no XDP program is left on $1" \
+			sh -c "! ip -n $server_ns -d link show $1 | grep -q 'prog/xdp'"
+	fi
+}
