@@ -122,7 +122,7 @@ struct config_tls {
 
 /* -------- keys, remotes, acls -------- */
 
-/* HMAC-MD5 is absent on purpose (RFC 8945 section 6: MUST NOT be used for new work; RFC 6151). */
+/* HMAC-MD5 is absent on purpose: it MAY be implemented, but MUST NOT be used (RFC 8945 section 6). */
 enum config_algorithm {
 	CONFIG_HMAC_SHA1,
 	CONFIG_HMAC_SHA224,

@@ -457,10 +457,28 @@ check_catalog_names(struct config_reader *r, const struct config_node *root)
 	}
 }
 
+/* Two ids that differ in case only are one key on the wire, where names have no case. */
+static void
+check_key_names(struct config_reader *r, const struct config_node *root)
+{
+	const struct config *c = r->config;
+	for (unsigned i = 1; i < c->n_keys; i++)
+		for (unsigned j = 0; j < i; j++) {
+			const struct config_key *a = &c->keys[i], *b = &c->keys[j];
+			if (a->name.len == 0 || b->name.len == 0 || strcmp(a->id, b->id) == 0 ||
+			    !name_equal(a->name.bytes, b->name.bytes))
+				continue;
+			config_error(r, config_node_find(list_node(root, "keys", i), "id"),
+				     "id: \"%s\" and \"%s\" are the same name in TSIG; rename one of the two",
+				     a->id, b->id);
+		}
+}
+
 void
 config_check_root(struct config_reader *r, const struct config_node *map, void *value)
 {
 	check_wildcards(r, map);
 	check_tls_apart(r, map);
 	check_catalog_names(r, map);
+	check_key_names(r, map);
 }

@@ -226,6 +226,8 @@ row_json(const struct config_row *row)
 	bool list = row->flags & CONFIG_LIST;
 	if (list && row->kind == CONFIG_KIND_SECTION)
 		o = json_pack("{s:[s,s], s:o}", "type", "array", "null", "items", o);
+	else if (row->kind == CONFIG_KIND_SECTION) /* `limits:` with nothing below it is well */
+		json_object_set_new(o, "type", json_pack("[s,s]", "object", "null"));
 	else if (list)
 		o = json_pack("{s:[O, {s:s, s:o}]}", "anyOf", o, "type", "array", "items", o);
 	json_object_set_new(o, "description", json_string(row->doc != NULL ? row->doc : row->section->doc));

@@ -28,11 +28,9 @@ struct suffix {
 	uint64_t factor;
 };
 
-#define KI 1024ull
-
 static const struct suffix suffixes_none[] = {{"", 1}, {"k", 1000}, {"M", 1000000}, {"G", 1000000000}, {NULL, 0}};
 static const struct suffix suffixes_bytes[] = {
-	{"B", 1}, {"KiB", KI}, {"MiB", KI *KI}, {"GiB", KI *KI *KI}, {"TiB", KI *KI *KI *KI}, {NULL, 0},
+	{"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1ull << 40}, {NULL, 0},
 };
 static const struct suffix suffixes_ms[] = {
 	{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {"w", 604800000}, {NULL, 0},

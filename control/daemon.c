@@ -48,9 +48,9 @@ room_async(uv_async_t *a)
 static void
 progress_clear_line(struct daemon *d)
 {
-	if (d->shown_progress)
+	if (d->progress_shown)
 		fprintf(stderr, "\r\033[K");
-	d->shown_progress = 0;
+	d->progress_shown = false;
 }
 
 static void
@@ -61,7 +61,7 @@ progress_tick(uv_timer_t *t)
 	unsigned long long total = r->total, done = r->loaded + r->unchanged + r->failed;
 	notify_status("loading zones: %llu of %llu", done, total);
 	if (isatty(STDERR_FILENO)) {
-		d->shown_progress = 1;
+		d->progress_shown = true;
 		fprintf(stderr, "\r\033[Kloading zones: %llu of %llu, %llu with faults", done, total,
 		        (unsigned long long)r->failed);
 	} else {
@@ -79,7 +79,7 @@ first_load_done(void *arg, const struct zones_report *report)
 	if (d->stopping)
 		return;
 	log_info("%llu zones loaded, %llu failed, in %.1f s", (unsigned long long)report->loaded,
-	         (unsigned long long)report->failed, (double)(time(NULL) - d->started_s));
+	         (unsigned long long)report->failed, (double)(publish_now_ns() - d->started_ns) / 1e9);
 	notify_ready();
 	notify_status("%llu zones loaded, %llu failed", (unsigned long long)report->loaded,
 	              (unsigned long long)report->failed);
@@ -125,13 +125,15 @@ int
 daemon_open(struct daemon *d, struct config *config, struct diag_list *diag)
 {
 	char path[4096];
-	d->config = config;
-	d->started_s = time(NULL);
 	int err = uv_loop_init(&d->loop);
 	if (err) {
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "event loop: %s", strerror(-err));
+		config_free(config);
 		return err;
 	}
+	d->config = config;
+	d->started_s = time(NULL);
+	d->started_ns = publish_now_ns();
 	snprintf(path, sizeof(path), "%s/anser.sock", config->server.run_dir);
 	return server_open(&d->loop, path, daemon_command, d, diag, &d->server);
 }

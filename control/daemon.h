@@ -37,8 +37,9 @@ struct daemon {
 	struct tcp *tcp;        /* main.c's; here for status and metrics */
 	struct server *server;
 	struct metrics_workers workers; /* filled in by main.c */
-	int64_t started_s;
-	unsigned builders;
+	int64_t started_s;      /* wall time */
+	uint64_t started_ns;    /* publish_now_ns() */
+	unsigned builders;      /* threads of the libuv pool; set before daemon_start() */
 	/* loop handles; open from daemon_start() to daemon_finish() */
 	uv_signal_t on_term, on_int, on_hup;
 	uv_async_t on_room;
@@ -46,7 +47,7 @@ struct daemon {
 	bool handles_open;
 	/* start */
 	struct zones_op *first_load; /* NULL once it has ended */
-	int64_t shown_progress;      /* the terminal shows a progress line: when the load began, in ms of the loop */
+	bool progress_shown;         /* on the terminal, a line that wants to be cleared */
 	/* reload.c */
 	struct reload *reload;       /* the one that runs */
 	struct reload_waiter *reload_next; /* who wants another one behind it */
@@ -58,7 +59,7 @@ struct daemon {
 
 /*
  * Makes the loop and binds the control socket. Takes the configuration over in any case. 0, or -errno with faults in diag; then
- * daemon_free().
+ * daemon_finish() and daemon_free(), unless d->config is still NULL.
  */
 int daemon_open(struct daemon *d, struct config *config, struct diag_list *diag) MUST_CHECK;
 

@@ -265,7 +265,7 @@ thread_begin(struct tcp_thread *t, unsigned k)
 	tick_ms = tick_ms < 10 ? 10 : tick_ms > 1000 ? 1000 : tick_ms;
 	uv_timer_start(&t->timer, timer_fired, tick_ms, tick_ms);
 	err = thread_listen(t);
-	char name[THREAD_NAME_MAX + 1];
+	char name[32];
 	snprintf(name, sizeof(name), "anser-tcp-%u", k);
 	if (!err)
 		err = thread_start(&t->thread, name, THREAD_CPU_ANY, THREAD_RCU_OFFLINE, thread_run, t);

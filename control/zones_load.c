@@ -46,7 +46,8 @@ struct load_job {
 	bool force;
 	/* results */
 	int err;
-	bool is_unchanged;
+	bool same_files;   /* as those served now */
+	bool is_unchanged; /* and therefore not loaded */
 	struct diag_list diag;
 	struct served *served;
 	uint64_t verified_ns;
@@ -161,10 +162,10 @@ job_work(uv_work_t *work)
 {
 	struct load_job *job = work->data;
 	int64_t newest_ns;
-	if (!job->force && job->stamp && job->stamp == stamp_files(job->path, job->includes, &newest_ns)) {
-		job->is_unchanged = true;
+	job->same_files = job->stamp && job->stamp == stamp_files(job->path, job->includes, &newest_ns);
+	job->is_unchanged = job->same_files && !job->force;
+	if (job->is_unchanged)
 		return;
-	}
 	int64_t began_ns = wall_now_ns();
 	uint64_t start_ns = publish_now_ns();
 	struct zonefile_files *files = NULL;
@@ -417,7 +418,7 @@ warn_of_serial(const char *zone, const struct snapshot *old, const struct snapsh
 		          new->serial);
 	else if (step == 0)
 		log_write(CONFIG_LOG_WARNING, zone,
-		          "loaded again with the serial %u unchanged: secondaries will not notice", new->serial);
+		          "the file has changed, but not its serial %u: secondaries will not notice", new->serial);
 }
 
 static void
@@ -427,7 +428,7 @@ job_publish(struct load_job *job)
 	char text[NAME_TEXT_MAX];
 	name_to_text(item->apex, text);
 	log_diag(&job->diag, text, LOG_FAULTS_MAX);
-	if (item->served)
+	if (item->served && !job->same_files)
 		warn_of_serial(text, item->served->snapshot, job->served->snapshot);
 	free(item->error);
 	item->error = NULL;

@@ -16,6 +16,14 @@
 
 struct xdp_filter;
 
+/* What the kernel has of a port. */
+enum dpdk_kernel {
+	DPDK_KERNEL_NONE,  /* nothing: we answer ARP, ND and echo for the service addresses, the rest is dropped */
+	DPDK_KERNEL_COPY,  /* every packet (af_packet) */
+	DPDK_KERNEL_REST,  /* all but queries, by XDP filter or flow rules */
+	DPDK_KERNEL_TAP,   /* all but queries, through the exception path */
+};
+
 /* One receive and one transmit queue of a port, with packet buffers of their own: workers share none of it. */
 struct dpdk_queue {
 	struct port_queue head;
@@ -40,6 +48,7 @@ struct dpdk_port {
 	char name[RTE_ETH_NAME_MAX_LEN]; /* as DPDK names it */
 	uint16_t port_id;
 	bool probed, started;         /* by us */
+	enum dpdk_kernel kernel;
 	struct frame_local local;
 	struct xdp_filter *xdp;       /* af_xdp only */
 	unsigned n_queues;

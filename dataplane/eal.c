@@ -216,6 +216,7 @@ args_build(struct eal_args *a, const struct dataplane_config *config, struct dia
 	args_add(a, "--lcores");
 	args_add(a, "0@%d", cpu);
 	args_add(a, "--no-telemetry");
+	args_add(a, "--log-level=warning");
 	unsigned n_pci = 0;
 	for (unsigned i = 0; i < config->n_ports; i++) {
 		if (config->mode != DATAPLANE_DPDK || !eal_is_pci_address(config->ports[i].device))

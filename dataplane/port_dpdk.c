@@ -4,7 +4,8 @@
  *
  *   af_packet   vdev on an interface; the kernel sees a copy of every packet, and a sink keeps it silent about queries
  *   af_xdp      vdev on an interface; the XDP filter takes queries out of what the kernel gets
- *   dpdk        PCI devices and vdevs as given; the exception path is a TAP, or nobody and we answer ARP and ND ourselves
+ *   dpdk        PCI devices and vdevs as given; the kernel has the rest by flow rules where the driver shares the NIC, else
+ *               through a TAP, or nothing at all
  */
 #include <errno.h>
 #include <net/if.h>
@@ -21,6 +22,7 @@
 #include "dataplane/dpdk.h"
 #include "dataplane/eal.h"
 #include "dataplane/exception.h"
+#include "dataplane/flow.h"
 #include "dataplane/interface.h"
 #include "dataplane/sockets.h"
 #include "dataplane/worker.h"
@@ -128,18 +130,27 @@ local_add_services(struct frame_local *local, const struct dataplane_config *con
 static bool
 driver_reads_behind_kernel(const char *driver)
 {
-	return strcmp(driver, "net_af_xdp") == 0 || strcmp(driver, "net_af_packet") == 0 ||
-	       strcmp(driver, "net_pcap") == 0;
+	return strcmp(driver, "net_af_xdp") == 0 || strcmp(driver, "net_af_packet") == 0;
 }
 
-static bool
-wants_tap(const struct dataplane_config *config, unsigned i)
+/* Left to us, a NIC goes the way that its driver offers, and a virtual device has no kernel behind it. */
+static enum dpdk_kernel
+kernel_part(const struct dataplane_config *config, unsigned i, const char *driver)
 {
 	if (config->mode != DATAPLANE_DPDK)
-		return false;
-	if (config->ports[i].exception == DATAPLANE_EXCEPTION_AUTO)
-		return eal_is_pci_address(config->ports[i].device);
-	return config->ports[i].exception == DATAPLANE_EXCEPTION_TAP;
+		return config->mode == DATAPLANE_AF_XDP ? DPDK_KERNEL_REST : DPDK_KERNEL_COPY;
+	switch (config->ports[i].exception) {
+	case DATAPLANE_EXCEPTION_KERNEL:
+		return DPDK_KERNEL_REST;
+	case DATAPLANE_EXCEPTION_TAP:
+		return DPDK_KERNEL_TAP;
+	case DATAPLANE_EXCEPTION_AUTO:
+		break;
+	}
+	if (!eal_is_pci_address(config->ports[i].device))
+		return DPDK_KERNEL_NONE;
+	bool bifurcated = strstr(driver, "mlx5") != NULL || strstr(driver, "mlx4") != NULL;
+	return bifurcated ? DPDK_KERNEL_REST : DPDK_KERNEL_TAP;
 }
 
 static int
@@ -170,12 +181,11 @@ local_setup(struct dpdk_port *port, unsigned i, const struct rte_eth_dev_info *i
 	if (err != 0)
 		return err;
 	memcpy(port->local.mac, mac.addr_bytes, sizeof(port->local.mac));
-	bool tap = wants_tap(config, i);
 	port->local.verify_checksums = !driver_reads_behind_kernel(info->driver_name);
-	port->local.has_kernel = tap || config->mode == DATAPLANE_AF_PACKET;
-	port->local.answer_neighbours = config->mode == DATAPLANE_DPDK && !tap;
+	port->local.has_kernel = port->kernel == DPDK_KERNEL_TAP || port->kernel == DPDK_KERNEL_COPY;
+	port->local.answer_neighbours = port->kernel == DPDK_KERNEL_NONE;
 	err = local_add_services(&port->local, config, diag);
-	if (err == 0 && tap)
+	if (err == 0 && port->kernel == DPDK_KERNEL_TAP)
 		err = exception_start(port, i, diag);
 	return err;
 }
@@ -276,7 +286,7 @@ queues_new(struct dpdk_port *port, const struct dataplane_config *config)
 		q->queue_id = (uint16_t)i;
 		q->payload_max = config->udp_payload < 512 ? 512 : config->udp_payload;
 		q->mtu = mtu;
-		q->kernel_has_copy = config->mode == DATAPLANE_AF_PACKET;
+		q->kernel_has_copy = port->kernel == DPDK_KERNEL_COPY;
 		q->exception_fd = -1;
 		q->turns_until_kernel = 1;
 	}
@@ -329,8 +339,10 @@ port_start(struct dpdk_port *port, const struct dataplane_config *config, struct
 	port->started = true;
 	if (port->xdp != NULL)
 		return xdp_filter_adopt(port->xdp, config->listen, config->n_listen, diag);
+	if (port->kernel == DPDK_KERNEL_REST)
+		return flow_direct(port->port_id, port->device, port->n_queues, config->listen, config->n_listen, diag);
 	/* ND comes to multicast addresses; a port that cannot take just those gets everything. */
-	if (config->mode == DATAPLANE_DPDK && rte_eth_allmulticast_enable(port->port_id) != 0)
+	if (port->kernel != DPDK_KERNEL_COPY && rte_eth_allmulticast_enable(port->port_id) != 0)
 		(void)rte_eth_promiscuous_enable(port->port_id);
 	return 0;
 }
@@ -353,7 +365,11 @@ port_open(struct dpdk_port *port, const struct dataplane_config *config, unsigne
 		return err;
 	unsigned most = RTE_MIN(info.max_rx_queues, info.max_tx_queues);
 	port->n_queues = RTE_MIN(port->n_queues, most);
-	err = queues_new(port, config);
+	port->kernel = kernel_part(config, i, info.driver_name);
+	if (port->kernel == DPDK_KERNEL_REST && port->xdp == NULL)
+		err = flow_isolate(port->port_id, port->device, diag);
+	if (err == 0)
+		err = queues_new(port, config);
 	if (err == 0)
 		err = pools_create(port, pool_size(config, config->n_ports * port->n_queues), diag);
 	if (err == 0)

@@ -99,6 +99,11 @@ take_frame(struct dpdk_queue *q, struct rte_mbuf *mbuf, struct engine_message *m
 		give_to_kernel(q, mbuf);
 		return false;
 	case FRAME_DROP:
+		/* af_packet shows large segments, which the kernel has yet to cut, with their ends missing: they are the kernel's. */
+		if (q->kernel_has_copy && f->drop == DROP_FRAME_MALFORMED && f->l4_off == 0) {
+			give_to_kernel(q, mbuf);
+			return false;
+		}
 		break;
 	}
 	drop(q, mbuf, f->drop);

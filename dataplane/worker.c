@@ -13,12 +13,12 @@
 #include <urcu-qsbr.h>
 
 /*
- * Adaptive idling: a worker spins for a while after its last packet, since more tend to follow, then its sleeps grow. A
- * port without a way to wait is looked at again after IDLE_SLEEP_MAX_US, which bounds the delay of a first query; a port
- * that wakes us up is waited for longer.
+ * Adaptive idling: a worker spins for a while after its last packet, since more tend to follow; then each sleep is a microsecond
+ * longer than the one before. So a query after 10 ms of silence waits for about 140 us at most, and one after half a second or
+ * more for IDLE_SLEEP_MAX_US, which leaves about 2 % of a core to an idle worker. A port that wakes us up is waited for longer.
  */
 #define IDLE_SPIN_TURNS 256
-#define IDLE_SLEEP_MAX_US 200
+#define IDLE_SLEEP_MAX_US 1000
 #define IDLE_WAIT_MAX_US 100000
 
 #define CLOCK_REFRESH_CYCLES (UINT64_C(1) << 22) /* 1 to 2 ms, far below the second that we tell */

@@ -19,11 +19,11 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Digits and unit letters only: a TTL in form, whatever its value. */
+/* A number, or numbers with units: a TTL in form, whatever its value. */
 static bool
 looks_like_ttl(const char *text, size_t len)
 {
-	bool digit_before = false;
+	bool digit_before = false, has_unit = false;
 
 	for (size_t i = 0; i < len; i++) {
 		if (is_digit(text[i])) {
@@ -33,8 +33,9 @@ looks_like_ttl(const char *text, size_t len)
 		if (!digit_before || memchr("smhdwSMHDW", text[i], 10) == NULL)
 			return false;
 		digit_before = false;
+		has_unit = true;
 	}
-	return len > 0;
+	return digit_before != has_unit;
 }
 
 int
@@ -130,7 +131,9 @@ record_read_header(struct reader *r, struct token t, struct record_header *h)
 			r->ttl.explicit_s = h->ttl_s;
 			continue;
 		}
-		if (rrtype_from_text(t.text, t.len, &h->type) == 0)
+		/* IN stands on nearly every line: it is not looked for among the types first. */
+		bool is_in = t.len == 2 && strncasecmp(t.text, "IN", 2) == 0;
+		if (!is_in && rrtype_from_text(t.text, t.len, &h->type) == 0)
 			return check_type(r, &t, h->type);
 		int rc = read_class(r, &t, h);
 		if (rc == 0)

@@ -369,6 +369,7 @@ read_source(const struct source *s, const char *label, const struct name *origin
 	    struct diag_list *diag, struct zonefile_files **files)
 {
 	unsigned errors_before = diag->n_errors;
+	uint64_t records_before = zone_builder_records(b);
 	struct reader *r = zalloc(sizeof(*r), 0);
 
 	if (r == NULL)
@@ -384,6 +385,8 @@ read_source(const struct source *s, const char *label, const struct name *origin
 	zalloc_free(r, sizeof(*r));
 	if (rc == -ENOMEM)
 		return rc;
+	if (zone_builder_records(b) == records_before && diag->n_errors == errors_before)
+		diag_add(diag, DIAG_ERROR, label, 0, 0, "there is no record in it");
 	return diag->n_errors == errors_before ? 0 : -EINVAL;
 }
 

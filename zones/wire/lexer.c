@@ -77,7 +77,7 @@ make_error(struct lexer *lex, uint32_t line, uint32_t column, const char *messag
 
 #define LEXER_ERROR(lex, line, column, message) make_error(lex, line, column, message, sizeof(message) - 1)
 
-static struct token
+static inline struct token
 read_word(struct lexer *lex)
 {
 	const char *p = lex->cur, *end = lex->end, *start = p;
@@ -145,7 +145,7 @@ open_paren(struct lexer *lex)
 }
 
 /* White space and comments up to something that counts, or to the end of the line. */
-static void
+static inline void
 skip_white(struct lexer *lex)
 {
 	const char *p = lex->cur;
@@ -201,6 +201,9 @@ lexer_next(struct lexer *lex)
 		skip_white(lex);
 		if (lex->cur == lex->end)
 			return read_end(lex);
+		lex->last_was_eol = false;
+		if (likely(class_of[(uint8_t)*lex->cur] == 0))
+			return read_word(lex);
 		switch (*lex->cur) {
 		case '\n':
 			if (lex->depth == 0)
@@ -209,7 +212,6 @@ lexer_next(struct lexer *lex)
 			continue;
 		case '(':
 			open_paren(lex);
-			lex->last_was_eol = false;
 			continue;
 		case ')':
 			if (lex->depth == 0)
@@ -219,10 +221,8 @@ lexer_next(struct lexer *lex)
 			lex->cur++;
 			continue;
 		case '"':
-			lex->last_was_eol = false;
 			return read_quoted(lex);
-		default:
-			lex->last_was_eol = false;
+		default: /* a backslash */
 			return read_word(lex);
 		}
 	}

@@ -68,25 +68,66 @@ read_escape(const char *p, const char *end, uint8_t *octet, unsigned *escape_len
 	return true;
 }
 
-/* Reads one label up to a dot or the end; label[0..63] gets its wire form. Moves *text to the dot or the end. */
+static inline uint64_t
+load_word(const void *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* The top bit of the lowest lane that holds `octet` is set, those of the lanes below are not. */
+static inline uint64_t
+lanes_with(uint64_t v, uint8_t octet)
+{
+	const uint64_t ones = 0x0101010101010101ULL;
+	uint64_t zero = v ^ ones * octet;
+
+	return (zero - ones) & ~zero & ones * 0x80;
+}
+
+/*
+ * Copies octets to `label` up to a dot or backslash, eight at a time, as long as eight can be read; returns how many.
+ * Up to LABEL_SLACK octets behind a label of full length may be written.
+ */
+#define LABEL_SLACK 16
+static unsigned
+copy_plain(const char *p, const char *end, uint8_t *label)
+{
+	unsigned n = 0;
+
+	while (end - p >= 8 && n <= LABEL_MAX_LEN) {
+		uint64_t v = load_word(p), stop = lanes_with(v, '.') | lanes_with(v, '\\');
+		memcpy(label + n, &v, sizeof(v));
+		if (stop != 0)
+			return n + (unsigned)__builtin_ctzll(stop) / 8;
+		n += 8;
+		p += 8;
+	}
+	return n;
+}
+
+/* Reads one label up to a dot or the end; label gets its wire form. Moves *text to the dot or the end. */
 static enum name_error
 read_label(const char **text, const char *end, uint8_t *label)
 {
-	const char *p = *text;
-	unsigned n = 0;
+	unsigned n = copy_plain(*text, end, label + 1);
+	const char *p = *text + n;
 
 	for (; p < end && *p != '.'; n++) {
 		uint8_t octet = (uint8_t)*p;
 		unsigned used = 1;
 		if (unlikely(octet == '\\') && !read_escape(p, end, &octet, &used))
 			return NAME_BAD_ESCAPE;
-		if (unlikely(n == LABEL_MAX_LEN))
+		if (unlikely(n >= LABEL_MAX_LEN))
 			return NAME_LABEL_TOO_LONG;
 		label[1 + n] = octet;
 		p += used;
 	}
-	if (n == 0)
+	if (unlikely(n == 0))
 		return NAME_EMPTY_LABEL;
+	if (unlikely(n > LABEL_MAX_LEN))
+		return NAME_LABEL_TOO_LONG;
 	label[0] = (uint8_t)n;
 	*text = p;
 	return NAME_OK;
@@ -109,7 +150,8 @@ append_origin(const uint8_t *buf, unsigned len, const struct name *origin, struc
 enum name_error
 name_from_text(const char *text, size_t text_len, const struct name *origin, struct name *out)
 {
-	uint8_t buf[NAME_MAX_LEN + 1 + LABEL_MAX_LEN]; /* one label may be written before the length is checked */
+	/* One label may be written before the length is checked. */
+	uint8_t buf[NAME_MAX_LEN + 1 + LABEL_MAX_LEN + LABEL_SLACK];
 	const char *p = text, *end = text + text_len;
 	unsigned len = 0;
 
@@ -266,14 +308,6 @@ lower_word(uint64_t v)
 	uint64_t upper = (from_a ^ past_z) & ~v & ones * 0x80;
 
 	return v | upper >> 2;
-}
-
-static inline uint64_t
-load_word(const uint8_t *p)
-{
-	uint64_t v;
-	memcpy(&v, p, sizeof(v));
-	return v;
 }
 
 void

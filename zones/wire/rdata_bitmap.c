@@ -129,7 +129,7 @@ rdata_show_nxt(struct rdata_printer *p)
 	unsigned bits = (unsigned)(p->end - p->p) * 8;
 
 	/* The first bit announces another format; trailing zeros would be lost. */
-	p->generic = has_bit(p->p, 0) || p->end[-1] == 0;
+	p->generic = bits > 0 && (has_bit(p->p, 0) || p->end[-1] == 0);
 	for (unsigned i = 0; i < bits; i++)
 		if (has_bit(p->p, i))
 			print_type(p, (uint16_t)i);
@@ -139,12 +139,9 @@ rdata_show_nxt(struct rdata_printer *p)
 const char *
 rdata_check_nxt(struct rdata_cursor *c)
 {
-	size_t n = rdata_left(c);
-
-	if (n < 1 || (n > (NXT_MAX_TYPE + 1) / 8 && !has_bit(c->p, 0)))
-		return "the type bitmap has not 1 to 16 octets";
-	c->p = c->end;
-	return NULL;
+	if (rdata_left(c) > (NXT_MAX_TYPE + 1) / 8 && !has_bit(c->p, 0))
+		return "the type bitmap is longer than 16 octets";
+	return rdata_check_rest(c);
 }
 
 /* -------- WKS (RFC 1035 section 3.4.2) -------- */

@@ -59,7 +59,7 @@ const struct rdata_field_row rdata_field_rows[RDF_COUNT] = {
 
 	[RDF_BITMAP] = FIELD(bitmap, bitmap, bitmap, .recheck = true),
 	[RDF_BITMAP_OPT] = FIELD(bitmap, bitmap, bitmap_opt),
-	[RDF_NXT] = FIELD(nxt, nxt, nxt, .recheck = true),
+	[RDF_NXT] = FIELD(nxt, nxt, nxt),
 	[RDF_WKS] = FIELD(wks, wks, wks),
 
 	[RDF_LOC] = FIELD(loc, loc, loc),

@@ -167,6 +167,10 @@ rdata_show_loc(struct rdata_printer *p)
 {
 	const uint8_t *loc = p->p;
 
+	if (loc[0] != 0) {
+		p->generic = true;
+		return;
+	}
 	print_angle(p, load_be32(loc + LOC_LATITUDE), "NS");
 	print_angle(p, load_be32(loc + LOC_LONGITUDE), "EW");
 	int64_t cm = (int64_t)load_be32(loc + LOC_ALTITUDE) - LOC_ALTITUDE_ZERO;
@@ -189,10 +193,10 @@ rdata_check_loc(struct rdata_cursor *c)
 {
 	const uint8_t *loc = c->p;
 
+	if (rdata_left(c) > 0 && loc[0] != 0)
+		return rdata_check_rest(c); /* a version to come: opaque (section 2) */
 	if (rdata_skip(c, LOC_LEN) != NULL)
 		return "the location is cut off";
-	if (loc[0] != 0)
-		return "the version of the location is not 0";
 	for (unsigned i = 0; i < 3; i++)
 		if (loc[LOC_SIZE + i] >> 4 > 9 || (loc[LOC_SIZE + i] & 15) > 9)
 			return "a size has a digit above 9";

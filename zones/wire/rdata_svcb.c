@@ -150,8 +150,6 @@ check_param(struct rdata_cursor *c, int *last)
 		return "a service parameter stands twice";
 	if (param.key < *last)
 		return "the service parameters are not in order";
-	if (param.key == SVCB_INVALID_KEY)
-		return "the key 65535 is not to be used";
 	*last = param.key;
 	return param.key < SVCB_KNOWN_KEYS ? svcb_key_rows[param.key].check(param.value, param.len) : NULL;
 }
@@ -186,15 +184,13 @@ check_together(const uint8_t *params, const uint8_t *end)
 	return NULL;
 }
 
+/* The alias form may carry parameters, to be ignored by who asks (section 2.4.2): they are held to the same rules. */
 const char *
 rdata_check_svcb(struct rdata_cursor *c)
 {
 	const uint8_t *params = c->p;
-	bool alias = load_be16(c->start) == 0;
 	int last = -1;
 
-	if (alias && rdata_left(c) > 0)
-		return "the alias form (priority 0) takes no parameters";
 	while (rdata_left(c) > 0) {
 		const char *why = check_param(c, &last);
 		if (why != NULL)

@@ -20,7 +20,6 @@ enum svcb_key {
 	SVCB_OHTTP = 8,                /* RFC 9540 */
 	SVCB_TLS_SUPPORTED_GROUPS = 9, /* draft-ietf-tls-key-share-prediction */
 	SVCB_KNOWN_KEYS,
-	SVCB_INVALID_KEY = 65535,
 };
 
 /* One parameter of good rdata. */

@@ -3,7 +3,7 @@
  * SvcParams in text (RFC 9460 section 2.1 and appendix A): `key`, `key=value`, `key="value"`.
  *
  * A value passes through two layers. The first is that of every <character-string>: escapes are resolved. The second
- * is the key's: comma-separated lists and so on. Where both matter (alpn) they run octet by octet in one loop.
+ * is the key's: comma-separated lists and so on. Only alpn needs both; there they run octet by octet in one loop.
  * Parameters may come in any order; each is moved to its place once it is complete.
  */
 #include <errno.h>
@@ -64,7 +64,7 @@ print_key(struct rdata_printer *p, uint16_t key)
 		rdata_printf(p, "key%u", key);
 }
 
-/* -------- reading values: text[0..n) is the value after the first layer -------- */
+/* -------- reading values -------- */
 
 static int
 put_key_item(struct rdata_reader *r, const char *text, size_t n)
@@ -168,13 +168,22 @@ put_alpn(struct rdata_reader *r, const char *text, size_t n)
 	return rc;
 }
 
-/* The second layer of everything but alpn. */
+/*
+ * Appends the wire form of the value as written; one given by number is a string of octets. The values of the other
+ * keys must not hold escapes (sections 7.2, 7.3, 8), and what reads them knows none.
+ */
 static int
-put_plain(struct rdata_reader *r, uint16_t key, const char *text, size_t n)
+put_value(struct rdata_reader *r, uint16_t key, bool by_number, const char *text, size_t n)
 {
+	if (n == 0)
+		return 0; /* whether it may be empty is for the check to say */
+	if (by_number)
+		return rdata_put_unescaped(r, text, n, RDATA_MAX_LEN);
 	switch (key) {
 	case SVCB_MANDATORY:
 		return put_mandatory(r, text, n);
+	case SVCB_ALPN:
+		return put_alpn(r, text, n);
 	case SVCB_PORT:
 		return put_number_item(r, text, n);
 	case SVCB_IPV4HINT:
@@ -183,34 +192,11 @@ put_plain(struct rdata_reader *r, uint16_t key, const char *text, size_t n)
 		return rdata_put_base64(r, text, n);
 	case SVCB_IPV6HINT:
 		return put_list(r, text, n, rdata_put_ip6);
-	default:
+	case SVCB_TLS_SUPPORTED_GROUPS:
 		return put_list(r, text, n, put_number_item);
-	}
-}
-
-/* Appends the wire form of the value as written; one given by number is a string of octets. */
-static int
-put_value(struct rdata_reader *r, uint16_t key, bool by_number, const char *text, size_t n)
-{
-	size_t at = r->len;
-
-	if (n == 0)
-		return 0; /* whether it may be empty is for the check to say */
-	if (by_number || key == SVCB_NO_DEFAULT_ALPN || key == SVCB_DOHPATH || key == SVCB_OHTTP)
+	default:
 		return rdata_put_unescaped(r, text, n, RDATA_MAX_LEN);
-	if (key == SVCB_ALPN)
-		return put_alpn(r, text, n);
-	if (memchr(text, '\\', n) == NULL)
-		return put_plain(r, key, text, n);
-	/* Nothing here needs an escape, but one may be there: it is resolved behind, read from there and taken away. */
-	if (rdata_put_unescaped(r, text, n, RDATA_MAX_LEN) != 0)
-		return -EINVAL;
-	size_t written = r->len - at;
-	if (put_plain(r, key, (const char *)r->out + at, written) != 0)
-		return -EINVAL;
-	memmove(r->out + at, r->out + at + written, r->len - at - written);
-	r->len -= written;
-	return 0;
+	}
 }
 
 /* -------- reading parameters -------- */

@@ -127,17 +127,20 @@ malformed_ranges(void **state)
 		"$GENERATE 1-99999999999999999999999 a A 192.0.2.1\n"
 		"$GENERATE\n",
 		"",
-		"z:1:11: error: " BAD_RANGE("1") "z:2:11: error: " BAD_RANGE("2-1") "z:3:11: error: " BAD_RANGE("1-"
-														"2/"
-														"0") "z:4:11: error: " BAD_RANGE("1-2/") "z:5:11: error: " BAD_RANGE(
-			"1-2x") "z:6:11: error: " BAD_RANGE("-1-2") "z:7:11: error: " BAD_RANGE("1-4294967296") "z:"
-														"8:"
-														"11"
-														": "
-														"er"
-														"ro"
-														"r:"
-														" " BAD_RANGE("1-99999999999999999999999") "z:9:10: error: the line ends where a range is expected\n");
+		"z:1:11: error: " BAD_RANGE("1") "z:2:11: error: " BAD_RANGE("2-1") "z:3:11: error: " BAD_RANGE(
+			"1-"
+			"2/"
+			"0") "z:4:11: error: " BAD_RANGE("1-2/") "z:5:11: error: " BAD_RANGE("1-2x") "z:6:11: "
+												     "error:"
+												     " " BAD_RANGE("-1-2") "z:7:11: error: " BAD_RANGE("1-4294967296") "z:"
+																				       "8:"
+																				       "11"
+																				       ": "
+																				       "er"
+																				       "ro"
+																				       "r:"
+																				       " " BAD_RANGE(
+																					       "1-99999999999999999999999") "z:9:10: error: the line ends where a range is expected\n");
 }
 
 /* Each line is at fault in one step; the steps behind it would only say the same. */
@@ -154,8 +157,8 @@ faulty_steps(void **state)
 		       "g A 192.0.2.9\n",
 		       "a255.example.com. 5 A 192.0.2.255\n"
 		       "g.example.com. 5 A 192.0.2.9\n",
-		       "z:2:24: error: $GENERATE at 256: '192.0.2.256' is not an IPv4 address\n"
-		       "z:3:15: error: $GENERATE at 1: empty label\n"
+		       "z:2:24: error: $GENERATE at 256: this is not an IPv4 address\n"
+		       "z:3:15: error: $GENERATE at 1: the name has an empty label\n"
 		       "z:4:1: error: c1.example.org. is outside the zone example.com.\n"
 		       "z:5:15: error: $GENERATE at 1: the width in ${...} is not a number up to 255\n"
 		       "z:6:18: error: unknown record type 'NOSUCHTYPE'\n"

@@ -193,7 +193,7 @@ not_text(void **state)
 		    "nul:3:4: error: a NUL octet: this is not a zone file\n"
 		    "bom:1:1: error: the file begins with a byte order mark; zone files are plain ASCII\n");
 	write_file("nothing", "");
-	assert_file("nothing", 0, "", "");
+	assert_file("nothing", -EINVAL, "", "nothing: error: there is no record in it\n");
 }
 
 /* Larger than the first buffer, so that it has to grow; more than once. */

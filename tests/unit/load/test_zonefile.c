@@ -156,11 +156,11 @@ reading_goes_on_behind_faults(void **state)
 		       "i A 192.0.2.8\n",
 		       "d.example.com. 5 A 192.0.2.4\n"
 		       "i.example.com. 5 A 192.0.2.8\n",
-		       "z:2:7: error: '192.0.2' is not an IPv4 address\n"
-		       "z:4:15: error: 'more' is too much: the record's data ends before it\n"
+		       "z:2:7: error: this is not an IPv4 address\n"
+		       "z:4:15: error: there is more text than the record's data takes\n"
 		       "z:5:3: error: unknown record type 'AAA'; did you mean AAAA?\n"
-		       "z:8:1: error: owner 'e..f': empty label\n"
-		       "z:10:3: error: unknown record type 'B'\n"
+		       "z:8:1: error: owner 'e..f': the name has an empty label\n"
+		       "z:10:3: error: unknown record type 'B'; did you mean MB?\n"
 		       "z:11:7: error: the quote is not closed on its line\n"
 		       "z:12:9: error: the closing parenthesis has no opening one\n");
 }
@@ -199,7 +199,7 @@ directives(void **state)
 		       "z:5:1: error: unknown directive '$NOTHINGOFTHEKIND'\n"
 		       "z:6:5: error: the line ends where a TTL is expected\n"
 		       "z:7:8: error: '2' is too much behind $TTL\n"
-		       "z:8:9: error: origin 'x..y': empty label\n"
+		       "z:8:9: error: origin 'x..y': the name has an empty label\n"
 		       "z:9:2: error: '$TTL': a directive must begin its line\n");
 }
 

@@ -22,14 +22,16 @@ tokens_of(const char *text, size_t len)
 	memcpy(copy, text, len);
 	lexer_init(&lex, copy, len);
 	do {
-		static const char *const form[] = {"%.*s", "\"%.*s\""};
 		static const char *const no_text[] = {"_", "|", "$", "!"};
 		t = lexer_next(&lex);
-		if (t.kind <= TOKEN_QUOTED)
-			o += sprintf(o, form[t.kind], (int)t.len, t.text);
+		if (t.kind == TOKEN_WORD)
+			o += sprintf(o, "%.*s", (int)t.len, t.text);
+		else if (t.kind == TOKEN_QUOTED)
+			o += sprintf(o, "\"%.*s\"", (int)t.len, t.text);
 		else
 			o += sprintf(o, "%s", no_text[t.kind - TOKEN_BLANK]);
-		o += sprintf(o, t.kind == TOKEN_EOF ? "" : "@%u:%u ", t.line, t.column);
+		if (t.kind != TOKEN_EOF)
+			o += sprintf(o, "@%u:%u ", t.line, t.column);
 	} while (t.kind != TOKEN_EOF);
 	assert_int_equal(lexer_next(&lex).kind, TOKEN_EOF); /* and so on */
 	free(copy);

@@ -311,7 +311,7 @@ lower_case(void **state)
 	/* every octet at every place of every length, against the one-octet function */
 	for (unsigned len = 0; len <= 33; len++) {
 		for (unsigned first = 0; first < 256; first++) {
-			uint8_t src[34], dst[34], same[34];
+			uint8_t src[34] = {0}, dst[34], same[34];
 			for (unsigned i = 0; i < len; i++)
 				src[i] = (uint8_t)(first + i * 37);
 			dst[len] = 0xee;
