@@ -121,12 +121,14 @@ log_write(enum config_log_level level, const char *zone, const char *fmt, ...)
 void
 log_diag(const struct diag_list *list, const char *zone, unsigned max)
 {
-	char text[LOG_MESSAGE_MAX];
 	unsigned n = list->n < max ? list->n : max;
 	for (unsigned i = 0; i < n; i++) {
-		const struct diag *d = &list->items[i];
-		diag_format(d, text, sizeof(text));
-		log_write(d->severity == DIAG_ERROR ? CONFIG_LOG_ERROR : CONFIG_LOG_WARNING, zone, "%s", text);
+		const struct diag *d = &list->items[i]; /* diag_format() would say the severity a second time */
+		enum config_log_level level = d->severity == DIAG_ERROR ? CONFIG_LOG_ERROR : CONFIG_LOG_WARNING;
+		if (d->line)
+			log_write(level, zone, "%s:%u:%u: %s", d->file, d->line, d->column, d->message);
+		else
+			log_write(level, zone, "%s%s%s", d->file, d->file[0] ? ": " : "", d->message);
 	}
 	unsigned all = list->n_errors + list->n_warnings;
 	if (all > n)

@@ -31,7 +31,7 @@
 #define DESCRIPTORS 1024
 #define DESCRIPTORS_AF_XDP 2048 /* what its umem rings are made for */
 #define POOL_CACHE 256
-#define POOL_MIN 6144 /* both rings of af_xdp full, bursts and caches on top */
+#define POOL_SPARE 1024 /* buffers needed on top of full rings: bursts and caches */
 #define POOL_MAX 16383 /* more would only spread the same packets over more cache lines */
 #define POOL_SHARE(bytes) ((bytes) / 4 * 3) /* the rest is for DPDK's own tables */
 
@@ -192,21 +192,30 @@ local_setup(struct dpdk_port *port, unsigned i, const struct rte_eth_dev_info *i
 
 /* -------- queues -------- */
 
-static uint32_t
-pool_size(const struct dataplane_config *config, unsigned n_queues_all)
+/* What a packet buffer takes up. Without huge pages DPDK lets none cross a page, so each has one for itself. */
+static uint64_t
+buffer_bytes(void)
 {
-	const uint32_t element = RTE_MBUF_DEFAULT_BUF_SIZE + sizeof(struct rte_mbuf) + 2 * CACHE_LINE;
-	uint64_t n = POOL_SHARE(config->memory_bytes) / n_queues_all / element;
-	return (uint32_t)RTE_MIN(n, (uint64_t)POOL_MAX);
+	return rte_eal_has_hugepages() ? RTE_MBUF_DEFAULT_BUF_SIZE + sizeof(struct rte_mbuf) + 2 * CACHE_LINE : 4096;
 }
 
-static int
-pools_create(struct dpdk_port *port, uint32_t n, struct diag_list *diag)
+static unsigned
+descriptors(const struct dataplane_config *config)
 {
-	if (n < POOL_MIN) {
+	return config->mode == DATAPLANE_AF_XDP ? DESCRIPTORS_AF_XDP : DESCRIPTORS;
+}
+
+/* Each port has an equal share of the memory, each queue an equal share of the port's. */
+static int
+pools_create(struct dpdk_port *port, const struct dataplane_config *config, struct diag_list *diag)
+{
+	uint64_t least = 2 * descriptors(config) + POOL_SPARE, queues = config->n_ports * port->n_queues;
+	uint64_t share = POOL_SHARE(config->memory_bytes) / queues / buffer_bytes();
+	unsigned n = (unsigned)RTE_MIN(share, (uint64_t)POOL_MAX);
+	if (n < least) {
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "dataplane: memory is too small for so many queues; each needs about %u MiB",
-		         (unsigned)((POOL_MIN * UINT64_C(2500) / 3 * 4) >> 20) + 1);
+		         "dataplane: memory is too small for packet buffers; %u queues need %u MiB", (unsigned)queues,
+		         (unsigned)((least * queues * buffer_bytes() / 3 * 4) >> 20) + 1);
 		return -ENOMEM;
 	}
 	for (unsigned i = 0; i < port->n_queues; i++) {
@@ -249,8 +258,7 @@ static int
 queues_setup(struct dpdk_port *port, const struct rte_eth_dev_info *info, const struct dataplane_config *config,
              struct diag_list *diag)
 {
-	bool xdp = config->mode == DATAPLANE_AF_XDP;
-	uint16_t n_rx = xdp ? DESCRIPTORS_AF_XDP : DESCRIPTORS, n_tx = n_rx, n = (uint16_t)port->n_queues;
+	uint16_t n_rx = (uint16_t)descriptors(config), n_tx = n_rx, n = (uint16_t)port->n_queues;
 	struct rte_eth_conf conf = port_conf(port, info);
 	eal_log_clear();
 	int err = rte_eth_dev_configure(port->port_id, n, n, &conf);
@@ -364,6 +372,9 @@ port_open(struct dpdk_port *port, const struct dataplane_config *config, unsigne
 	if (err != 0)
 		return err;
 	unsigned most = RTE_MIN(info.max_rx_queues, info.max_tx_queues);
+	if (config->ports[i].queues > most)
+		diag_add(diag, DIAG_WARNING, NULL, 0, 0, "port %s: it has only %u of the %u queues", port->device, most,
+		         config->ports[i].queues);
 	port->n_queues = RTE_MIN(port->n_queues, most);
 	port->kernel = kernel_part(config, i, info.driver_name);
 	if (port->kernel == DPDK_KERNEL_REST && port->xdp == NULL)
@@ -371,7 +382,7 @@ port_open(struct dpdk_port *port, const struct dataplane_config *config, unsigne
 	if (err == 0)
 		err = queues_new(port, config);
 	if (err == 0)
-		err = pools_create(port, pool_size(config, config->n_ports * port->n_queues), diag);
+		err = pools_create(port, config, diag);
 	if (err == 0)
 		err = queues_setup(port, &info, config, diag);
 	if (err == 0)

@@ -7,6 +7,7 @@
     gen_zone.py root-like --count N  N top-level domains under the root, unsigned, shaped like the root zone
 """
 import argparse
+import math
 import random
 import sys
 
@@ -30,7 +31,7 @@ class Names:
         self.space = len(SYLLABLES) ** self.parts
         self.shift = rng.randrange(self.space)
         self.factor = rng.randrange(self.space // 3, self.space // 2)
-        while gcd(self.factor, self.space) != 1:
+        while math.gcd(self.factor, self.space) != 1:
             self.factor += 1
 
     def label(self, index):
@@ -41,12 +42,6 @@ class Names:
             n, k = divmod(n, base)
             text += SYLLABLES[k]
         return text
-
-
-def gcd(a, b):
-    while b:
-        a, b = b, a % b
-    return a
 
 
 def ipv4(n):
@@ -69,14 +64,19 @@ def apex(origin, primary, ns, serial):
 
 
 def providers(rng, origin, count):
-    """Pairs of name servers as hosting companies have them: a few of them serve most of the domains."""
-    suffixes = ["example.", "test.", "invalid.", f"nic.{origin}"]
-    pairs = []
+    """Pairs of name servers as hosting companies have them: a few serve most of the domains, and one in ten has
+    its servers under the same top-level domain. Returns the pairs, their weights and the hosts that need addresses here."""
+    pairs, inside = [], []
     for i in range(count):
-        name = f"{rng.choice(SYLLABLES)}{rng.choice(SYLLABLES)}{i}.dns.{rng.choice(suffixes[:3])}"
-        pairs.append((f"ns1.{name}", f"ns2.{name}"))
-    weights = [1.0 / (i + 1) for i in range(count)]
-    return pairs, weights
+        company = f"{rng.choice(SYLLABLES)}{rng.choice(SYLLABLES)}{i}"
+        if i % 10 == 9:
+            pair = (f"ns1.{company}.nic.{origin}", f"ns2.{company}.nic.{origin}")
+            inside.extend(pair)
+        else:
+            domain = f"{company}.dns.{rng.choice(('example.', 'test.', 'invalid.'))}"
+            pair = (f"ns1.{domain}", f"ns2.{domain}")
+        pairs.append(pair)
+    return pairs, [1.0 / (i + 1) for i in range(count)], inside
 
 
 def tld(args, rng):
@@ -87,7 +87,9 @@ def tld(args, rng):
         yield f"{server} 86400 IN A {ipv4(i)}"
         yield f"{server} 86400 IN AAAA {ipv6(i)}"
     names = Names(args.count, rng)
-    pairs, weights = providers(rng, origin, max(8, min(2000, args.count // 50)))
+    pairs, weights, inside = providers(rng, origin, max(10, min(2000, args.count // 50)))
+    for i, host in enumerate(inside):
+        yield f"{host} 86400 IN A {ipv4(100 + i)}"
     batch = 10000
     for first in range(0, args.count, batch):
         size = min(batch, args.count - first)

@@ -35,6 +35,7 @@ struct answer {
 
 	/* The name being looked up: QNAME at first, then each alias's target. */
 	struct asked asked;
+	struct lookup_first first;
 	struct place place;
 	struct name chain_name;
 	struct name_suffixes chain_suffixes;
@@ -118,6 +119,7 @@ chase(struct answer *a, uint32_t at)
 	if (s == NULL)
 		return STEP_DONE;
 	a->snapshot = s;
+	a->first = lookup_first(s, a->asked);
 	return STEP_NEXT_NAME;
 }
 
@@ -150,7 +152,7 @@ answer_dname(struct answer *a, const struct node *node)
 	memcpy(target.bytes, a->asked.name->bytes, prefix_len);
 	memcpy(target.bytes + prefix_len, dname_target, target_len);
 	uint32_t base;
-	if (!reply_add_cname(a->r, a->place, dname.set->ttl_s, &target, &base))
+	if (!reply_add_cname(a->r, a->place, rrset_ttl(dname.set), &target, &base))
 		return truncate(a);
 	return chase(a, base + RRSET_RR_HEAD);
 }
@@ -244,7 +246,7 @@ answer_type(struct answer *a, const struct lookup *found)
 static enum step
 answer_name(struct answer *a)
 {
-	struct lookup found = lookup_name(a->snapshot, a->asked);
+	struct lookup found = lookup_name(a->snapshot, a->asked, a->first);
 	switch (found.kind) {
 	case LOOKUP_EXACT:
 		return answer_type(a, &found);
@@ -343,8 +345,8 @@ add_additional(struct answer *a)
 }
 
 struct outcome
-answer_question(const struct zone_set *set, const struct snapshot *snapshot, const struct query *q,
-                const struct name_suffixes *suffixes, struct reply *r)
+answer_question(const struct zone_set *set, const struct snapshot *snapshot, struct lookup_first first,
+                const struct query *q, struct reply *r)
 {
 	struct answer a;
 	a.set = set;
@@ -352,10 +354,11 @@ answer_question(const struct zone_set *set, const struct snapshot *snapshot, con
 	a.q = q;
 	a.r = r;
 	a.outcome = (struct outcome){.rcode = RCODE_NOERROR, .is_authoritative = true};
-	a.asked = (struct asked){.name = &q->qname, .suffixes = suffixes};
+	a.asked = (struct asked){.name = &q->qname, .suffixes = &q->suffixes};
+	a.first = first;
 	a.place = (struct place){.at = DNS_HEADER_LEN, .len = q->qname.len, .is_whole = true};
 	a.n_seen = 1;
-	a.seen[0] = suffixes->at[suffixes->labels];
+	a.seen[0] = q->suffixes.at[q->suffixes.labels];
 	a.n_follow = 0;
 
 	while (answer_name(&a) == STEP_NEXT_NAME)

@@ -23,12 +23,25 @@ struct work {
 	struct engine_message *m;
 	const struct zone *zone;
 	const struct snapshot *snapshot;
-	struct query q;
+	struct lookup_first first;
 	enum query_status status;
 	bool asks_zones; /* a question of class IN for data: goes through the lookup stages */
-	uint64_t hash;   /* of the name that the prefetching stages follow */
-	struct name_suffixes suffixes;
+	struct query q;
 };
+
+static inline struct asked
+asked_of(const struct work *w)
+{
+	return (struct asked){.name = &w->q.qname, .suffixes = &w->q.suffixes};
+}
+
+/* Nodes and sets of the usual size begin on one cache line and end on the next. */
+static inline void
+prefetch_two(const void *p)
+{
+	prefetch(p);
+	prefetch((const uint8_t *)p + CACHE_LINE);
+}
 
 /* -------- B: parse -------- */
 
@@ -47,33 +60,38 @@ stage_parse(const struct zone_set *set, struct work *w)
 	w->asks_zones = w->status == QUERY_ASK && is_zone_question(&w->q);
 	if (!w->asks_zones)
 		return;
-	name_suffixes(w->q.qname.bytes, &w->suffixes);
+	name_suffixes_hash(w->q.qname.bytes, &w->q.suffixes);
 	if (set->zones.top == NULL)
 		return;
-	unsigned k = depth_map_floor(&set->depths, w->suffixes.labels);
-	prefetch(names_bucket_of(&set->zones, w->suffixes.at[k]));
+	unsigned k = depth_map_floor(&set->depths, w->q.suffixes.labels);
+	prefetch(names_bucket_of(&set->zones, w->q.suffixes.at[k]));
 }
 
 /* -------- C: zone and directory -------- */
+
+/* Hash of the name that the first probe will ask for. */
+static inline uint64_t
+first_hash(const struct work *w)
+{
+	return w->q.suffixes.at[w->first.labels];
+}
 
 static void
 stage_zone(const struct zone_set *set, struct work *w)
 {
 	if (!w->asks_zones)
 		return;
-	struct asked asked = {.name = &w->q.qname, .suffixes = &w->suffixes};
 	if (unlikely(w->q.qtype == RRTYPE_DS))
-		w->zone = lookup_zone(set, asked, true);
+		w->zone = lookup_zone(set, asked_of(w), true);
 	if (w->zone == NULL)
-		w->zone = lookup_zone(set, asked, false);
+		w->zone = lookup_zone(set, asked_of(w), false);
 	if (w->zone == NULL)
 		return;
 	w->snapshot = zone_current(w->zone);
 	if (w->snapshot == NULL)
 		return;
-	/* Of the names that may exist, the longest one tells most: the name itself, or the cut above it. */
-	w->hash = w->suffixes.at[depth_map_floor(&w->snapshot->depths, w->suffixes.labels)];
-	prefetch(names_directory_of(&w->snapshot->names, w->hash));
+	w->first.labels = depth_map_floor(&w->snapshot->depths, w->q.suffixes.labels);
+	prefetch(names_directory_of(&w->snapshot->names, first_hash(w)));
 }
 
 /* -------- D: name bucket, node, record sets -------- */
@@ -82,34 +100,35 @@ static void
 stage_bucket(const struct work *w)
 {
 	if (w->snapshot != NULL)
-		prefetch(names_bucket_of(&w->snapshot->names, w->hash));
-}
-
-static const struct node *
-stage_node(const struct work *w)
-{
-	if (w->snapshot == NULL)
-		return NULL;
-	const struct node *n = (const struct node *)names_candidate(
-	        names_bucket_of(&w->snapshot->names, w->hash), w->hash);
-	if (n != NULL)
-		prefetch(n);
-	return n;
+		prefetch(names_bucket_of(&w->snapshot->names, first_hash(w)));
 }
 
 static void
-stage_sets(const struct work *w, const struct node *n)
+stage_node(const struct work *w)
 {
+	if (w->snapshot == NULL)
+		return;
+	uint64_t hash = first_hash(w);
+	const struct names_entry *e = names_candidate(names_bucket_of(&w->snapshot->names, hash), hash);
+	if (e != NULL)
+		prefetch_two(e);
+}
+
+/* The first probe, and where it leads: the set asked for, or the NS set of a delegation. */
+static void
+stage_probe(struct work *w)
+{
+	if (w->snapshot == NULL)
+		return;
+	w->first = lookup_first(w->snapshot, asked_of(w));
+	const struct node *n = w->first.node;
 	if (n == NULL)
 		return;
-	unsigned count = node_set_count(n);
-	for (unsigned i = 0; i < count; i++) {
-		uint16_t type = node_set_type(n->sets[i]);
-		if (type == w->q.qtype || ((n->entry.flags & NODE_CUT) && type == RRTYPE_NS)) {
-			prefetch(node_set(n->sets[i]));
-			return;
-		}
-	}
+	struct node_sets found = node_find(n, n->entry.flags & NODE_CUT ? RRTYPE_NS : w->q.qtype);
+	if (found.set != NULL)
+		prefetch_two(found.set);
+	if (w->q.wants_dnssec && found.sigs != NULL)
+		prefetch_two(found.sigs);
 }
 
 /* -------- E: answer in place -------- */
@@ -196,7 +215,7 @@ answer_work(const struct zone_set *set, const struct work *w, struct reply *r)
 		return (struct outcome){.rcode = RCODE_REFUSED};
 	if (w->snapshot == NULL)
 		return (struct outcome){.rcode = RCODE_SERVFAIL};
-	return answer_question(set, w->snapshot, &w->q, &w->suffixes, r);
+	return answer_question(set, w->snapshot, w->first, &w->q, r);
 }
 
 static void
@@ -239,7 +258,6 @@ static void
 answer_group(const struct zone_set *set, struct engine_message *messages, unsigned n, struct counters *counters)
 {
 	struct work work[ENGINE_GROUP];
-	const struct node *nodes[ENGINE_GROUP];
 	for (unsigned i = 0; i < n; i++) {
 		work[i].m = &messages[i];
 		stage_parse(set, &work[i]);
@@ -249,9 +267,9 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 	for (unsigned i = 0; i < n; i++)
 		stage_bucket(&work[i]);
 	for (unsigned i = 0; i < n; i++)
-		nodes[i] = stage_node(&work[i]);
+		stage_node(&work[i]);
 	for (unsigned i = 0; i < n; i++)
-		stage_sets(&work[i], nodes[i]);
+		stage_probe(&work[i]);
 	for (unsigned i = 0; i < n; i++)
 		stage_answer(set, &work[i], counters);
 }

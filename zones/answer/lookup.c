@@ -2,16 +2,16 @@
 /*
  * Finding zones and names. See lookup.h.
  *
- * The exact name is tried first, since most queries are for one. Only where that fails are the ancestors probed, from
- * the deepest that the zone can have: every ancestor of a name in the table is in the table too, so the first hit is the
- * closest encloser, and a flood of long names costs no more than one of short ones.
+ * Names are probed from the longest suffix that can exist in the zone (the name itself, mostly) towards the apex. Every
+ * ancestor of a name in the table is in the table too, so the first hit is the closest encloser; and a flood of long
+ * names costs no more probes than the zone is deep.
  */
 #include "zones/answer/lookup.h"
 
 static const struct names_entry *
 probe(const struct names *t, struct asked a, unsigned k)
 {
-	unsigned offset = a.suffixes->offset[k];
+	unsigned offset = name_suffix_start(a.suffixes, k);
 	return names_find(t, a.suffixes->at[k], a.name->bytes + offset, a.name->len - offset);
 }
 
@@ -40,7 +40,7 @@ lookup_below(const struct snapshot *s, struct asked a, const struct node *enclos
 	if (!(encloser->entry.flags & NODE_WILDCARD))
 		return result;
 	struct name wildcard;
-	if (!name_wildcard(a.name->bytes + a.suffixes->offset[k], &wildcard))
+	if (!name_wildcard(a.name->bytes + name_suffix_start(a.suffixes, k), &wildcard))
 		return result;
 	uint64_t hash = name_hash_label(a.suffixes->at[k], wildcard.bytes);
 	result.node = (const struct node *)names_find(&s->names, hash, wildcard.bytes, wildcard.len);
@@ -48,27 +48,27 @@ lookup_below(const struct snapshot *s, struct asked a, const struct node *enclos
 	return result;
 }
 
-struct lookup
-lookup_name(const struct snapshot *s, struct asked a)
+struct lookup_first
+lookup_first(const struct snapshot *s, struct asked a)
 {
-	unsigned labels = a.suffixes->labels;
-	if (likely(depth_map_has(&s->depths, labels))) {
-		const struct node *n = (const struct node *)probe(&s->names, a, labels);
-		if (n != NULL && !(n->entry.flags & NODE_BELOW))
-			return (struct lookup){.kind = n->entry.flags & NODE_CUT ? LOOKUP_CUT : LOOKUP_EXACT, .node = n};
-	}
+	unsigned k = depth_map_floor(&s->depths, a.suffixes->labels);
+	return (struct lookup_first){.labels = k, .node = (const struct node *)probe(&s->names, a, k)};
+}
 
-	for (unsigned k = depth_map_floor(&s->depths, labels - 1); k > s->apex_labels; k--) {
-		const struct node *n = (const struct node *)probe(&s->names, a, k);
-		if (n == NULL || (n->entry.flags & NODE_BELOW))
-			continue;
-		if (n->entry.flags & NODE_CUT)
-			return (struct lookup){.kind = LOOKUP_CUT, .node = n};
-		if (n->entry.flags & NODE_DNAME)
-			return (struct lookup){.kind = LOOKUP_DNAME, .node = n};
-		return lookup_below(s, a, n, k);
-	}
-	if (s->apex->entry.flags & NODE_DNAME)
-		return (struct lookup){.kind = LOOKUP_DNAME, .node = s->apex};
-	return lookup_below(s, a, s->apex, s->apex_labels);
+struct lookup
+lookup_name(const struct snapshot *s, struct asked a, struct lookup_first first)
+{
+	const struct node *n = first.node;
+	unsigned k = first.labels;
+	/* Ends at the apex at the latest: it is there, and nothing hides it. */
+	while (n == NULL || (n->entry.flags & NODE_BELOW))
+		n = (const struct node *)probe(&s->names, a, --k);
+
+	if (n->entry.flags & NODE_CUT)
+		return (struct lookup){.kind = LOOKUP_CUT, .node = n};
+	if (k == a.suffixes->labels)
+		return (struct lookup){.kind = LOOKUP_EXACT, .node = n};
+	if (n->entry.flags & NODE_DNAME)
+		return (struct lookup){.kind = LOOKUP_DNAME, .node = n};
+	return lookup_below(s, a, n, k);
 }

@@ -34,8 +34,18 @@ struct asked {
  */
 const struct zone *lookup_zone(const struct zone_set *set, struct asked a, bool above);
 
-/* What the zone has for a name, which lies in the zone. */
-struct lookup lookup_name(const struct snapshot *s, struct asked a);
+/*
+ * The first probe for a name: the longest suffix of it that can exist in the zone, and the node of that, if there is one.
+ * Apart from the rest, because the engine makes it for a whole group before it answers any of them.
+ */
+struct lookup_first {
+	unsigned labels;
+	const struct node *node;
+};
+struct lookup_first lookup_first(const struct snapshot *s, struct asked a);
+
+/* What the zone has for a name, which lies in the zone, going on from the first probe. */
+struct lookup lookup_name(const struct snapshot *s, struct asked a, struct lookup_first first);
 
 /* The deepest number of labels, at most `labels`, that names of the map have. */
 static inline unsigned

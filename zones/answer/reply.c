@@ -31,7 +31,7 @@ static void
 copy_compiled(struct reply *r, const struct rrset *s, struct place owner)
 {
 	uint8_t *to = r->msg + r->pos;
-	memcpy(to, rrset_wire(s), s->wire_len);
+	octets_copy(to, rrset_wire(s), s->wire_len);
 	const struct rrset_fixup *fixups = rrset_fixups(s);
 	for (unsigned i = 0; i < s->n_fixups; i++) {
 		uint32_t at = (fixups[i].value & RRSET_LOCAL) == RRSET_LOCAL
@@ -79,7 +79,7 @@ write_uncompressed(struct reply *r, const struct rrset *s, struct place owner_pl
 		to += owner.len;
 		store_be16(to, s->type);
 		store_be16(to + 2, RRCLASS_IN);
-		store_be32(to + 4, s->ttl_s);
+		store_be32(to + 4, rrset_ttl(s));
 		store_be16(to + 8, (uint16_t)len);
 		memcpy(to + 10, rdata, (size_t)len);
 		r->pos += owner.len + 10u + (uint32_t)len;

@@ -8,6 +8,7 @@
 #ifndef ANSER_BASE_BYTES_H
 #define ANSER_BASE_BYTES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -54,6 +55,43 @@ store_be64(void *p, uint64_t v)
 {
 	v = __builtin_bswap64(v);
 	memcpy(p, &v, sizeof(v));
+}
+
+/*
+ * Copying and comparing the few dozen octets of a name or a record, inline: a library call costs more than the work.
+ * Both read and write inside [p, p + len) alone; whole words overlap where len is no multiple of them.
+ */
+static inline void
+octets_copy(uint8_t *to, const uint8_t *from, uint32_t len)
+{
+	if (__builtin_expect(len < 16 || len > 64, 0)) {
+		memcpy(to, from, len);
+		return;
+	}
+	uint8_t tail[16];
+	memcpy(tail, from + len - 16, 16);
+	for (uint32_t i = 0; i + 16 < len; i += 16)
+		__builtin_memcpy(to + i, from + i, 16);
+	memcpy(to + len - 16, tail, 16);
+}
+
+static inline bool
+octets_equal(const uint8_t *a, const uint8_t *b, uint32_t len)
+{
+	uint64_t x, y, differ = 0;
+	if (len < 8) {
+		while (len-- > 0)
+			differ |= (uint64_t)(a[len] ^ b[len]);
+		return differ == 0;
+	}
+	for (uint32_t i = 0; i + 8 < len; i += 8) {
+		memcpy(&x, a + i, 8);
+		memcpy(&y, b + i, 8);
+		differ |= x ^ y;
+	}
+	memcpy(&x, a + len - 8, 8);
+	memcpy(&y, b + len - 8, 8);
+	return (differ | (x ^ y)) == 0;
 }
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the loads above swap: little-endian hosts only");

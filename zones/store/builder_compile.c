@@ -81,13 +81,17 @@ build_set(struct build *build, const struct log_record *records, size_t n, struc
 	if (err == 0) {
 		build->snapshot->records += kept;
 		build->snapshot->sets++;
-		*out = intern_set(&build->interned, *out);
+		if (!node_takes_set(*out))
+			*out = intern_set(&build->interned, *out);
 	}
 	return err;
 }
 
 /* -------- nodes -------- */
 
+/*
+ * Makes a node of these sets. Small ones move into the node and are released; the references to the others go over to it.
+ */
 static struct node *
 node_new(const uint8_t *name, unsigned len, uint64_t hash, const uint64_t *sets, unsigned n_sets)
 {
@@ -96,13 +100,29 @@ node_new(const uint8_t *name, unsigned len, uint64_t hash, const uint64_t *sets,
 	        .name_off = (uint16_t)(sizeof(struct node) + n_sets * sizeof(uint64_t)),
 	        .name_len = (uint8_t)len,
 	};
-	struct node *n = zalloc((size_t)head.name_off + len, 0);
+	size_t at = node_align(head.name_off + len);
+	size_t size = head.name_off + len;
+	for (unsigned i = 0; i < n_sets; i++) {
+		if (node_takes_set(node_set(sets[i])))
+			size = node_align(size) + node_own_set_size(node_set(sets[i]));
+	}
+	struct node *n = zalloc(size, 0);
 	if (n == NULL)
 		return NULL;
 	n->entry = head;
-	if (n_sets != 0)
-		memcpy(n->sets, sets, n_sets * sizeof(uint64_t));
 	memcpy((uint8_t *)n + head.name_off, name, len);
+	for (unsigned i = 0; i < n_sets; i++) {
+		struct rrset *set = (struct rrset *)(uintptr_t)node_set(sets[i]);
+		n->sets[i] = sets[i];
+		if (!node_takes_set(set))
+			continue;
+		struct rrset *own = (struct rrset *)((uint8_t *)n + at);
+		memcpy(own, set, rrset_size(set));
+		atomic_init(&own->refs, 0);
+		n->sets[i] = node_word(own);
+		at += node_own_set_size(set);
+		rrset_release(set);
+	}
 	return n;
 }
 
@@ -327,7 +347,7 @@ fill_soa(struct snapshot *s, const uint8_t *apex)
 	s->expire_s = load_be32(numbers + 12);
 	s->minimum_s = load_be32(numbers + 16);
 
-	uint32_t ttl_s = soa.set->ttl_s < s->minimum_s ? soa.set->ttl_s : s->minimum_s;
+	uint32_t ttl_s = rrset_ttl(soa.set) < s->minimum_s ? rrset_ttl(soa.set) : s->minimum_s;
 	s->negative_soa = rrset_with_ttl(soa.set, ttl_s);
 	if (s->negative_soa == NULL)
 		return -ENOMEM;

@@ -14,8 +14,8 @@
 static const uint8_t *
 content(const struct rrset *s, size_t *len)
 {
-	*len = rrset_size(s) - offsetof(struct rrset, ttl_s);
-	return (const uint8_t *)s + offsetof(struct rrset, ttl_s);
+	*len = rrset_size(s) - offsetof(struct rrset, wire_len);
+	return (const uint8_t *)s + offsetof(struct rrset, wire_len);
 }
 
 static uint64_t

@@ -5,6 +5,7 @@
  *
  * All pure, on any thread; nothing here allocates.
  */
+#include "zones/base/bytes.h"
 #include "zones/store/names_private.h"
 
 /*
@@ -32,7 +33,7 @@ names_page_find(const struct names *t, uint64_t hash, const uint8_t *name, unsig
 			const uint64_t *slot = &b->slot[__builtin_ctz(fits)];
 			const struct names_entry *e = slot_entry(*slot);
 			if (e != NULL && e->hash == hash && e->name_len == len &&
-			    memcmp(names_entry_name(e), name, len) == 0)
+			    octets_equal(names_entry_name(e), name, len))
 				return slot;
 		}
 		if (!bucket_is_full(b))

@@ -2,7 +2,11 @@
 /*
  * A name of a zone: one allocation with the head that the names table compares, the record sets and the name.
  *
- *     struct names_entry | words: one a record set | owner name
+ *     struct names_entry | words: one a record set | owner name | small record sets
+ *
+ * Sets of up to NODE_OWN_SET_MAX octets, an address or two, are part of the node, so that the usual answer costs the
+ * bucket and the node and no third cache miss. Larger ones, and NS sets, which many delegations have in common,
+ * stand alone and are shared between names.
  *
  * A word is a record set's address with its type in the upper 16 bits, sorted by type, with one exception that makes
  * DO answers a matter of looking one word further: the RRSIGs over a type are a set of their own which stands right
@@ -13,6 +17,8 @@
  */
 #ifndef ANSER_STORE_NODE_H
 #define ANSER_STORE_NODE_H
+
+#include <stdatomic.h>
 
 #include "zones/store/names.h"
 #include "zones/store/rrset.h"
@@ -61,11 +67,37 @@ node_name(const struct node *n)
 	return names_entry_name(&n->entry);
 }
 
-static inline size_t
-node_size(const struct node *n)
+/* Is this set part of its node? Then it has no references of its own. */
+static inline bool
+node_owns_set(const struct rrset *set)
 {
-	return (size_t)n->entry.name_off + n->entry.name_len;
+	return atomic_load_explicit(&set->refs, memory_order_relaxed) == 0;
 }
+
+#define NODE_OWN_SET_MAX 64
+
+/* Shall a new set become part of its node? */
+static inline bool
+node_takes_set(const struct rrset *set)
+{
+	return rrset_size(set) <= NODE_OWN_SET_MAX && set->type != RRTYPE_NS;
+}
+
+static inline size_t
+node_align(size_t size)
+{
+	return (size + _Alignof(struct rrset) - 1) & ~(_Alignof(struct rrset) - 1);
+}
+
+/* What a set of the node's own takes there. */
+static inline size_t
+node_own_set_size(const struct rrset *set)
+{
+	return node_align(rrset_size(set));
+}
+
+/* Octets of the whole allocation. */
+size_t node_size(const struct node *n);
 
 /* Gives back a node and its references to record sets; writers only, once no reader can see it. */
 void node_free(struct node *n);

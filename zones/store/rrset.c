@@ -9,12 +9,6 @@
 
 #include "zones/base/bytes.h"
 
-size_t
-rrset_size(const struct rrset *s)
-{
-	return sizeof(*s) + s->n_fixups * sizeof(struct rrset_fixup) + s->n_targets * sizeof(uint16_t) + s->wire_len;
-}
-
 void
 rrset_iter_init(struct rrset_iter *it, const struct rrset *s, const uint8_t *owner)
 {

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "zones/base/bytes.h"
 #include "zones/base/compiler.h"
 #include "zones/wire/name.h"
 
@@ -41,9 +42,8 @@ struct rrset_fixup {
 /* Targets that additional processing follows: where the name lies in the set. Only names in the zone are listed. */
 
 struct rrset {
-	_Atomic uint32_t refs;
-	uint32_t ttl_s;
-	uint32_t wire_len;   /* ≤ 65,535 */
+	_Atomic uint32_t refs; /* 0: the set is part of a node and lives as long as that (node.h) */
+	uint16_t wire_len;
 	uint16_t type;
 	uint16_t n_rr;
 	uint16_t n_fixups;
@@ -51,6 +51,7 @@ struct rrset {
 	/* struct rrset_fixup fixups[n_fixups]; uint16_t targets[n_targets]; uint8_t wire[wire_len]; */
 	uint8_t data[];
 };
+_Static_assert(sizeof(struct rrset) <= 16, "the head of a set and one address record share a cache line's half");
 
 static inline const struct rrset_fixup *
 rrset_fixups(const struct rrset *s)
@@ -70,7 +71,18 @@ rrset_wire(const struct rrset *s)
 	return (const uint8_t *)(rrset_targets(s) + s->n_targets);
 }
 
-size_t rrset_size(const struct rrset *s);
+/* One TTL for the whole set (RFC 2181 section 5.2), seconds. */
+static inline uint32_t
+rrset_ttl(const struct rrset *s)
+{
+	return load_be32(rrset_wire(s) + 6);
+}
+
+static inline size_t
+rrset_size(const struct rrset *s)
+{
+	return offsetof(struct rrset, data) + s->n_fixups * sizeof(struct rrset_fixup) + s->n_targets * sizeof(uint16_t) + s->wire_len;
+}
 
 /* One record's data as the compiler takes it: uncompressed wire form, already checked. */
 struct rrset_rdata {

@@ -8,6 +8,7 @@
  * set), or in an earlier name of the set. The longer match wins; the owner wins a tie, since pointers to it stay
  * right in messages of any size. Builder threads.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 
@@ -50,9 +51,9 @@ static unsigned
 owner_suffix(const struct compiler *c, const uint8_t *name, const struct name_suffixes *suffixes, unsigned name_octets)
 {
 	for (unsigned k = suffixes->labels; k > 0; k--) {
-		unsigned len = name_octets - suffixes->offset[k];
+		unsigned len = name_octets - name_suffix_start(suffixes, k);
 		if (len <= (unsigned)(c->owner_len - c->owner_skip) &&
-		    name_equal(name + suffixes->offset[k], c->owner + c->owner_len - len))
+		    name_equal(name + name_suffix_start(suffixes, k), c->owner + c->owner_len - len))
 			return len;
 	}
 	return 0;
@@ -132,7 +133,7 @@ put_compressed(struct compiler *c, const uint8_t *name, unsigned octets)
 	}
 
 	for (unsigned k = suffixes.labels; k > 0; k--) {
-		unsigned at = suffixes.offset[k];
+		unsigned at = name_suffix_start(&suffixes, k);
 		unsigned suffix_len = octets - at;
 		if (suffix_len == by_owner)
 			return put_fixup(c, (uint16_t)(RRSET_OWNER | suffix_len));
@@ -213,7 +214,7 @@ rrset_alloc(const struct rrset *head)
 {
 	struct rrset *s = zalloc(rrset_size(head), 0);
 	if (s != NULL) {
-		memcpy(s, head, sizeof(*s));
+		memcpy(s, head, offsetof(struct rrset, data));
 		atomic_init(&s->refs, 1);
 	}
 	return s;
@@ -237,8 +238,7 @@ rrset_compile(const uint8_t *apex, const uint8_t *owner, uint16_t type, uint32_t
 			return err;
 	}
 
-	struct rrset head = {.ttl_s = ttl_s,
-	                     .wire_len = c.len,
+	struct rrset head = {.wire_len = (uint16_t)c.len,
 	                     .type = type,
 	                     .n_rr = (uint16_t)n,
 	                     .n_fixups = (uint16_t)c.n_fixups,
@@ -262,8 +262,7 @@ rrset_with_ttl(const struct rrset *s, uint32_t ttl_s)
 	struct rrset *copy = rrset_alloc(s);
 	if (copy == NULL)
 		return NULL;
-	memcpy(copy->data, s->data, rrset_size(s) - sizeof(*s));
-	copy->ttl_s = ttl_s;
+	memcpy(copy->data, s->data, rrset_size(s) - offsetof(struct rrset, data));
 	uint8_t *wire = copy->data + (rrset_wire(s) - s->data);
 	for (uint32_t pos = 0; pos < s->wire_len; pos += RRSET_RR_HEAD + load_be16(wire + pos + RRSET_RR_HEAD - 2))
 		store_be32(wire + pos + 6, ttl_s);
@@ -273,6 +272,9 @@ rrset_with_ttl(const struct rrset *s, uint32_t ttl_s)
 void
 rrset_release(struct rrset *s)
 {
-	if (s != NULL && atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
+	if (s == NULL)
+		return;
+	assert(atomic_load_explicit(&s->refs, memory_order_relaxed) != 0); /* a node's own set goes with the node */
+	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
 		zalloc_free(s, rrset_size(s));
 }

@@ -16,12 +16,26 @@ release_node(const struct names_entry *entry, void *arg)
 	return 0;
 }
 
+size_t
+node_size(const struct node *n)
+{
+	size_t size = (size_t)n->entry.name_off + n->entry.name_len;
+	for (unsigned i = 0; i < node_set_count(n); i++) {
+		if (node_owns_set(node_set(n->sets[i])))
+			size = node_align(size) + node_own_set_size(node_set(n->sets[i]));
+	}
+	return size;
+}
+
 void
 node_free(struct node *n)
 {
-	for (unsigned i = 0; i < node_set_count(n); i++)
-		rrset_release((struct rrset *)(uintptr_t)node_set(n->sets[i]));
-	zalloc_free(n, node_size(n));
+	size_t size = node_size(n);
+	for (unsigned i = 0; i < node_set_count(n); i++) {
+		if (!node_owns_set(node_set(n->sets[i])))
+			rrset_release((struct rrset *)(uintptr_t)node_set(n->sets[i]));
+	}
+	zalloc_free(n, size);
 }
 
 void
@@ -44,7 +58,8 @@ add_node_bytes(const struct names_entry *entry, void *arg)
 	*bytes += node_size(n);
 	for (unsigned i = 0; i < node_set_count(n); i++) {
 		const struct rrset *set = node_set(n->sets[i]);
-		*bytes += rrset_size(set) / atomic_load_explicit(&set->refs, memory_order_relaxed);
+		if (!node_owns_set(set))
+			*bytes += rrset_size(set) / atomic_load_explicit(&set->refs, memory_order_relaxed);
 	}
 	return 0;
 }

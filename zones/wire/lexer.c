@@ -216,7 +216,7 @@ lexer_next(struct lexer *lex)
 		case ')':
 			if (lex->depth == 0)
 				return LEXER_ERROR(lex, lex->line, (uint32_t)(lex->cur - lex->line_start) + 1,
-				                   "the closing parenthesis has no opening one");
+						   "the closing parenthesis has no opening one");
 			lex->depth--;
 			lex->cur++;
 			continue;

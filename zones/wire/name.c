@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Domain names in wire form. The hot functions (lower-casing, equality, suffix hashes) work on whole words or on one
- * pass over the labels; the text functions are the zone loader's inner loop.
+ * Domain names in wire form. The hot functions (lower-casing, equality, suffix hashes) work on whole words or on
+ * one pass over the labels; the text functions are the zone loader's inner loop.
  */
 #define XXH_INLINE_ALL
 #include <assert.h>
@@ -87,8 +87,8 @@ lanes_with(uint64_t v, uint8_t octet)
 }
 
 /*
- * Copies octets to `label` up to a dot or backslash, eight at a time, as long as eight can be read; returns how many.
- * Up to LABEL_SLACK octets behind a label of full length may be written.
+ * Copies octets to `label` up to a dot or backslash, eight at a time, as long as eight can be read; returns how
+ * many. Up to LABEL_SLACK octets behind a label of full length may be written.
  */
 #define LABEL_SLACK 16
 static unsigned
@@ -318,7 +318,8 @@ name_lower(uint8_t *dst, const uint8_t *src, unsigned len)
 			dst[i] = name_lower_octet(src[i]);
 		return;
 	}
-	uint64_t tail = lower_word(load_word(src + len - 8)); /* overlaps the last whole word; loaded before it changes */
+	/* The tail overlaps the last whole word, so it is loaded before that may change. */
+	uint64_t tail = lower_word(load_word(src + len - 8));
 	for (unsigned i = 0; i + 8 < len; i += 8) {
 		uint64_t v = lower_word(load_word(src + i));
 		memcpy(dst + i, &v, 8);
@@ -442,20 +443,48 @@ name_hash(const uint8_t *lower)
 	return h;
 }
 
+int
+name_scan(const uint8_t *p, size_t cap, struct name_suffixes *out)
+{
+	size_t at = 0;
+	unsigned labels = 0;
+
+	if (cap > NAME_MAX_LEN)
+		cap = NAME_MAX_LEN + 1;
+	for (;;) {
+		if (at >= cap)
+			return at > NAME_MAX_LEN ? NAME_TOO_LONG : NAME_TRUNCATED;
+		unsigned n = p[at];
+		if (n > LABEL_MAX_LEN)
+			return NAME_BAD_POINTER;
+		out->start[labels] = (uint8_t)at;
+		at += 1u + n;
+		if (n == 0)
+			break;
+		if (++labels > NAME_MAX_LABELS)
+			return NAME_TOO_LONG;
+	}
+	if (at > NAME_MAX_LEN)
+		return NAME_TOO_LONG;
+	out->labels = (uint8_t)labels;
+	return (int)at;
+}
+
+void
+name_suffixes_hash(const uint8_t *lower, struct name_suffixes *s)
+{
+	uint64_t h = name_hash_root();
+
+	s->at[0] = h;
+	for (unsigned k = 1; k <= s->labels; k++) {
+		h = name_hash_label(h, lower + name_suffix_start(s, k));
+		s->at[k] = h;
+	}
+}
+
 void
 name_suffixes(const uint8_t *lower, struct name_suffixes *out)
 {
-	uint8_t starts[NAME_MAX_LABELS + 1];
-	unsigned labels = label_starts(lower, starts);
-	uint64_t h = name_hash_root();
-
-	out->labels = (uint8_t)labels;
-	out->offset[0] = starts[labels];
-	out->at[0] = h;
-	for (unsigned k = 1; k <= labels; k++) {
-		unsigned at = starts[labels - k];
-		h = name_hash_label(h, lower + at);
-		out->offset[k] = (uint8_t)at;
-		out->at[k] = h;
-	}
+	out->labels = (uint8_t)label_starts(lower, out->start);
+	name_suffixes_hash(lower, out);
 }

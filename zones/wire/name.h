@@ -121,14 +121,27 @@ uint64_t name_hash_label(uint64_t parent, const uint8_t *label);
 /* Hash of a whole name in lower case. */
 uint64_t name_hash(const uint8_t *lower);
 
-/* Every suffix of one name: at[k] is the hash of its last k labels, offset[k] where they begin in the name. */
+/* Every suffix of one name: where it begins, and its hash. Only the entries in use are ever touched. */
 struct name_suffixes {
-	uint8_t labels;                        /* valid indices: 0 .. labels */
-	uint8_t offset[NAME_MAX_LABELS + 1];
-	uint64_t at[NAME_MAX_LABELS + 1];
+	uint8_t labels;
+	uint8_t start[NAME_MAX_LABELS + 1]; /* of the label with this number, from the left; start[labels]: the root */
+	uint64_t at[NAME_MAX_LABELS + 1];   /* at[k]: hash of the last k labels */
 };
 
-/* Fills *out for a good name in lower case, touching only the entries that are valid. */
+/* Where the last k labels begin in the name. */
+static inline unsigned
+name_suffix_start(const struct name_suffixes *s, unsigned k)
+{
+	return s->start[s->labels - k];
+}
+
+/* As name_check(), and notes where the labels start. The hashes are left alone. */
+int name_scan(const uint8_t *p, size_t cap, struct name_suffixes *out) MUST_CHECK;
+
+/* Fills in the hashes of a name that was scanned, now in lower case. */
+void name_suffixes_hash(const uint8_t *lower, struct name_suffixes *s);
+
+/* Both at once, for a good name in lower case. */
 void name_suffixes(const uint8_t *lower, struct name_suffixes *out);
 
 #endif

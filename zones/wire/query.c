@@ -16,7 +16,7 @@ struct cursor {
 static bool
 read_question(struct cursor *c, struct query *q)
 {
-	int name_octets = name_check(c->msg + c->pos, c->len - c->pos);
+	int name_octets = name_scan(c->msg + c->pos, c->len - c->pos, &q->suffixes);
 	if (name_octets < 0 || c->len - c->pos < (size_t)name_octets + 4)
 		return false;
 	q->qname.len = (uint8_t)name_octets;

@@ -50,6 +50,7 @@ struct query {
 	uint16_t edns_size;    /* as offered */
 	bool has_edns, wants_dnssec, wants_nsid;
 	struct name qname;     /* lower case; len 0 where there is no question */
+	struct name_suffixes suffixes; /* of qname; its hashes are filled in by whoever needs them */
 };
 
 static inline unsigned

@@ -21,7 +21,8 @@ rdata_put_ip4(struct rdata_reader *r, const char *text, size_t n)
 	for (size_t i = 0; i <= n; i++) {
 		unsigned digit = i < n ? (unsigned char)text[i] - (unsigned)'0' : 10;
 		if (digit <= 9) {
-			if (digits == 3 || (digits == 1 && v == 0)) /* no leading zeros: some would read them as octal */
+			if (digits == 3 ||
+			    (digits == 1 && v == 0)) /* no leading zeros: some would read them as octal */
 				goto bad;
 			v = v * 10 + digit;
 			digits++;
@@ -117,7 +118,8 @@ read_eui(struct rdata_reader *r, unsigned octets)
 		const char *pair = r->tok.text + (size_t)i * 3;
 		int high = rdata_hex_value(pair[0]), low = rdata_hex_value(pair[1]);
 		if (high < 0 || low < 0 || (i + 1 < octets && pair[2] != '-'))
-			return rdata_fail(r, "an EUI-%u address is %u pairs of hex digits with dashes", octets * 8, octets);
+			return rdata_fail(r, "an EUI-%u address is %u pairs of hex digits with dashes", octets * 8,
+					  octets);
 		eui[i] = (uint8_t)(high << 4 | low);
 	}
 	return rdata_put(r, eui, octets);
@@ -186,7 +188,7 @@ rdata_show_locator(struct rdata_printer *p)
 {
 	rdata_print_blank(p);
 	rdata_printf(p, "%04x:%04x:%04x:%04x", load_be16(p->p), load_be16(p->p + 2), load_be16(p->p + 4),
-	             load_be16(p->p + 6));
+		     load_be16(p->p + 6));
 	p->p += 8;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fields that are octets in hex, base64 (RFC 4648 section 4) or base32hex (section 7). All are read strictly: no
- * foreign characters, right padding, no bits left over. Only blanks may stand inside, and only where the field is the
- * record's last.
+ * foreign characters, right padding, no bits left over. Only blanks may stand inside, and only where the field is
+ * the record's last.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -214,8 +214,8 @@ rdata_print_base64(struct rdata_printer *p, size_t n)
 		if (take > 2)
 			bits |= p->p[2];
 		char text[4] = {base64_digits[bits >> 18], base64_digits[bits >> 12 & 63],
-		                take > 1 ? base64_digits[bits >> 6 & 63] : '=',
-		                take > 2 ? base64_digits[bits & 63] : '='};
+				take > 1 ? base64_digits[bits >> 6 & 63] : '=',
+				take > 2 ? base64_digits[bits & 63] : '='};
 		rdata_print(p, text, sizeof(text));
 		p->p += take;
 		n -= take;

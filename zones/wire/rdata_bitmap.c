@@ -35,8 +35,8 @@ print_type(struct rdata_printer *p, uint16_t type)
 int
 rdata_read_bitmap(struct rdata_reader *r)
 {
-	uint8_t windows[256][32];     /* a window is cleared when its first type comes */
-	uint8_t octets[256] = {0};    /* in use of each window; 0: the window is not there */
+	uint8_t windows[256][32];  /* a window is cleared when its first type comes */
+	uint8_t octets[256] = {0}; /* in use of each window; 0: the window is not there */
 	unsigned last = 0;
 	uint16_t type;
 
@@ -155,20 +155,21 @@ static const struct assigned protocols[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}
 
 /* What was in use when WKS was; others are written as numbers. */
 static const struct assigned services[] = {
-	{7, "echo"},      {9, "discard"},    {11, "systat"},      {13, "daytime"}, {15, "netstat"}, {17, "qotd"},
-	{19, "chargen"},  {20, "ftp-data"},  {21, "ftp"},         {22, "ssh"},     {23, "telnet"},  {25, "smtp"},
-	{37, "time"},     {42, "nameserver"}, {43, "whois"},      {53, "domain"},  {67, "bootps"},  {68, "bootpc"},
-	{69, "tftp"},     {70, "gopher"},    {79, "finger"},      {80, "http"},    {88, "kerberos"}, {95, "supdup"},
-	{101, "hostnames"}, {109, "pop2"},   {110, "pop3"},       {111, "sunrpc"}, {113, "auth"},   {117, "uucp-path"},
-	{119, "nntp"},    {123, "ntp"},      {137, "netbios-ns"}, {138, "netbios-dgm"}, {139, "netbios-ssn"},
-	{143, "imap"},    {161, "snmp"},     {162, "snmp-trap"},  {177, "xdmcp"},  {179, "bgp"},    {194, "irc"},
-	{389, "ldap"},    {443, "https"},
+	{7, "echo"},    {9, "discard"},  {11, "systat"},      {13, "daytime"},      {15, "netstat"},
+	{17, "qotd"},   {19, "chargen"}, {20, "ftp-data"},    {21, "ftp"},          {22, "ssh"},
+	{23, "telnet"}, {25, "smtp"},    {37, "time"},        {42, "nameserver"},   {43, "whois"},
+	{53, "domain"}, {67, "bootps"},  {68, "bootpc"},      {69, "tftp"},         {70, "gopher"},
+	{79, "finger"}, {80, "http"},    {88, "kerberos"},    {95, "supdup"},       {101, "hostnames"},
+	{109, "pop2"},  {110, "pop3"},   {111, "sunrpc"},     {113, "auth"},        {117, "uucp-path"},
+	{119, "nntp"},  {123, "ntp"},    {137, "netbios-ns"}, {138, "netbios-dgm"}, {139, "netbios-ssn"},
+	{143, "imap"},  {161, "snmp"},   {162, "snmp-trap"},  {177, "xdmcp"},       {179, "bgp"},
+	{194, "irc"},   {389, "ldap"},   {443, "https"},
 };
 
 /* r->tok as one of the names or as a number up to max. */
 static int
 assigned_number(struct rdata_reader *r, const struct assigned *list, unsigned n, const char *what, uint64_t max,
-                uint64_t *v)
+		uint64_t *v)
 {
 	for (unsigned i = 0; i < n; i++) {
 		if (strlen(list[i].text) == r->tok.len && strncasecmp(list[i].text, r->tok.text, r->tok.len) == 0) {

@@ -4,13 +4,14 @@
  */
 #include "zones/wire/rdata_fields.h"
 
-#define FIXED(octets, reader, shower)                                                                                  \
-	{                                                                                                              \
-		.width = octets, .read = rdata_read_##reader, .show = rdata_show_##shower                              \
+#define FIXED(octets, reader, shower)                                                                              \
+	{                                                                                                          \
+		.width = octets, .read = rdata_read_##reader, .show = rdata_show_##shower                          \
 	}
-#define FIELD(reader, shower, checker, ...)                                                                            \
-	{                                                                                                              \
-		.read = rdata_read_##reader, .show = rdata_show_##shower, .check = rdata_check_##checker, __VA_ARGS__  \
+#define FIELD(reader, shower, checker, ...)                                                                        \
+	{                                                                                                          \
+		.read = rdata_read_##reader, .show = rdata_show_##shower, .check = rdata_check_##checker,          \
+		__VA_ARGS__                                                                                        \
 	}
 
 const struct rdata_field_row rdata_field_rows[RDF_COUNT] = {

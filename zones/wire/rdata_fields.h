@@ -40,7 +40,8 @@ enum rdata_field {
 
 	RDF_NAME,       /* never compressed, case kept */
 	RDF_NAME_LOWER, /* never compressed, lower case in canonical form */
-	RDF_NAME_OLD,   /* never sent compressed, but received so (RFC 3597 section 4); lower case in canonical form */
+	RDF_NAME_OLD,   /* never sent compressed, but received so (RFC 3597 section 4); lower case in canonical form
+			 */
 	RDF_NAME_BASIC, /* of a type of RFC 1035: may be compressed; lower case in canonical form */
 	RDF_NAMES,      /* any number of RDF_NAME */
 
@@ -52,19 +53,19 @@ enum rdata_field {
 	RDF_TEXT,       /* the rest, as one string without length */
 	RDF_URI,        /* the same, not empty */
 
-	RDF_HEX,        /* the rest, not empty */
-	RDF_DIGEST,     /* the rest; its length follows from the digest type in the octet before */
+	RDF_HEX,         /* the rest, not empty */
+	RDF_DIGEST,      /* the rest; its length follows from the digest type in the octet before */
 	RDF_ZONE_DIGEST, /* the same by RFC 8976 */
-	RDF_BASE64,     /* the rest, not empty */
-	RDF_BASE64_OPT, /* the rest */
+	RDF_BASE64,      /* the rest, not empty */
+	RDF_BASE64_OPT,  /* the rest */
 	RDF_BASE64_DASH, /* the rest as one word; `-` when empty */
-	RDF_SALT,       /* length octet and hex, `-` when empty */
-	RDF_HASH,       /* length octet and base32hex, not empty */
+	RDF_SALT,        /* length octet and hex, `-` when empty */
+	RDF_HASH,        /* length octet and base32hex, not empty */
 
-	RDF_BITMAP,     /* windows of types (RFC 4034 section 4.1.2), not empty */
+	RDF_BITMAP, /* windows of types (RFC 4034 section 4.1.2), not empty */
 	RDF_BITMAP_OPT,
-	RDF_NXT,        /* RFC 2535 section 5.2 */
-	RDF_WKS,        /* protocol and ports (RFC 1035 section 3.4.2) */
+	RDF_NXT, /* RFC 2535 section 5.2 */
+	RDF_WKS, /* protocol and ports (RFC 1035 section 3.4.2) */
 
 	RDF_LOC,
 	RDF_APL,
@@ -84,7 +85,7 @@ struct rdata_reader {
 	const struct name *origin; /* may be NULL */
 	uint8_t *out;              /* RDATA_MAX_LEN octets, len of them in use */
 	size_t len;
-	struct token tok;          /* the token that is being read; where errors are reported */
+	struct token tok; /* the token that is being read; where errors are reported */
 	struct rdata_error *err;
 };
 
@@ -191,9 +192,9 @@ struct rdata_field_row {
 	void (*show)(struct rdata_printer *p);
 	const char *(*check)(struct rdata_cursor *c); /* NULL: `width` octets, any value */
 	uint8_t width;
-	bool recheck;   /* read() may produce what check() refuses, so it is to be run on the result */
-	bool expand;    /* a name that may arrive compressed */
-	bool names;     /* holds names, maybe among other things */
+	bool recheck; /* read() may produce what check() refuses, so it is to be run on the result */
+	bool expand;  /* a name that may arrive compressed */
+	bool names;   /* holds names, maybe among other things */
 };
 
 extern const struct rdata_field_row rdata_field_rows[RDF_COUNT];

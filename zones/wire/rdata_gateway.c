@@ -153,7 +153,8 @@ rdata_read_a6(struct rdata_reader *r)
 	uint64_t prefix;
 
 	if (rdata_next_word(r, "the prefix length") != 0 ||
-	    rdata_number(r, "the prefix length", A6_MAX_PREFIX, &prefix) != 0 || rdata_put_u8(r, (uint8_t)prefix) != 0)
+	    rdata_number(r, "the prefix length", A6_MAX_PREFIX, &prefix) != 0 ||
+	    rdata_put_u8(r, (uint8_t)prefix) != 0)
 		return -EINVAL;
 	if (prefix < A6_MAX_PREFIX) {
 		if (rdata_read_ip6(r) != 0)
@@ -212,8 +213,9 @@ rdata_read_hip(struct rdata_reader *r)
 	uint64_t algorithm;
 
 	if (rdata_next_word(r, "the algorithm") != 0 ||
-	    rdata_number(r, "the algorithm", UINT8_MAX, &algorithm) != 0 || rdata_put(r, empty, sizeof(empty)) != 0 ||
-	    rdata_next_word(r, "the host identity tag") != 0 || rdata_put_hex(r, r->tok.text, r->tok.len) != 0)
+	    rdata_number(r, "the algorithm", UINT8_MAX, &algorithm) != 0 ||
+	    rdata_put(r, empty, sizeof(empty)) != 0 || rdata_next_word(r, "the host identity tag") != 0 ||
+	    rdata_put_hex(r, r->tok.text, r->tok.len) != 0)
 		return -EINVAL;
 	size_t hit_len = r->len - header - HIP_HEADER_LEN;
 	if (hit_len > UINT8_MAX)

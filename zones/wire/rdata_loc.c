@@ -9,7 +9,7 @@
 #include "zones/base/bytes.h"
 #include "zones/wire/rdata_fields.h"
 
-#define LOC_EQUATOR 0x80000000u   /* zero of latitude and longitude, in thousandths of a second */
+#define LOC_EQUATOR 0x80000000u /* zero of latitude and longitude, in thousandths of a second */
 #define LOC_MAX_LATITUDE (90u * 3600 * 1000)
 #define LOC_MAX_LONGITUDE (180u * 3600 * 1000)
 #define LOC_ALTITUDE_ZERO 10000000 /* cm; altitudes count from 100 km below */
@@ -128,7 +128,8 @@ rdata_read_loc(struct rdata_reader *r)
 	uint32_t latitude = 0, longitude = 0, altitude = 0;
 
 	if (read_angle(r, "latitude", "NS", LOC_MAX_LATITUDE, &latitude) != 0 ||
-	    read_angle(r, "longitude", "EW", LOC_MAX_LONGITUDE, &longitude) != 0 || read_altitude(r, &altitude) != 0)
+	    read_angle(r, "longitude", "EW", LOC_MAX_LONGITUDE, &longitude) != 0 ||
+	    read_altitude(r, &altitude) != 0)
 		return -EINVAL;
 	for (unsigned i = 0; i < 3 && rdata_more(r); i++)
 		if (read_size(r, &loc[LOC_SIZE + i]) != 0)
@@ -147,7 +148,7 @@ print_angle(struct rdata_printer *p, uint32_t angle, const char letters[2])
 
 	rdata_print_blank(p);
 	rdata_printf(p, "%u %u %u.%03u %c", ms / 3600000, ms / 60000 % 60, ms / 1000 % 60, ms % 1000,
-	             letters[positive ? 0 : 1]);
+		     letters[positive ? 0 : 1]);
 }
 
 static void
@@ -176,7 +177,7 @@ rdata_show_loc(struct rdata_printer *p)
 	int64_t cm = (int64_t)load_be32(loc + LOC_ALTITUDE) - LOC_ALTITUDE_ZERO;
 	uint64_t size = (uint64_t)(cm < 0 ? -cm : cm);
 	rdata_printf(p, " %s%llu.%02llum", cm < 0 ? "-" : "", (unsigned long long)size / 100,
-	             (unsigned long long)size % 100);
+		     (unsigned long long)size % 100);
 	for (unsigned i = 0; i < 3; i++)
 		print_size(p, loc[LOC_SIZE + i]);
 	p->p += LOC_LEN;

@@ -242,7 +242,7 @@ rdata_read_time(struct rdata_reader *r)
 	if (rc != 0)
 		return rc;
 	bool good = r->tok.len == 14 ? parse_date(r->tok.text, &v)
-	                             : rdata_parse_number(r->tok.text, r->tok.len, UINT32_MAX, &v);
+				     : rdata_parse_number(r->tok.text, r->tok.len, UINT32_MAX, &v);
 	if (!good)
 		return rdata_fail(r, "a time must be YYYYMMDDHHmmSS or seconds since 1970");
 	return rdata_put_u32(r, (uint32_t)v); /* serial arithmetic: the years wrap (RFC 4034 section 3.1.5) */
@@ -297,12 +297,12 @@ static const struct mnemonic algorithms[] = {
 };
 
 static const struct mnemonic digest_types[] = {
-	{1, "SHA1"},   {1, "SHA-1"},   {2, "SHA256"},  {2, "SHA-256"}, {3, "GOST"},
-	{4, "SHA384"}, {4, "SHA-384"}, {5, "GOST12"},  {6, "SM3"},     {0, NULL},
+	{1, "SHA1"},   {1, "SHA-1"},   {2, "SHA256"}, {2, "SHA-256"}, {3, "GOST"},
+	{4, "SHA384"}, {4, "SHA-384"}, {5, "GOST12"}, {6, "SM3"},     {0, NULL},
 };
 
 static const struct mnemonic cert_types[] = {
-	{1, "PKIX"}, {2, "SPKI"},   {3, "PGP"},      {4, "IPKIX"}, {5, "ISPKI"}, {6, "IPGP"},
+	{1, "PKIX"},   {2, "SPKI"},    {3, "PGP"},   {4, "IPKIX"}, {5, "ISPKI"}, {6, "IPGP"},
 	{7, "ACPKIX"}, {8, "IACPKIX"}, {253, "URI"}, {254, "OID"}, {0, NULL},
 };
 
@@ -323,7 +323,8 @@ next_mnemonic(struct rdata_reader *r, const struct mnemonic *list, const char *w
 		}
 	}
 	if (!rdata_parse_number(r->tok.text, r->tok.len, max, v))
-		return rdata_fail(r, "%s must be a mnemonic or a number from 0 to %llu", what, (unsigned long long)max);
+		return rdata_fail(r, "%s must be a mnemonic or a number from 0 to %llu", what,
+				  (unsigned long long)max);
 	return 0;
 }
 

@@ -77,7 +77,13 @@ check_ipv6hint(const uint8_t *value, size_t len)
 	return len > 0 && len % 16 == 0 ? NULL : "ipv6hint is not a list of IPv6 addresses";
 }
 
-/* Whether the variable `dns` stands in braces anywhere: `{?dns}`, `{?a,dns}`, `{dns}`. */
+static bool
+is_one_of(uint8_t c, const char *set)
+{
+	return c != 0 && strchr(set, c) != NULL;
+}
+
+/* Whether the variable `dns` stands in braces anywhere: `{?dns}`, `{?a,dns}`, `{dns}` (RFC 6570 section 2). */
 static bool
 has_dns_variable(const uint8_t *value, size_t len)
 {
@@ -88,8 +94,8 @@ has_dns_variable(const uint8_t *value, size_t len)
 			inside = true;
 		else if (value[i] == '}')
 			inside = false;
-		else if (inside && len - i > 3 && memcmp(value + i, "dns", 3) == 0 && strchr("{?&,/;.+#", value[i - 1]) &&
-		         strchr("},:*", value[i + 3]))
+		else if (inside && len - i > 3 && memcmp(value + i, "dns", 3) == 0 &&
+			 is_one_of(value[i - 1], "{?&,/;.+#") && is_one_of(value[i + 3], "},:*"))
 			return true;
 	}
 	return false;
@@ -184,7 +190,8 @@ check_together(const uint8_t *params, const uint8_t *end)
 	return NULL;
 }
 
-/* The alias form may carry parameters, to be ignored by who asks (section 2.4.2): they are held to the same rules. */
+/* The alias form may carry parameters, to be ignored by who asks (section 2.4.2): they are held to the same rules.
+ */
 const char *
 rdata_check_svcb(struct rdata_cursor *c)
 {

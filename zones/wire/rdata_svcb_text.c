@@ -2,9 +2,9 @@
 /*
  * SvcParams in text (RFC 9460 section 2.1 and appendix A): `key`, `key=value`, `key="value"`.
  *
- * A value passes through two layers. The first is that of every <character-string>: escapes are resolved. The second
- * is the key's: comma-separated lists and so on. Only alpn needs both; there they run octet by octet in one loop.
- * Parameters may come in any order; each is moved to its place once it is complete.
+ * A value passes through two layers. The first is that of every <character-string>: escapes are resolved. The
+ * second is the key's: comma-separated lists and so on. Only alpn needs both; there they run octet by octet in one
+ * loop. Parameters may come in any order; each is moved to its place once it is complete.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -88,7 +88,8 @@ put_number_item(struct rdata_reader *r, const char *text, size_t n)
 
 /* Items between commas, each converted by `put`. */
 static int
-put_list(struct rdata_reader *r, const char *text, size_t n, int (*put)(struct rdata_reader *, const char *, size_t))
+put_list(struct rdata_reader *r, const char *text, size_t n,
+	 int (*put)(struct rdata_reader *, const char *, size_t))
 {
 	size_t start = 0;
 

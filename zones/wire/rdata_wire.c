@@ -84,7 +84,8 @@ may_be_compressed(const uint8_t *fields)
 
 /* Copies one field to out + *len, expanding it if it is a name; the cursor moves behind it. */
 static const char *
-expand_field(const struct rdata_field_row *row, const uint8_t *msg, struct rdata_cursor *c, uint8_t *out, size_t *len)
+expand_field(const struct rdata_field_row *row, const uint8_t *msg, struct rdata_cursor *c, uint8_t *out,
+	     size_t *len)
 {
 	const uint8_t *from = c->p, *bytes = from;
 	struct name name;
@@ -113,7 +114,7 @@ expand_field(const struct rdata_field_row *row, const uint8_t *msg, struct rdata
 
 int
 rdata_expand(uint16_t type, const uint8_t *msg, size_t msg_len, size_t pos, size_t rdlen, uint8_t *out,
-             struct rdata_error *err)
+	     struct rdata_error *err)
 {
 	const uint8_t *fields = rdata_fields_of(type);
 	size_t len = 0;

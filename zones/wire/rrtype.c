@@ -15,24 +15,23 @@
 
 #define FIELDS(...) ((const uint8_t[]){__VA_ARGS__, RDF_END})
 
-#define ROW(number, text, row_flags, ...)                                                                              \
-	{                                                                                                              \
-		.type = number, .mnemonic = text, .flags = row_flags, .fields = FIELDS(__VA_ARGS__)                    \
+#define ROW(number, text, row_flags, ...)                                                                          \
+	{                                                                                                          \
+		.type = number, .mnemonic = text, .flags = row_flags, .fields = FIELDS(__VA_ARGS__)                \
 	}
-#define ROW_TARGET(number, text, row_flags, ...)                                                                       \
-	{                                                                                                              \
-		.type = number, .mnemonic = text, .flags = row_flags, .additional = ADDITIONAL_ADDRESSES,              \
-		.fields = FIELDS(__VA_ARGS__)                                                                          \
+#define ROW_TARGET(number, text, row_flags, ...)                                                                   \
+	{                                                                                                          \
+		.type = number, .mnemonic = text, .flags = row_flags, .additional = ADDITIONAL_ADDRESSES,          \
+		.fields = FIELDS(__VA_ARGS__)                                                                      \
 	}
-#define ROW_META(number, text)                                                                                         \
-	{                                                                                                              \
-		.type = number, .mnemonic = text, .flags = RRTYPE_META                                                 \
+#define ROW_META(number, text)                                                                                     \
+	{                                                                                                          \
+		.type = number, .mnemonic = text, .flags = RRTYPE_META                                             \
 	}
 
 #define DS_FIELDS RDF_U16, RDF_ALGORITHM, RDF_DIGEST_TYPE, RDF_DIGEST
 #define KEY_FIELDS RDF_U16, RDF_U8, RDF_ALGORITHM
-#define SIG_FIELDS                                                                                                     \
-	RDF_TYPE, RDF_ALGORITHM, RDF_U8, RDF_PERIOD, RDF_TIME, RDF_TIME, RDF_U16
+#define SIG_FIELDS RDF_TYPE, RDF_ALGORITHM, RDF_U8, RDF_PERIOD, RDF_TIME, RDF_TIME, RDF_U16
 
 static const struct rrtype_row rows[] = {
 	ROW(1, "A", 0, RDF_IP4),
@@ -41,7 +40,7 @@ static const struct rrtype_row rows[] = {
 	ROW(4, "MF", RRTYPE_OBSOLETE, RDF_NAME_BASIC),
 	ROW(5, "CNAME", RRTYPE_SINGLETON, RDF_NAME_BASIC),
 	ROW(6, "SOA", RRTYPE_SINGLETON, RDF_NAME_BASIC, RDF_NAME_BASIC, RDF_U32, RDF_PERIOD, RDF_PERIOD, RDF_PERIOD,
-            RDF_PERIOD),
+	    RDF_PERIOD),
 	ROW(7, "MB", RRTYPE_OBSOLETE, RDF_NAME_BASIC),
 	ROW(8, "MG", RRTYPE_OBSOLETE, RDF_NAME_BASIC),
 	ROW(9, "MR", RRTYPE_OBSOLETE, RDF_NAME_BASIC),
@@ -215,10 +214,10 @@ rrclass_from_text(const char *text, size_t len, uint16_t *rrclass)
 		char text[5];
 		uint16_t rrclass;
 	} classes[] = {{"IN", RRCLASS_IN},
-	               {"CH", RRCLASS_CH},
-	               {"HS", RRCLASS_HS},
-	               {"NONE", RRCLASS_NONE},
-	               {"ANY", RRCLASS_ANY}};
+		       {"CH", RRCLASS_CH},
+		       {"HS", RRCLASS_HS},
+		       {"NONE", RRCLASS_NONE},
+		       {"ANY", RRCLASS_ANY}};
 
 	for (unsigned i = 0; i < ARRAY_LEN(classes); i++) {
 		if (len == strlen(classes[i].text) && strncasecmp(text, classes[i].text, len) == 0) {

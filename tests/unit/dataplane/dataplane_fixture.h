@@ -28,6 +28,7 @@
 static uint32_t fixture_now_s;    /* the engine's last now */
 static unsigned fixture_last_cap; /* the engine's last cap */
 static struct engine_client fixture_last_client;
+static const struct zone_set *fixture_last_set;
 
 static bool
 fixture_answer(struct engine_message *m)
@@ -48,6 +49,7 @@ engine_burst(const struct zone_set *set, struct engine_message *messages, unsign
              struct counters *counters)
 {
 	__atomic_store_n(&fixture_now_s, now_s, __ATOMIC_RELAXED);
+	fixture_last_set = set;
 	for (unsigned i = 0; i < n; i++) {
 		struct engine_message *m = &messages[i];
 		fixture_last_cap = m->cap;

@@ -103,7 +103,7 @@ test_tree(void **state)
 	assert_int_equal(build(tree, &diag, &s), 0);
 	assert_int_equal(s->serial, 9);
 	assert_int_equal(s->expire_s, 4);
-	assert_int_equal(s->negative_soa->ttl_s, 60);
+	assert_int_equal(rrset_ttl(s->negative_soa), 60);
 	assert_int_equal(s->records, 11);
 	assert_int_equal(s->names.count, 13);
 	assert_ptr_equal(find(s, APEX), s->apex);

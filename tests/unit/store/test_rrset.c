@@ -161,7 +161,7 @@ test_with_ttl(void **state)
 	struct rrset_rdata rdatas[1];
 	struct rrset *s = compile("tld.", "tld.", "SOA", texts, 1, rdatas);
 	struct rrset *copy = rrset_with_ttl(s, 5);
-	assert_int_equal(copy->ttl_s, 5);
+	assert_int_equal(rrset_ttl(copy), 5);
 	assert_int_equal(load_be32(rrset_wire(copy) + 6), 5);
 	assert_int_equal(load_be32(rrset_wire(s) + 6), 3600);
 	check_reads_back(copy, "tld.", rdatas, 1);

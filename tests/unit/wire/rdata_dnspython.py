@@ -29,6 +29,8 @@ KNOWN = {
     r"NSEC \000.Example.com. A NS SOA TYPE65535 NXNAME TYPE256": "does not know NXNAME",
     r'SVCB 1 dns.example.com. alpn=doq dohpath=/dns-query{?dns} key65534="" port=8853 key11': "no dohpath",
     r'HTTPS 2 . ohttp tls-supported-groups=29,23 key3="\001\187"': "no ohttp",
+    r"LOC \# 3 01AABB": "does not know that other versions are opaque",
+    r"SVCB 0 foo.example.com. port=53": "refuses what RFC 9460 section 2.4.2 says to ignore",
     r"NID 10 1:2:3:4": "wants four digits a group",
     r"TKEY \# 1 00": "reads TKEY as a structure",
     r"TSIG \# 1 00": "reads TSIG as a structure",

@@ -28,7 +28,8 @@ convert(char *line, size_t len, bool as_text)
 	uint16_t type;
 	size_t word = strcspn(line, " \t\n");
 
-	if (name_from_text("example.com.", 12, NULL, &origin) != NAME_OK || rrtype_from_text(line, word, &type) != 0) {
+	if (name_from_text("example.com.", 12, NULL, &origin) != NAME_OK ||
+	    rrtype_from_text(line, word, &type) != 0) {
 		printf("error 1: this is not a type\n");
 		return;
 	}

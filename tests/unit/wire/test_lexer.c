@@ -7,7 +7,8 @@
 #include "zones/wire/lexer.h"
 
 /*
- * Writes the tokens of text as one line: words plain, quoted ones in quotes, `_` for BLANK, `|` for EOL, `$` for EOF,
+ * Writes the tokens of text as one line: words plain, quoted ones in quotes, `_` for BLANK, `|` for EOL, `$` for
+ * EOF,
  * `!` for ERROR; each but the last two followed by @line:column. The text is a heap copy of exact size.
  */
 static char *
@@ -175,9 +176,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(words),       cmocka_unit_test(line_ends), cmocka_unit_test(empty_lines),
-		cmocka_unit_test(comments),    cmocka_unit_test(parentheses), cmocka_unit_test(quotes),
-		cmocka_unit_test(errors),      cmocka_unit_test(nul_octets), cmocka_unit_test(unread),
+		cmocka_unit_test(words),    cmocka_unit_test(line_ends),   cmocka_unit_test(empty_lines),
+		cmocka_unit_test(comments), cmocka_unit_test(parentheses), cmocka_unit_test(quotes),
+		cmocka_unit_test(errors),   cmocka_unit_test(nul_octets),  cmocka_unit_test(unread),
 		cmocka_unit_test(skipping),
 	};
 

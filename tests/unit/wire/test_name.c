@@ -125,6 +125,52 @@ name_lengths(void **state)
 	assert_int_equal(name_from_text("abcd", 4, &origin, &n), NAME_TOO_LONG);
 }
 
+/* Labels of every length, each ended in every way, in a block of exact size: what is read eight octets at a time.
+ */
+static void
+label_edges(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned octets; /* that it adds to the label */
+		enum name_error error;
+	} ends[] = {{"", 0, NAME_OK},
+		    {".", 0, NAME_OK},
+		    {".b", 0, NAME_OK},
+		    {"\\046", 1, NAME_OK},
+		    {"\\.\\\\x.", 3, NAME_OK},
+		    {".longer-than-eight.", 0, NAME_OK},
+		    {"..", 0, NAME_EMPTY_LABEL},
+		    {"\\", 0, NAME_BAD_ESCAPE},
+		    {"\\999.", 0, NAME_BAD_ESCAPE}};
+	struct name origin = name_of("o.");
+
+	for (unsigned len = 1; len <= 80; len++) {
+		for (unsigned e = 0; e < sizeof(ends) / sizeof(ends[0]); e++) {
+			size_t n = len + strlen(ends[e].text);
+			char *text = malloc(n);
+			struct name got;
+			assert_non_null(text);
+			for (unsigned i = 0; i < len; i++)
+				text[i] = (char)(i % 2 ? 0x2f
+						       : 0xae); /* one off a dot, and a dot but for its top bit */
+			memcpy(text + len, ends[e].text, strlen(ends[e].text));
+			enum name_error error = name_from_text(text, n, &origin, &got);
+			unsigned octets = len + ends[e].octets;
+			if (octets <= LABEL_MAX_LEN)
+				assert_int_equal(error, ends[e].error);
+			else
+				assert_int_not_equal(error, NAME_OK);
+			if (error == NAME_OK) {
+				assert_int_equal(got.bytes[0], octets);
+				assert_memory_equal(got.bytes + 1, text, len);
+				assert_int_equal(name_check(got.bytes, got.len), got.len);
+			}
+			free(text);
+		}
+	}
+}
+
 /* The origin may be the very box that is written to. */
 static void
 origin_in_place(void **state)
@@ -171,21 +217,31 @@ error_texts(void **state)
 		assert_string_not_equal(name_error_text((enum name_error)e), "unknown error");
 		for (int other = NAME_EMPTY; other < e; other++)
 			assert_string_not_equal(name_error_text((enum name_error)e),
-			                        name_error_text((enum name_error)other));
+						name_error_text((enum name_error)other));
 	}
 }
 
 /* -------- wire -------- */
 
-/* name_check() on a heap copy of exactly that size, so that a sanitizer sees a read too far. */
+/*
+ * name_check() on a heap copy of exactly that size, so that a sanitizer sees a read too far. name_scan() must say
+ * the same, and of good names also where the labels begin.
+ */
 static int
 check_exact(const void *bytes, size_t len)
 {
 	uint8_t *copy = malloc(len > 0 ? len : 1);
+	struct name_suffixes s;
 
 	assert_non_null(copy);
 	memcpy(copy, bytes, len);
 	int rc = name_check(copy, len);
+	assert_int_equal(name_scan(copy, len, &s), rc);
+	if (rc > 0) {
+		assert_int_equal(s.labels, name_labels(copy));
+		for (unsigned i = 0; i <= s.labels; i++)
+			assert_ptr_equal(copy + s.start[i], name_parent(copy, i));
+	}
 	free(copy);
 	return rc;
 }
@@ -229,8 +285,11 @@ expansion(void **state)
 	static const struct {
 		size_t pos, after;
 		const char *text;
-	} cases[] = {{0, 5, "com."}, {5, 15, "example.com."}, {15, 21, "WwW.example.com."}, {21, 23, "WwW.example.com."},
-	             {23, 24, "."}};
+	} cases[] = {{0, 5, "com."},
+		     {5, 15, "example.com."},
+		     {15, 21, "WwW.example.com."},
+		     {21, 23, "WwW.example.com."},
+		     {23, 24, "."}};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct name n;
@@ -255,12 +314,12 @@ expansion_errors(void **state)
 		{"\3ww", 3, 0, NAME_TRUNCATED},
 		{"\1a", 2, 0, NAME_TRUNCATED},
 		{"\0\xc0", 2, 1, NAME_TRUNCATED},
-		{"\xc0\0", 2, 0, NAME_BAD_POINTER},               /* itself */
-		{"\xc0\2\0", 3, 0, NAME_BAD_POINTER},             /* forward */
-		{"\1a\xc0\0", 4, 0, NAME_BAD_POINTER},            /* into the labels it ends */
+		{"\xc0\0", 2, 0, NAME_BAD_POINTER},    /* itself */
+		{"\xc0\2\0", 3, 0, NAME_BAD_POINTER},  /* forward */
+		{"\1a\xc0\0", 4, 0, NAME_BAD_POINTER}, /* into the labels it ends */
 		{"\1a\xc0\2", 4, 0, NAME_BAD_POINTER},
-		{"\1a\xc0\4\1b\xc0\0", 8, 4, NAME_BAD_POINTER},   /* a loop of two */
-		{"\0\xc0\7\1a\xc0\1\0", 8, 3, NAME_BAD_POINTER},  /* back, then forward */
+		{"\1a\xc0\4\1b\xc0\0", 8, 4, NAME_BAD_POINTER},  /* a loop of two */
+		{"\0\xc0\7\1a\xc0\1\0", 8, 3, NAME_BAD_POINTER}, /* back, then forward */
 		{"\100a\0", 3, 0, NAME_BAD_POINTER},
 		{"\200a\0", 3, 0, NAME_BAD_POINTER},
 		{"\0\xff\xff", 3, 1, NAME_BAD_POINTER},
@@ -331,7 +390,8 @@ lower_case(void **state)
 static void
 equality(void **state)
 {
-	struct name a = name_of("www.Example.COM."), b = name_of("WWW.example.com."), c = name_of("wwx.example.com.");
+	struct name a = name_of("www.Example.COM."), b = name_of("WWW.example.com."),
+		    c = name_of("wwx.example.com.");
 	struct name d = name_of("example.com."), brackets = name_of("[.com."), braces = name_of("{.com.");
 
 	assert_true(name_equal(a.bytes, b.bytes));
@@ -350,9 +410,9 @@ equality(void **state)
 static void
 canonical_order(void **state)
 {
-	static const char *const ordered[] = {"example.", "a.example.", "yljkjljk.a.example.", "Z.a.example.",
-	                                      "zABC.a.EXAMPLE.", "z.example.", "\\001.z.example.", "*.z.example.",
-	                                      "\\200.z.example."};
+	static const char *const ordered[] = {"example.",         "a.example.",      "yljkjljk.a.example.",
+					      "Z.a.example.",     "zABC.a.EXAMPLE.", "z.example.",
+					      "\\001.z.example.", "*.z.example.",    "\\200.z.example."};
 
 	for (unsigned i = 0; i < sizeof(ordered) / sizeof(ordered[0]); i++) {
 		for (unsigned k = 0; k < sizeof(ordered) / sizeof(ordered[0]); k++) {
@@ -416,7 +476,7 @@ hash_chain(void **state)
 			const uint8_t *suffix = name_parent(wire, labels - k);
 			if (k > 0)
 				h = name_hash_label(h, suffix);
-			assert_int_equal(s.offset[k], suffix - wire);
+			assert_int_equal(name_suffix_start(&s, k), suffix - wire);
 			assert_true(s.at[k] == h);
 			assert_true(name_hash(suffix) == h);
 		}
@@ -427,7 +487,8 @@ hash_chain(void **state)
 static void
 hash_differs(void **state)
 {
-	static const char *const texts[] = {".", "a.", "a.a.", "aa.", "a.b.", "b.a.", "ab.", "\\001a.", "a\\001a.", "\\000."};
+	static const char *const texts[] = {".",    "a.",  "a.a.",    "aa.",      "a.b.",
+					    "b.a.", "ab.", "\\001a.", "a\\001a.", "\\000."};
 	uint64_t seed = name_hash_seed, first[10];
 
 	for (unsigned i = 0; i < 10; i++) {
@@ -457,6 +518,7 @@ main(void)
 		cmocka_unit_test(lower_case),        cmocka_unit_test(equality),
 		cmocka_unit_test(canonical_order),   cmocka_unit_test(parts),
 		cmocka_unit_test(hash_chain),        cmocka_unit_test(hash_differs),
+		cmocka_unit_test(label_edges),
 	};
 
 	return cmocka_run_group_tests_name("name", tests, NULL, NULL);

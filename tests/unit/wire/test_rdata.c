@@ -62,7 +62,8 @@ known_octets(void **state)
 		 BYTES("\0\1\x15\3\xc0\xa8\x20\0\1\x1c\x83\xc0\xa8\x26")},
 		{"APL", "", BYTES("")},
 		{"DS", "60485 5 1 2BB183AF5F22588179A53B0A98631FAD1A292118",
-		 BYTES("\xec\x45\5\1\x2b\xb1\x83\xaf\x5f\x22\x58\x81\x79\xa5\x3b\x0a\x98\x63\x1f\xad\x1a\x29\x21\x18")},
+		 BYTES("\xec\x45\5\1\x2b\xb1\x83\xaf\x5f\x22\x58\x81\x79\xa5\x3b\x0a\x98\x63\x1f\xad\x1a\x29\x21"
+		       "\x18")},
 		/* RFC 4034 section 4.3 */
 		{"NSEC", "host.example.com. A MX RRSIG NSEC TYPE1234",
 		 BYTES("\4host\7example\3com\0\0\6\x40\1\0\0\0\3\4\x1b"
@@ -211,8 +212,9 @@ error_places(void **state)
 static void
 recovery(void **state)
 {
-	static const char *const broken[] = {"10 a..b. x\n", "10\n",     "10 a. b\n", "( 10\n a..\n b )\n",
-	                                     "10 \"a\n",     "10 a.)\n", "\\# 2 00 0\n", "( 10\n)\n", "\\# x\n"};
+	static const char *const broken[] = {"10 a..b. x\n",       "10\n",      "10 a. b\n",
+					     "( 10\n a..\n b )\n", "10 \"a\n",  "10 a.)\n",
+					     "\\# 2 00 0\n",       "( 10\n)\n", "\\# x\n"};
 
 	for (unsigned i = 0; i < ARRAY_LEN(broken); i++) {
 		char text[64];
@@ -425,7 +427,8 @@ expansion(void **state)
 	} cases[] = {
 		{"NS", BYTES("\2ns\xc0\0"), "ns.example.com."},
 		{"MX", BYTES("\0\12\xc0\0"), "10 example.com."},
-		{"SOA", BYTES("\xc0\0\1H\xc0\10\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5"), "example.com. H.com. 1 2 3 4 5"},
+		{"SOA", BYTES("\xc0\0\1H\xc0\10\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5"),
+		 "example.com. H.com. 1 2 3 4 5"},
 		{"SRV", BYTES("\0\1\0\2\0\3\1a\xc0\10"), "1 2 3 a.com."},
 		{"RP", BYTES("\xc0\0\xc0\10"), "example.com. com."},
 		{"AFSDB", BYTES("\0\1\xc0\0"), "1 example.com."},
@@ -442,8 +445,8 @@ expansion(void **state)
 		{"NSEC", BYTES("\xc0\0\0\1\x40"), NULL},
 		{"SVCB", BYTES("\0\1\xc0\0"), NULL},
 		{"LP", BYTES("\0\1\xc0\0"), NULL},
-		{"NS", BYTES("\xc0\15"), NULL},       /* itself */
-		{"NS", BYTES("\2ns\xc0\0x"), NULL},   /* octets behind */
+		{"NS", BYTES("\xc0\15"), NULL},     /* itself */
+		{"NS", BYTES("\2ns\xc0\0x"), NULL}, /* octets behind */
 		{"NS", BYTES("\2ns\xc0"), NULL},
 		{"MX", BYTES("\0"), NULL},
 		{"A", BYTES("\xc0\0\2"), NULL},
@@ -489,11 +492,29 @@ ttls(void **state)
 		const char *text;
 		int64_t ttl_s; /* < 0: refused */
 	} cases[] = {
-		{"0", 0},          {"3600", 3600},   {"1h", 3600},         {"1H30m", 5400},       {"1w2d3h4m5s", 788645},
-		{"5s1w", 604805},  {"0s", 0},        {"2147483647", INT32_MAX}, {"2147483648", -1},    {"3551w", -1},
-		{"3550w", 2147040000}, {"", -1},     {"h", -1},            {"1h30", -1},          {"1 h", -1},
-		{"-1", -1},        {"+1", -1},       {"1x", -1},           {"1hh", -1},           {"99999999999999999999", -1},
-		{"99999999999999999999w", -1}, {"2147483647s1s", -1}, {"00060", 60},
+		{"0", 0},
+		{"3600", 3600},
+		{"1h", 3600},
+		{"1H30m", 5400},
+		{"1w2d3h4m5s", 788645},
+		{"5s1w", 604805},
+		{"0s", 0},
+		{"2147483647", INT32_MAX},
+		{"2147483648", -1},
+		{"3551w", -1},
+		{"3550w", 2147040000},
+		{"", -1},
+		{"h", -1},
+		{"1h30", -1},
+		{"1 h", -1},
+		{"-1", -1},
+		{"+1", -1},
+		{"1x", -1},
+		{"1hh", -1},
+		{"99999999999999999999", -1},
+		{"99999999999999999999w", -1},
+		{"2147483647s1s", -1},
+		{"00060", 60},
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
@@ -511,8 +532,12 @@ signature_times(void **state)
 		const char *text;
 		uint32_t s;
 	} cases[] = {
-		{"19700101000000", 0},          {"20000229120000", 951825600},  {"20240229235959", 1709251199},
-		{"20380119031408", 2147483648}, {"21060207062815", UINT32_MAX}, {"21060207062816", 0}, /* wraps */
+		{"19700101000000", 0},
+		{"20000229120000", 951825600},
+		{"20240229235959", 1709251199},
+		{"20380119031408", 2147483648},
+		{"21060207062815", UINT32_MAX},
+		{"21060207062816", 0},          /* wraps */
 		{"21000301000000", 4107542400}, /* 2100 is no leap year */
 		{"99991231235959", (uint32_t)253402300799},
 	};
@@ -522,7 +547,8 @@ signature_times(void **state)
 		strcpy(text, "A 8 3 1 0 ");
 		strcat(strcat(text, cases[i].text), " 7 . AQ==");
 		assert_int_equal(read_text("RRSIG", text), 20);
-		uint32_t got = (uint32_t)wire[12] << 24 | (uint32_t)wire[13] << 16 | (uint32_t)wire[14] << 8 | wire[15];
+		uint32_t got =
+			(uint32_t)wire[12] << 24 | (uint32_t)wire[13] << 16 | (uint32_t)wire[14] << 8 | wire[15];
 		assert_int_equal(got, cases[i].s);
 	}
 	assert_int_equal(read_text("RRSIG", "A 8 3 1 21000229000000 0 7 . AQ=="), -EINVAL);

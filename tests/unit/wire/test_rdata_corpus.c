@@ -223,7 +223,8 @@ mutate_line(char *line)
 		memcpy(mutant, whole, len);
 		for (unsigned k = random_below(4); n > 0 && k > 0; k--) {
 			size_t at = random_below((uint32_t)n);
-			mutant[at] = random_below(2) ? (uint8_t)random_below(256) : (uint8_t)(mutant[at] ^ 1 << random_below(8));
+			mutant[at] = random_below(2) ? (uint8_t)random_below(256)
+						     : (uint8_t)(mutant[at] ^ 1 << random_below(8));
 		}
 		if (expect_refused_or_good(line, type, mutant, n))
 			mutants_good++;

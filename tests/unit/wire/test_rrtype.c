@@ -61,8 +61,9 @@ every_number(void **state)
 static void
 types_from_text(void **state)
 {
-	static const char *const bad[] = {"", "TYPE", "TYPE65536", "TYPE123456", "TYPE1x", "TYPE-1", "NOSUCH", "AA", "NSAP-",
-	                                  "NSEC3PARAMS", "NSEC3PARAMETERS", " A", "1"};
+	static const char *const bad[] = {"",       "TYPE", "TYPE65536", "TYPE123456",  "TYPE1x",          "TYPE-1",
+					  "NOSUCH", "AA",   "NSAP-",     "NSEC3PARAMS", "NSEC3PARAMETERS", " A",
+					  "1"};
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(type_of(bad[i]), -ENOENT);
@@ -76,7 +77,7 @@ static void
 flags(void **state)
 {
 	static const uint16_t meta[] = {RRTYPE_OPT,  RRTYPE_NXNAME, RRTYPE_TKEY,  RRTYPE_TSIG, RRTYPE_IXFR,
-	                                RRTYPE_AXFR, RRTYPE_MAILB,  RRTYPE_MAILA, RRTYPE_ANY};
+					RRTYPE_AXFR, RRTYPE_MAILB,  RRTYPE_MAILA, RRTYPE_ANY};
 	static const uint16_t targets[] = {RRTYPE_NS, RRTYPE_MX, 18, 21, RRTYPE_SRV, 36, RRTYPE_SVCB, RRTYPE_HTTPS};
 	unsigned n, n_meta = 0, n_targets = 0;
 	const struct rrtype_row *rows = rrtype_rows(&n);
@@ -89,8 +90,8 @@ flags(void **state)
 		n_meta += (rows[i].flags & RRTYPE_META) != 0;
 		n_targets += rows[i].additional == ADDITIONAL_ADDRESSES;
 		assert_int_equal((rows[i].flags & RRTYPE_SINGLETON) != 0, rows[i].type == RRTYPE_SOA ||
-		                                                                  rows[i].type == RRTYPE_CNAME ||
-		                                                                  rows[i].type == RRTYPE_DNAME);
+										  rows[i].type == RRTYPE_CNAME ||
+										  rows[i].type == RRTYPE_DNAME);
 	}
 	assert_int_equal(n_meta, sizeof(meta) / sizeof(meta[0]));
 	assert_int_equal(n_targets, sizeof(targets) / sizeof(targets[0]));
