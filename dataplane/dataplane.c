@@ -36,13 +36,14 @@ config_check(const struct dataplane_config *config, struct diag_list *diag)
 {
 	if (driver_of_mode(config->mode) == NULL) {
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "this build has no DPDK, so only `dataplane: {mode: kernel}` works; build with -Ddpdk=enabled "
-		         "for the others");
+			 "this build has no DPDK, so only `dataplane: {mode: kernel}` works; build with "
+			 "-Ddpdk=enabled "
+			 "for the others");
 		return -ENOTSUP;
 	}
 	if (config->mode != DATAPLANE_KERNEL && config->n_ports == 0) {
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "dataplane: this mode needs at least one port, as in `ports: [{device: eth1}]`");
+			 "dataplane: this mode needs at least one port, as in `ports: [{device: eth1}]`");
 		return -EINVAL;
 	}
 	if (config->n_listen == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DPDK ports and their queues. Private to dataplane/: port_dpdk.c opens and closes them, queue_dpdk.c is what workers run.
+ * DPDK ports and their queues. Private to dataplane/: port_dpdk.c opens and closes them, queue_dpdk.c is what
+ * workers run.
  */
 #ifndef ANSER_DATAPLANE_DPDK_H
 #define ANSER_DATAPLANE_DPDK_H
@@ -18,10 +19,10 @@ struct xdp_filter;
 
 /* What the kernel has of a port. */
 enum dpdk_kernel {
-	DPDK_KERNEL_NONE,  /* nothing: we answer ARP, ND and echo for the service addresses, the rest is dropped */
-	DPDK_KERNEL_COPY,  /* every packet (af_packet) */
-	DPDK_KERNEL_REST,  /* all but queries, by XDP filter or flow rules */
-	DPDK_KERNEL_TAP,   /* all but queries, through the exception path */
+	DPDK_KERNEL_NONE, /* nothing: we answer ARP, ND and echo for the service addresses, the rest is dropped */
+	DPDK_KERNEL_COPY, /* every packet (af_packet) */
+	DPDK_KERNEL_REST, /* all but queries, by XDP filter or flow rules */
+	DPDK_KERNEL_TAP,  /* all but queries, through the exception path */
 };
 
 /* One receive and one transmit queue of a port, with packet buffers of their own: workers share none of it. */
@@ -44,16 +45,16 @@ struct dpdk_queue {
 };
 
 struct dpdk_port {
-	char *device;                 /* as the configuration names it */
+	char *device;                    /* as the configuration names it */
 	char name[RTE_ETH_NAME_MAX_LEN]; /* as DPDK names it */
 	uint16_t port_id;
-	bool probed, started;         /* by us */
+	bool probed, started; /* by us */
 	enum dpdk_kernel kernel;
 	struct frame_local local;
-	struct xdp_filter *xdp;       /* af_xdp only */
+	struct xdp_filter *xdp; /* af_xdp only */
 	unsigned n_queues;
 	struct dpdk_queue *queues;
-	int *exception_fds;           /* one a queue, or NULL */
+	int *exception_fds; /* one a queue, or NULL */
 };
 
 /* What workers run on a struct dpdk_queue. */

@@ -16,7 +16,6 @@
 #include <rte_log.h>
 #include <xdp/libxdp.h>
 
-
 /* -------- log -------- */
 
 #define LOG_BYTES 4096
@@ -84,7 +83,7 @@ eal_log_report(struct diag_list *diag, const char *fmt, ...)
 	va_end(ap);
 	log_quote(quote);
 	diag_add(diag, DIAG_ERROR, NULL, 0, 0, "%s%s%s%s", text, quote[0] != '\0' ? " (" : "", quote,
-	         quote[0] != '\0' ? ")" : "");
+		 quote[0] != '\0' ? ")" : "");
 }
 
 static void
@@ -179,7 +178,8 @@ huge_pages_free_bytes(unsigned page_kib)
 	return n * page_kib * 1024;
 }
 
-/* Huge pages live in --in-memory mode, which leaves no files behind; ordinary memory in --no-huge. DPDK takes only one of both. */
+/* Huge pages live in --in-memory mode, which leaves no files behind; ordinary memory in --no-huge. DPDK takes only
+ * one of both. */
 static int
 args_add_memory(struct eal_args *a, const struct dataplane_config *config, struct diag_list *diag)
 {
@@ -187,10 +187,10 @@ args_add_memory(struct eal_args *a, const struct dataplane_config *config, struc
 	bool enough = free_bytes >= config->memory_bytes;
 	if (config->hugepages == DATAPLANE_HUGE_REQUIRED && !enough) {
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "dataplane: huge pages are required, but only %llu MiB of %llu MiB are free; "
-		         "`sysctl vm.nr_hugepages=%llu` makes enough",
-		         (unsigned long long)(free_bytes >> 20), (unsigned long long)(config->memory_bytes >> 20),
-		         (unsigned long long)((config->memory_bytes >> 21) + 1));
+			 "dataplane: huge pages are required, but only %llu MiB of %llu MiB are free; "
+			 "`sysctl vm.nr_hugepages=%llu` makes enough",
+			 (unsigned long long)(free_bytes >> 20), (unsigned long long)(config->memory_bytes >> 20),
+			 (unsigned long long)((config->memory_bytes >> 21) + 1));
 		return -ENOMEM;
 	}
 	if (config->hugepages != DATAPLANE_HUGE_OFF && enough) {

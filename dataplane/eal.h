@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DPDK's environment layer (EAL): started once a process, on the main thread, from our own configuration, and kept until the
- * process ends, because DPDK cannot start it twice. Private to dataplane/.
+ * DPDK's environment layer (EAL): started once a process, on the main thread, from our own configuration, and kept
+ * until the process ends, because DPDK cannot start it twice. Private to dataplane/.
  *
- * DPDK and the libraries under it write nothing to our standard output or error: their log lines go to a buffer here, from
- * which failures quote.
+ * DPDK and the libraries under it write nothing to our standard output or error: their log lines go to a buffer
+ * here, from which failures quote.
  */
 #ifndef ANSER_DATAPLANE_EAL_H
 #define ANSER_DATAPLANE_EAL_H
@@ -23,8 +23,8 @@ bool eal_is_pci_address(const char *device);
 void eal_log_clear(void);
 
 /*
- * Adds an error: the formatted text, then what DPDK logged since eal_log_clear() (its last lines, joined by " | "), if
- * anything.
+ * Adds an error: the formatted text, then what DPDK logged since eal_log_clear() (its last lines, joined by " | "),
+ * if anything.
  */
 void eal_log_report(struct diag_list *diag, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

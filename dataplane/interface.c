@@ -31,12 +31,12 @@ interface_check(const char *name, struct diag_list *diag)
 	int err = strlen(name) < IF_NAMESIZE ? interface_ioctl(name, SIOCGIFFLAGS, &r) : -ENODEV;
 	if (err != 0) {
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "port %s: %s; `ip link` lists the interfaces", name,
-		         err == -ENODEV ? "there is no such interface" : strerror(-err));
+			 err == -ENODEV ? "there is no such interface" : strerror(-err));
 		return err;
 	}
 	if ((r.ifr_flags & IFF_UP) == 0)
-		diag_add(diag, DIAG_WARNING, NULL, 0, 0, "port %s: the interface is down; `ip link set %s up` changes that",
-		         name, name);
+		diag_add(diag, DIAG_WARNING, NULL, 0, 0,
+			 "port %s: the interface is down; `ip link set %s up` changes that", name, name);
 	return 0;
 }
 

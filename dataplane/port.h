@@ -2,8 +2,9 @@
 /*
  * A port queue: what the worker turn knows of packet I/O. Private to dataplane/.
  *
- * Two kinds stand behind it: DPDK queues (port_dpdk.c) and UDP sockets (port_kernel.c). A queue belongs to one worker,
- * which alone calls these functions. Packets that are no queries (ARP, ND, the kernel's) are dealt with inside rx.
+ * Two kinds stand behind it: DPDK queues (port_dpdk.c) and UDP sockets (port_kernel.c). A queue belongs to one
+ * worker, which alone calls these functions. Packets that are no queries (ARP, ND, the kernel's) are dealt with
+ * inside rx.
  */
 #ifndef ANSER_DATAPLANE_PORT_H
 #define ANSER_DATAPLANE_PORT_H
@@ -20,15 +21,17 @@ struct port_queue;
 
 struct port_queue_ops {
 	/*
-	 * Receives up to PORT_BURST packets and puts the queries among them into messages[0..n). Returns n; *n_rx is what came
-	 * off the wire, queries or not. The queue holds the packets behind the messages until tx_burst().
+	 * Receives up to PORT_BURST packets and puts the queries among them into messages[0..n). Returns n; *n_rx
+	 * is what came off the wire, queries or not. The queue holds the packets behind the messages until
+	 * tx_burst().
 	 */
 	unsigned (*rx_burst)(struct port_queue *q, struct engine_message messages[PORT_BURST], unsigned *n_rx);
 
 	/* Sends those that have an answer, frees the rest; must be called after each rx_burst with its messages. */
 	void (*tx_burst)(struct port_queue *q, struct engine_message *messages, unsigned n);
 
-	/* Waits for a packet at most timeout_us; the worker is RCU-offline. May return early. NULL: the worker sleeps itself. */
+	/* Waits for a packet at most timeout_us; the worker is RCU-offline. May return early. NULL: the worker
+	 * sleeps itself. */
 	void (*wait)(struct port_queue *q, unsigned timeout_us);
 };
 
@@ -46,11 +49,12 @@ struct worker;
 /* A kind of ports: what dataplane.c needs to open, show and close them. `state` is the driver's own. */
 struct port_driver {
 	/*
-	 * Opens all ports of the configuration and gives their queues to the workers (worker_add_queue()), each port's queue
-	 * i to worker i modulo n. 0, or -errno with the reason in diag and everything undone. `config` is borrowed.
+	 * Opens all ports of the configuration and gives their queues to the workers (worker_add_queue()), each
+	 * port's queue i to worker i modulo n. 0, or -errno with the reason in diag and everything undone. `config`
+	 * is borrowed.
 	 */
 	int (*open)(const struct dataplane_config *config, struct worker *workers, unsigned n_workers,
-	            struct diag_list *diag, void **state);
+		    struct diag_list *diag, void **state);
 
 	/* Called on the worker's thread before its first and after its last turn. Both may be NULL. */
 	void (*thread_begin)(void *state);

@@ -2,10 +2,10 @@
 /*
  * Cold half of the DPDK ports: what the modes af_packet, af_xdp and dpdk open. Main thread.
  *
- *   af_packet   vdev on an interface; the kernel sees a copy of every packet, and a sink keeps it silent about queries
- *   af_xdp      vdev on an interface; the XDP filter takes queries out of what the kernel gets
- *   dpdk        PCI devices and vdevs as given; the kernel has the rest by flow rules where the driver shares the NIC, else
- *               through a TAP, or nothing at all
+ *   af_packet   vdev on an interface; the kernel sees a copy of every packet, and a sink keeps it silent about
+ * queries af_xdp      vdev on an interface; the XDP filter takes queries out of what the kernel gets dpdk PCI
+ * devices and vdevs as given; the kernel has the rest by flow rules where the driver shares the NIC, else through a
+ * TAP, or nothing at all
  */
 #include <errno.h>
 #include <net/if.h>
@@ -31,8 +31,8 @@
 #define DESCRIPTORS 1024
 #define DESCRIPTORS_AF_XDP 2048 /* what its umem rings are made for */
 #define POOL_CACHE 256
-#define POOL_SPARE 1024 /* buffers needed on top of full rings: bursts and caches */
-#define POOL_MAX 16383 /* more would only spread the same packets over more cache lines */
+#define POOL_SPARE 1024                     /* buffers needed on top of full rings: bursts and caches */
+#define POOL_MAX 16383                      /* more would only spread the same packets over more cache lines */
 #define POOL_SHARE(bytes) ((bytes) / 4 * 3) /* the rest is for DPDK's own tables */
 
 struct dpdk_state {
@@ -54,7 +54,7 @@ vdev_describe(const struct dataplane_config *config, unsigned i, struct dpdk_por
 	case DATAPLANE_AF_XDP:
 		snprintf(port->name, sizeof(port->name), "net_af_xdp%u", i);
 		snprintf(args, cap, "iface=%s,start_queue=0,queue_count=%u,xdp_prog=%s", device, port->n_queues,
-		         xdp_filter_path(port->xdp));
+			 xdp_filter_path(port->xdp));
 		return;
 	case DATAPLANE_AF_PACKET:
 		snprintf(port->name, sizeof(port->name), "net_af_packet%u", i);
@@ -62,8 +62,8 @@ vdev_describe(const struct dataplane_config *config, unsigned i, struct dpdk_por
 		return;
 	case DATAPLANE_DPDK:
 	case DATAPLANE_KERNEL:
-		snprintf(port->name, sizeof(port->name), "%.*s", comma ? (int)(comma - device) : (int)strlen(device),
-		         device);
+		snprintf(port->name, sizeof(port->name), "%.*s",
+			 comma ? (int)(comma - device) : (int)strlen(device), device);
 		snprintf(args, cap, "%s", comma ? comma + 1 : "");
 		return;
 	}
@@ -79,9 +79,9 @@ device_probe(const struct dataplane_config *config, unsigned i, struct dpdk_port
 		return 0;
 	if (config->mode == DATAPLANE_DPDK && eal_is_pci_address(port->device)) {
 		eal_log_report(diag,
-		               "port %s: DPDK sees no such PCI device; it must be bound to vfio-pci "
-		               "(`dpdk-devbind.py --status`), unless its driver shares it with the kernel (mlx5)",
-		               port->device);
+			       "port %s: DPDK sees no such PCI device; it must be bound to vfio-pci "
+			       "(`dpdk-devbind.py --status`), unless its driver shares it with the kernel (mlx5)",
+			       port->device);
 		return -ENODEV;
 	}
 	eal_log_clear();
@@ -94,9 +94,10 @@ device_probe(const struct dataplane_config *config, unsigned i, struct dpdk_port
 	}
 	if (config->mode == DATAPLANE_DPDK && if_nametoindex(port->device) != 0)
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "port %s: mode dpdk wants a PCI address or a vdev such as net_memif0; for an interface take "
-		         "af_xdp or af_packet",
-		         port->device);
+			 "port %s: mode dpdk wants a PCI address or a vdev such as net_memif0; for an interface "
+			 "take "
+			 "af_xdp or af_packet",
+			 port->device);
 	else
 		eal_log_report(diag, "port %s: DPDK cannot open %s: %s", port->device, port->name, strerror(-err));
 	return err;
@@ -174,7 +175,7 @@ exception_start(struct dpdk_port *port, unsigned i, struct diag_list *diag)
 
 static int
 local_setup(struct dpdk_port *port, unsigned i, const struct rte_eth_dev_info *info,
-            const struct dataplane_config *config, struct diag_list *diag)
+	    const struct dataplane_config *config, struct diag_list *diag)
 {
 	struct rte_ether_addr mac;
 	int err = rte_eth_macaddr_get(port->port_id, &mac);
@@ -196,7 +197,8 @@ local_setup(struct dpdk_port *port, unsigned i, const struct rte_eth_dev_info *i
 static uint64_t
 buffer_bytes(void)
 {
-	return rte_eal_has_hugepages() ? RTE_MBUF_DEFAULT_BUF_SIZE + sizeof(struct rte_mbuf) + 2 * CACHE_LINE : 4096;
+	return rte_eal_has_hugepages() ? RTE_MBUF_DEFAULT_BUF_SIZE + sizeof(struct rte_mbuf) + 2 * CACHE_LINE
+				       : 4096;
 }
 
 static unsigned
@@ -214,8 +216,8 @@ pools_create(struct dpdk_port *port, const struct dataplane_config *config, stru
 	unsigned n = (unsigned)RTE_MIN(share, (uint64_t)POOL_MAX);
 	if (n < least) {
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "dataplane: memory is too small for packet buffers; %u queues need %u MiB", (unsigned)queues,
-		         (unsigned)((least * queues * buffer_bytes() / 3 * 4) >> 20) + 1);
+			 "dataplane: memory is too small for packet buffers; %u queues need %u MiB",
+			 (unsigned)queues, (unsigned)((least * queues * buffer_bytes() / 3 * 4) >> 20) + 1);
 		return -ENOMEM;
 	}
 	for (unsigned i = 0; i < port->n_queues; i++) {
@@ -223,7 +225,7 @@ pools_create(struct dpdk_port *port, const struct dataplane_config *config, stru
 		snprintf(name, sizeof(name), "anser_%u_%u", port->port_id, i);
 		eal_log_clear();
 		port->queues[i].pool = rte_pktmbuf_pool_create(name, n, POOL_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-		                                               rte_eth_dev_socket_id(port->port_id));
+							       rte_eth_dev_socket_id(port->port_id));
 		if (port->queues[i].pool == NULL) {
 			eal_log_report(diag, "port %s: no memory for %u packet buffers", port->device, n);
 			return -ENOMEM;
@@ -239,7 +241,7 @@ port_conf(const struct dpdk_port *port, const struct rte_eth_dev_info *info)
 	const uint64_t rx_wanted = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
 	const uint64_t tx_wanted = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	const uint64_t rss_wanted = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_IPV6 |
-	                            RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV6_UDP_EX;
+				    RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV6_UDP_EX;
 	struct rte_eth_conf conf = {0};
 	if ((info->rx_offload_capa & rx_wanted) == rx_wanted)
 		conf.rxmode.offloads |= rx_wanted;
@@ -256,7 +258,7 @@ port_conf(const struct dpdk_port *port, const struct rte_eth_dev_info *info)
 
 static int
 queues_setup(struct dpdk_port *port, const struct rte_eth_dev_info *info, const struct dataplane_config *config,
-             struct diag_list *diag)
+	     struct diag_list *diag)
 {
 	uint16_t n_rx = (uint16_t)descriptors(config), n_tx = n_rx, n = (uint16_t)port->n_queues;
 	struct rte_eth_conf conf = port_conf(port, info);
@@ -274,7 +276,8 @@ queues_setup(struct dpdk_port *port, const struct rte_eth_dev_info *info, const 
 			err = rte_eth_tx_queue_setup(port->port_id, i, n_tx, (unsigned)socket, &txconf);
 	}
 	if (err != 0)
-		eal_log_report(diag, "port %s: its %u queues cannot be set up: %s", port->device, n, strerror(-err));
+		eal_log_report(diag, "port %s: its %u queues cannot be set up: %s", port->device, n,
+			       strerror(-err));
 	return err;
 }
 
@@ -304,8 +307,8 @@ queues_new(struct dpdk_port *port, const struct dataplane_config *config)
 /* -------- ports -------- */
 
 /*
- * How many queues to ask for: what the configuration says, or one for each worker. AF_XDP sees only packets of the queues
- * that it has, so there it is all that the interface has.
+ * How many queues to ask for: what the configuration says, or one for each worker. AF_XDP sees only packets of the
+ * queues that it has, so there it is all that the interface has.
  */
 static unsigned
 queues_wanted(const struct dataplane_config *config, unsigned i, unsigned n_workers, struct diag_list *diag)
@@ -317,9 +320,10 @@ queues_wanted(const struct dataplane_config *config, unsigned i, unsigned n_work
 	unsigned n = p->queues != 0 && p->queues < has.combined ? p->queues : has.combined;
 	if (n < has.total)
 		diag_add(diag, DIAG_WARNING, NULL, 0, 0,
-		         "port %s: it spreads packets over %u queues, but only %u can be served, so some queries are lost; "
-		         "`ethtool -L %s %s %u` cures that",
-		         p->device, has.total, n, p->device, has.total > has.combined ? "rx" : "combined", n);
+			 "port %s: it spreads packets over %u queues, but only %u can be served, so some queries "
+			 "are lost; "
+			 "`ethtool -L %s %s %u` cures that",
+			 p->device, has.total, n, p->device, has.total > has.combined ? "rx" : "combined", n);
 	return n;
 }
 
@@ -348,7 +352,8 @@ port_start(struct dpdk_port *port, const struct dataplane_config *config, struct
 	if (port->xdp != NULL)
 		return xdp_filter_adopt(port->xdp, config->listen, config->n_listen, diag);
 	if (port->kernel == DPDK_KERNEL_REST)
-		return flow_direct(port->port_id, port->device, port->n_queues, config->listen, config->n_listen, diag);
+		return flow_direct(port->port_id, port->device, port->n_queues, config->listen, config->n_listen,
+				   diag);
 	/* ND comes to multicast addresses; a port that cannot take just those gets everything. */
 	if (port->kernel != DPDK_KERNEL_COPY && rte_eth_allmulticast_enable(port->port_id) != 0)
 		(void)rte_eth_promiscuous_enable(port->port_id);
@@ -357,7 +362,7 @@ port_start(struct dpdk_port *port, const struct dataplane_config *config, struct
 
 static int
 port_open(struct dpdk_port *port, const struct dataplane_config *config, unsigned i, unsigned n_workers,
-          struct diag_list *diag)
+	  struct diag_list *diag)
 {
 	struct rte_eth_dev_info info;
 	port->device = strdup(config->ports[i].device);
@@ -373,8 +378,8 @@ port_open(struct dpdk_port *port, const struct dataplane_config *config, unsigne
 		return err;
 	unsigned most = RTE_MIN(info.max_rx_queues, info.max_tx_queues);
 	if (config->ports[i].queues > most)
-		diag_add(diag, DIAG_WARNING, NULL, 0, 0, "port %s: it has only %u of the %u queues", port->device, most,
-		         config->ports[i].queues);
+		diag_add(diag, DIAG_WARNING, NULL, 0, 0, "port %s: it has only %u of the %u queues", port->device,
+			 most, config->ports[i].queues);
 	port->n_queues = RTE_MIN(port->n_queues, most);
 	port->kernel = kernel_part(config, i, info.driver_name);
 	if (port->kernel == DPDK_KERNEL_REST && port->xdp == NULL)
@@ -433,7 +438,7 @@ check_listen(const struct dataplane_config *config, struct diag_list *diag)
 		if (!sockets_is_wildcard(&config->listen[i]))
 			continue;
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "listen: a wildcard address works in kernel mode only; name the service addresses");
+			 "listen: a wildcard address works in kernel mode only; name the service addresses");
 		return -EINVAL;
 	}
 	return 0;
@@ -459,7 +464,7 @@ sinks_open(struct dpdk_state *s, const struct dataplane_config *config, struct d
 
 static int
 ports_open(struct dpdk_state *s, const struct dataplane_config *config, struct worker *workers, unsigned n_workers,
-           struct diag_list *diag)
+	   struct diag_list *diag)
 {
 	int err = 0;
 	s->ports = calloc(config->n_ports, sizeof(*s->ports));
@@ -476,7 +481,7 @@ ports_open(struct dpdk_state *s, const struct dataplane_config *config, struct w
 
 static int
 dpdk_open(const struct dataplane_config *config, struct worker *workers, unsigned n_workers, struct diag_list *diag,
-          void **state)
+	  void **state)
 {
 	int err = check_listen(config, diag);
 	if (err == 0)
@@ -498,7 +503,8 @@ dpdk_open(const struct dataplane_config *config, struct worker *workers, unsigne
 	return 0;
 }
 
-/* Registered threads have a cache of packet buffers; without one more of DPDK's thread numbers a worker still works, slower. */
+/* Registered threads have a cache of packet buffers; without one more of DPDK's thread numbers a worker still
+ * works, slower. */
 static void
 dpdk_thread_begin(void *state)
 {
@@ -524,20 +530,20 @@ dpdk_stats(void *state, unsigned i, struct dataplane_port_stats *out)
 	struct rte_eth_stats s = {0};
 	(void)rte_eth_stats_get(port->port_id, &s);
 	*out = (struct dataplane_port_stats){
-	        .device = port->device,
-	        .rx_packets = s.ipackets,
-	        .tx_packets = s.opackets,
-	        .rx_missed = s.imissed + s.rx_nombuf,
-	        .rx_errors = s.ierrors,
-	        .tx_errors = s.oerrors,
+		.device = port->device,
+		.rx_packets = s.ipackets,
+		.tx_packets = s.opackets,
+		.rx_missed = s.imissed + s.rx_nombuf,
+		.rx_errors = s.ierrors,
+		.tx_errors = s.oerrors,
 	};
 }
 
 const struct port_driver port_dpdk_driver = {
-        .open = dpdk_open,
-        .thread_begin = dpdk_thread_begin,
-        .thread_end = dpdk_thread_end,
-        .count = dpdk_count,
-        .stats = dpdk_stats,
-        .close = dpdk_close,
+	.open = dpdk_open,
+	.thread_begin = dpdk_thread_begin,
+	.thread_end = dpdk_thread_end,
+	.count = dpdk_count,
+	.stats = dpdk_stats,
+	.close = dpdk_close,
 };

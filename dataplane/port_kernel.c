@@ -2,9 +2,10 @@
 /*
  * The port of kernel mode: UDP sockets.
  *
- * Every worker has a socket of its own on each service address (SO_REUSEPORT: the kernel spreads clients over them by the hash of
- * addresses and ports), and one port queue over all its sockets. A burst comes from one socket, so that its answers leave by one
- * sendmmsg() on the same socket; epoll tells which one is next. Nothing here is shared between workers.
+ * Every worker has a socket of its own on each service address (SO_REUSEPORT: the kernel spreads clients over them
+ * by the hash of addresses and ports), and one port queue over all its sockets. A burst comes from one socket, so
+ * that its answers leave by one sendmmsg() on the same socket; epoll tells which one is next. Nothing here is
+ * shared between workers.
  *
  * Cold half first (opening, on the main thread), then what workers run.
  */
@@ -67,8 +68,8 @@ set_option(int fd, int level, int name, int value)
 }
 
 /*
- * Path MTU discovery is off: with the payload kept below 1280 octets nothing needs it, and a forged "fragmentation needed"
- * cannot make us fragment (RFC 9715).
+ * Path MTU discovery is off: with the payload kept below 1280 octets nothing needs it, and a forged "fragmentation
+ * needed" cannot make us fragment (RFC 9715).
  */
 static int
 socket_configure(int fd, bool v6, bool wildcard)
@@ -78,11 +79,12 @@ socket_configure(int fd, bool v6, bool wildcard)
 		err = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (err == 0)
 		err = v6 ? set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT)
-		         : set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+			 : set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
 	if (err == 0 && wildcard)
 		err = v6 ? set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
-		         : set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
-	/* More than the limit of net.core.rmem_max needs a capability; without it the kernel gives what it allows. */
+			 : set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+	/* More than the limit of net.core.rmem_max needs a capability; without it the kernel gives what it allows.
+	 */
 	if (err == 0 && set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES) != 0)
 		err = set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
 	return err;
@@ -131,10 +133,10 @@ queue_wire_buffers(struct kernel_queue *q)
 	for (unsigned i = 0; i < PORT_BURST; i++) {
 		q->rx_iov[i] = (struct iovec){.iov_base = q->slots + (size_t)i * SLOT_BYTES, .iov_len = SLOT_BYTES};
 		q->rx[i].msg_hdr = (struct msghdr){
-		        .msg_name = &q->peers[i],
-		        .msg_iov = &q->rx_iov[i],
-		        .msg_iovlen = 1,
-		        .msg_control = &q->controls[i],
+			.msg_name = &q->peers[i],
+			.msg_iov = &q->rx_iov[i],
+			.msg_iovlen = 1,
+			.msg_control = &q->controls[i],
 		};
 	}
 }
@@ -150,7 +152,7 @@ queue_new(const struct dataplane_config *config)
 	q->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	q->sockets = calloc(config->n_listen, sizeof(*q->sockets));
 	void *slots = mmap(NULL, PORT_BURST * SLOT_BYTES, PROT_READ | PROT_WRITE,
-	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	q->slots = slots == MAP_FAILED ? NULL : slots;
 	if (q->epoll_fd < 0 || q->sockets == NULL || q->slots == NULL) {
 		queue_free(q);
@@ -194,8 +196,8 @@ kernel_close(void *state)
 }
 
 static int
-kernel_open(const struct dataplane_config *config, struct worker *workers, unsigned n_workers, struct diag_list *diag,
-            void **state)
+kernel_open(const struct dataplane_config *config, struct worker *workers, unsigned n_workers,
+	    struct diag_list *diag, void **state)
 {
 	struct kernel_state *s = calloc(1, sizeof(*s));
 	if (s == NULL)
@@ -244,10 +246,10 @@ kernel_stats(void *state, unsigned port, struct dataplane_port_stats *out)
 }
 
 const struct port_driver port_kernel_driver = {
-        .open = kernel_open,
-        .count = kernel_count,
-        .stats = kernel_stats,
-        .close = kernel_close,
+	.open = kernel_open,
+	.count = kernel_count,
+	.stats = kernel_stats,
+	.close = kernel_close,
 };
 
 /* -------- what workers run -------- */
@@ -276,7 +278,7 @@ static bool
 peer_has_port(const struct sockaddr_storage *peer)
 {
 	return peer->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)peer)->sin6_port != 0
-	                                   : ((const struct sockaddr_in *)peer)->sin_port != 0;
+					   : ((const struct sockaddr_in *)peer)->sin_port != 0;
 }
 
 /* Messages keep their slot: message i is not always slot i, but its msg pointer tells. */
@@ -303,7 +305,8 @@ kernel_rx_burst(struct port_queue *head, struct engine_message messages[PORT_BUR
 	}
 	int received = recvmmsg(s->fd, q->rx, PORT_BURST, MSG_DONTWAIT, NULL);
 	if (received < PORT_BURST)
-		q->next_ready++; /* drained; a full burst comes back to it, the others' turn is after at most one poll */
+		q->next_ready++; /* drained; a full burst comes back to it, the others' turn is after at most one
+				    poll */
 	if (received <= 0)
 		return 0;
 
@@ -325,7 +328,8 @@ kernel_rx_burst(struct port_queue *head, struct engine_message messages[PORT_BUR
 	return n;
 }
 
-/* The answer's source is the address that was asked, its way is the routing table's: not bound to where the query came in. */
+/* The answer's source is the address that was asked, its way is the routing table's: not bound to where the query
+ * came in. */
 static void
 control_forget_interface(struct msghdr *hdr)
 {
@@ -367,7 +371,8 @@ kernel_tx_burst(struct port_queue *head, struct engine_message *messages, unsign
 		const struct engine_message *m = &messages[i];
 		if (m->verdict != ENGINE_ANSWER)
 			continue;
-		/* The received header is the answer's, too: peer, and with a wildcard the address that was asked. */
+		/* The received header is the answer's, too: peer, and with a wildcard the address that was asked.
+		 */
 		q->tx_iov[n_tx] = (struct iovec){.iov_base = m->msg, .iov_len = m->len};
 		q->tx[n_tx].msg_hdr = q->rx[slot_of(q, m)].msg_hdr;
 		q->tx[n_tx].msg_hdr.msg_iov = &q->tx_iov[n_tx];
@@ -386,7 +391,7 @@ kernel_wait(struct port_queue *head, unsigned timeout_us)
 }
 
 static const struct port_queue_ops kernel_queue_ops = {
-        .rx_burst = kernel_rx_burst,
-        .tx_burst = kernel_tx_burst,
-        .wait = kernel_wait,
+	.rx_burst = kernel_rx_burst,
+	.tx_burst = kernel_tx_burst,
+	.wait = kernel_wait,
 };

@@ -2,16 +2,17 @@
 /*
  * Hot half of the DPDK ports: bursts between a queue and the engine, in place. Runs on the queue's worker alone.
  *
- * Every frame received ends in exactly one count: it is sent back (tx), the kernel's (to_kernel), or dropped for a reason.
- * The engine counts the drops that it decides. Frames that the kernel sends through the exception path are not ours, and
- * counted nowhere.
+ * Every frame received ends in exactly one count: it is sent back (tx), the kernel's (to_kernel), or dropped for a
+ * reason. The engine counts the drops that it decides. Frames that the kernel sends through the exception path are
+ * not ours, and counted nowhere.
  */
 #include <string.h>
 
 #include "dataplane/dpdk.h"
 #include "dataplane/exception.h"
 
-/* Under load the kernel's frames are looked for in every 8th turn, otherwise in each: a flood delays them, but never starves them. */
+/* Under load the kernel's frames are looked for in every 8th turn, otherwise in each: a flood delays them, but
+ * never starves them. */
 #define KERNEL_TURNS 8
 #define KERNEL_BURST 8
 #define PREFETCH_DISTANCE 4
@@ -99,7 +100,8 @@ take_frame(struct dpdk_queue *q, struct rte_mbuf *mbuf, struct engine_message *m
 		give_to_kernel(q, mbuf);
 		return false;
 	case FRAME_DROP:
-		/* af_packet shows large segments, which the kernel has yet to cut, with their ends missing: they are the kernel's. */
+		/* af_packet shows large segments, which the kernel has yet to cut, with their ends missing: they
+		 * are the kernel's. */
 		if (q->kernel_has_copy && f->drop == DROP_FRAME_MALFORMED && f->l4_off == 0) {
 			give_to_kernel(q, mbuf);
 			return false;
@@ -120,7 +122,8 @@ forward_from_kernel(struct dpdk_queue *q)
 		struct rte_mbuf *m = rte_pktmbuf_alloc(q->pool);
 		if (m == NULL)
 			break;
-		size_t len = exception_receive(q->exception_fd, rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
+		size_t len =
+			exception_receive(q->exception_fd, rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
 		if (len == 0) {
 			rte_pktmbuf_free(m);
 			break;
@@ -201,6 +204,6 @@ dpdk_tx_burst(struct port_queue *head, struct engine_message *messages, unsigned
 }
 
 const struct port_queue_ops dpdk_queue_ops = {
-        .rx_burst = dpdk_rx_burst,
-        .tx_burst = dpdk_tx_burst,
+	.rx_burst = dpdk_rx_burst,
+	.tx_burst = dpdk_tx_burst,
 };

@@ -68,7 +68,7 @@ sink_configure(int fd, bool v6)
 	if (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0)
 		return -errno;
 	int err = v6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on))
-	             : setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
+		     : setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
 	return err == 0 ? 0 : -errno;
 }
 
@@ -84,7 +84,8 @@ sockets_open_sink(const struct sockaddr_storage *address, struct diag_list *diag
 		return fd;
 	if (fd >= 0)
 		close(fd);
-	/* Without IPv6 in the kernel there is nobody to say "unreachable", but then nothing can be received either. */
+	/* Without IPv6 in the kernel there is nobody to say "unreachable", but then nothing can be received either.
+	 */
 	sockets_report(diag, "listen", address, err);
 	return err;
 }

@@ -24,10 +24,10 @@ void sockets_format(const struct sockaddr_storage *address, char text[SOCKETS_TE
 void sockets_report(struct diag_list *diag, const char *what, const struct sockaddr_storage *address, int err);
 
 /*
- * A UDP socket bound to a service address that throws away whatever it is given. Where frames are read beside the kernel
- * (af_packet) or past it (af_xdp), it keeps the kernel from telling clients "port unreachable" for queries that we answer. It
- * may be bound before the address exists on the host. Returns the descriptor, to be closed by the caller, or -errno with
- * the reason in diag.
+ * A UDP socket bound to a service address that throws away whatever it is given. Where frames are read beside the
+ * kernel (af_packet) or past it (af_xdp), it keeps the kernel from telling clients "port unreachable" for queries
+ * that we answer. It may be bound before the address exists on the host. Returns the descriptor, to be closed by
+ * the caller, or -errno with the reason in diag.
  */
 int sockets_open_sink(const struct sockaddr_storage *address, struct diag_list *diag) MUST_CHECK;
 

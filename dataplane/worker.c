@@ -2,8 +2,8 @@
 /*
  * The worker turn (DESIGN section 5): what was received is answered and sent, then a quiescent state is reported.
  *
- * Everything here runs on worker threads. A turn makes no system call of its own; the ports do for their packets, the clock is
- * read through the vDSO, and only a worker without work sleeps.
+ * Everything here runs on worker threads. A turn makes no system call of its own; the ports do for their packets,
+ * the clock is read through the vDSO, and only a worker without work sleeps.
  */
 #include "dataplane/worker.h"
 
@@ -13,9 +13,10 @@
 #include <urcu-qsbr.h>
 
 /*
- * Adaptive idling: a worker spins for a while after its last packet, since more tend to follow; then each sleep is a microsecond
- * longer than the one before. So a query after 10 ms of silence waits for about 140 us at most, and one after half a second or
- * more for IDLE_SLEEP_MAX_US, which leaves about 2 % of a core to an idle worker. A port that wakes us up is waited for longer.
+ * Adaptive idling: a worker spins for a while after its last packet, since more tend to follow; then each sleep is
+ * a microsecond longer than the one before. So a query after 10 ms of silence waits for about 140 us at most, and
+ * one after half a second or more for IDLE_SLEEP_MAX_US, which leaves about 2 % of a core to an idle worker. A port
+ * that wakes us up is waited for longer.
  */
 #define IDLE_SPIN_TURNS 256
 #define IDLE_SLEEP_MAX_US 1000

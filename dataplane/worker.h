@@ -2,8 +2,8 @@
 /*
  * A worker: the thread that answers queries. Private to dataplane/.
  *
- * dataplane_open() makes the workers, the port driver gives each its queues, worker_run() serves them. After that nobody
- * but the worker itself writes here, except `stop`, which all workers share.
+ * dataplane_open() makes the workers, the port driver gives each its queues, worker_run() serves them. After that
+ * nobody but the worker itself writes here, except `stop`, which all workers share.
  */
 #ifndef ANSER_DATAPLANE_WORKER_H
 #define ANSER_DATAPLANE_WORKER_H
@@ -26,12 +26,13 @@ struct worker {
 	struct counters counters;
 };
 
-/* Gives the worker one more queue and makes the queue count into the worker's counters. Before it runs. 0 or -ENOMEM. */
+/* Gives the worker one more queue and makes the queue count into the worker's counters. Before it runs. 0 or
+ * -ENOMEM. */
 int worker_add_queue(struct worker *w, struct port_queue *q) MUST_CHECK;
 
 /*
- * Serves the queues until *stop. The calling thread is registered with RCU (QSBR) and online; it is online again when this
- * returns.
+ * Serves the queues until *stop. The calling thread is registered with RCU (QSBR) and online; it is online again
+ * when this returns.
  */
 void worker_run(struct worker *w);
 

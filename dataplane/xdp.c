@@ -72,8 +72,8 @@ leftover_remove(const struct xdp_filter *f, struct diag_list *diag)
 		return 0;
 	if (err != 0) {
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "port %s: cannot see its XDP programs: %s; this needs root or CAP_NET_ADMIN and CAP_BPF", f->device,
-		         strerror(-err));
+			 "port %s: cannot see its XDP programs: %s; this needs root or CAP_NET_ADMIN and CAP_BPF",
+			 f->device, strerror(-err));
 		return err;
 	}
 	close(p.fd);
@@ -84,9 +84,9 @@ leftover_remove(const struct xdp_filter *f, struct diag_list *diag)
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "port %s: another anserd runs on it", f->device);
 	else
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "port %s: there is already an XDP program on it (`%s`, id %u); if nobody needs that one, "
-		         "`ip link set dev %s xdp off` removes it",
-		         f->device, p.info.name, p.info.id, f->device);
+			 "port %s: there is already an XDP program on it (`%s`, id %u); if nobody needs that one, "
+			 "`ip link set dev %s xdp off` removes it",
+			 f->device, p.info.name, p.info.id, f->device);
 	return -EBUSY;
 }
 

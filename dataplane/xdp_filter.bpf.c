@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The XDP filter: UDP to a service address and port goes to the worker's AF_XDP socket, everything else goes on to the
- * kernel. So ARP, ND, ICMP, TCP and routing protocols keep working on the interface.
+ * The XDP filter: UDP to a service address and port goes to the worker's AF_XDP socket, everything else goes on to
+ * the kernel. So ARP, ND, ICMP, TCP and routing protocols keep working on the interface.
  *
- * Understood: Ethernet, up to two VLAN tags, IPv4 with options, IPv6 with up to four of the extension headers that the
- * frame parser handles. Anything stranger is the kernel's. Of a fragmented IPv4 datagram the first piece is redirected
- * (and there counted and dropped); the rest carries no ports and is passed on, as are all pieces in IPv6.
+ * Understood: Ethernet, up to two VLAN tags, IPv4 with options, IPv6 with up to four of the extension headers that
+ * the frame parser handles. Anything stranger is the kernel's. Of a fragmented IPv4 datagram the first piece is
+ * redirected (and there counted and dropped); the rest carries no ports and is passed on, as are all pieces in
+ * IPv6.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

@@ -66,6 +66,27 @@ process_gone() {
 	[ "${state:0:1}" = Z ]
 }
 
+# netns_exec NAME COMMAND...: the command in the network namespace. Not `ip netns exec` nor `ip -n`: those want to change how
+# mounts below / propagate, which a plain chroot cannot have.
+netns_exec() {
+	local name=$1
+	shift
+	nsenter --net="/run/netns/$name" "$@"
+}
+
+# netns_daemon NAME COMMAND...: the same for what loads XDP programs: with a /sys that shows the namespace's interfaces, and the
+# file system for BPF objects, both of its own and gone with it. The process keeps the caller's child's pid.
+netns_daemon() {
+	local name=$1
+	shift
+	# shellcheck disable=SC2016 # the inner shell expands "$@"
+	exec nsenter --net="/run/netns/$name" unshare --mount --propagation unchanged sh -ec '
+		mount --make-rslave /sys
+		mount -t sysfs sysfs /sys
+		mount -t bpf bpf /sys/fs/bpf
+		exec "$@"' sh "$@"
+}
+
 # netns_remove NAME: ends what runs in the namespace and removes it, with its interfaces. Quiet if there is none.
 netns_remove() {
 	local pid

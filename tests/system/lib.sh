@@ -31,12 +31,12 @@ fail() {
 
 # check NAME COMMAND...: passes when the command succeeds; its output is the detail when not.
 check() {
-	local name=$1 output
+	local name=$1
 	shift
-	if output=$("$@" 2>&1); then
+	if "$@" >"$work/check.log" 2>&1; then # no subshell: the command may change our variables
 		pass "$name"
 	else
-		fail "$name" "$output"
+		fail "$name" "$(cat "$work/check.log")"
 	fi
 }
 
@@ -95,36 +95,36 @@ namespaces() {
 	trap 'exit 130' INT TERM HUP
 	ip netns add "$server_ns"
 	ip netns add "$client_ns"
-	ip -n "$server_ns" link set lo up
-	ip -n "$client_ns" link set lo up
+	netns_exec "$server_ns" ip link set lo up
+	netns_exec "$client_ns" ip link set lo up
 }
 
 # net_up [QUEUES]: both namespaces and the veth pair between them.
 net_up() {
 	local queues=${1:-1}
 	namespaces
-	ip -n "$server_ns" link add srv0 numrxqueues "$queues" numtxqueues "$queues" type veth \
+	netns_exec "$server_ns" ip link add srv0 numrxqueues "$queues" numtxqueues "$queues" type veth \
 		peer name cli0 numrxqueues "$queues" numtxqueues "$queues" netns "$client_ns"
-	ip -n "$server_ns" addr add "$server4/24" dev srv0
-	ip -n "$server_ns" addr add "$server6/64" dev srv0 nodad
-	ip -n "$server_ns" link set srv0 up
+	netns_exec "$server_ns" ip addr add "$server4/24" dev srv0
+	netns_exec "$server_ns" ip addr add "$server6/64" dev srv0 nodad
+	netns_exec "$server_ns" ip link set srv0 up
 	client_address cli0
 }
 
 # client_address DEVICE: the client's addresses on it.
 client_address() {
-	ip -n "$client_ns" addr add 10.53.0.2/24 dev "$1"
-	ip -n "$client_ns" addr add fd53::2/64 dev "$1" nodad
-	ip -n "$client_ns" link set "$1" up
+	netns_exec "$client_ns" ip addr add 10.53.0.2/24 dev "$1"
+	netns_exec "$client_ns" ip addr add fd53::2/64 dev "$1" nodad
+	netns_exec "$client_ns" ip link set "$1" up
 }
 
 client() {
-	ip netns exec "$client_ns" "$@"
+	netns_exec "$client_ns" "$@"
 }
 
 # helper COMMAND...: in the background, in the server's namespace, ended with the test.
 helper() {
-	ip netns exec "$server_ns" "$@" >>"$work/helper.log" 2>&1 </dev/null &
+	netns_daemon "$server_ns" "$@" >>"$work/helper.log" 2>&1 </dev/null &
 	helper_pids+=($!)
 }
 
@@ -172,12 +172,9 @@ is_up_or_gone() {
 }
 
 # server_start: the daemon in its namespace; a test that cannot have one ends here.
-# `ip netns exec` gives it a /sys of its own, so the file system for BPF objects is mounted there anew.
 server_start() {
 	rm -f "$work/run/anser.sock"
-	# shellcheck disable=SC2016 # the inner shell expands these
-	ip netns exec "$server_ns" sh -c 'mount -t bpf bpf /sys/fs/bpf; exec "$0" -c "$1"' \
-		"$ANSER_BUILD/anserd" "$work/anser.yaml" >>"$server_log" 2>&1 </dev/null &
+	netns_daemon "$server_ns" "$ANSER_BUILD/anserd" -c "$work/anser.yaml" >>"$server_log" 2>&1 </dev/null &
 	server_pid=$!
 	if wait_until 30 is_up_or_gone && ctl status >/dev/null 2>&1; then
 		pass "the daemon starts"

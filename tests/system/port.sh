@@ -63,11 +63,14 @@ check_idle() {
 	check "an idle server uses less than a tenth of a core" [ "$used" -lt $((4 * $(getconf CLK_TCK) / 10)) ]
 }
 
+without_xdp() {
+	! netns_exec "$server_ns" ip -d link show "$1" | grep 'prog/xdp'
+}
+
 # check_stop DEVICE: ends by itself, and leaves the interface as it was.
 check_stop() {
 	check "SIGTERM ends it with exit code 0" server_stop
 	if [ -n "$1" ]; then
-		check "no XDP program is left on $1" \
-			sh -c "! ip -n $server_ns -d link show $1 | grep -q 'prog/xdp'"
+		check "no XDP program is left on $1" without_xdp "$1"
 	fi
 }

@@ -23,6 +23,8 @@ struct work {
 	struct engine_message *m;
 	const struct zone *zone;
 	const struct snapshot *snapshot;
+	uint64_t hash;                      /* of the name that the first probe asks for */
+	const struct names_entry *candidate; /* that it will find there, probably */
 	struct lookup_first first;
 	enum query_status status;
 	bool asks_zones; /* a question of class IN for data: goes through the lookup stages */
@@ -69,13 +71,6 @@ stage_parse(const struct zone_set *set, struct work *w)
 
 /* -------- C: zone and directory -------- */
 
-/* Hash of the name that the first probe will ask for. */
-static inline uint64_t
-first_hash(const struct work *w)
-{
-	return w->q.suffixes.at[w->first.labels];
-}
-
 static void
 stage_zone(const struct zone_set *set, struct work *w)
 {
@@ -90,8 +85,8 @@ stage_zone(const struct zone_set *set, struct work *w)
 	w->snapshot = zone_current(w->zone);
 	if (w->snapshot == NULL)
 		return;
-	w->first.labels = depth_map_floor(&w->snapshot->depths, w->q.suffixes.labels);
-	prefetch(names_directory_of(&w->snapshot->names, first_hash(w)));
+	w->hash = w->q.suffixes.at[lookup_first_labels(w->snapshot, asked_of(w))];
+	prefetch(names_directory_of(&w->snapshot->names, w->hash));
 }
 
 /* -------- D: name bucket, node, record sets -------- */
@@ -100,18 +95,17 @@ static void
 stage_bucket(const struct work *w)
 {
 	if (w->snapshot != NULL)
-		prefetch(names_bucket_of(&w->snapshot->names, first_hash(w)));
+		prefetch(names_bucket_of(&w->snapshot->names, w->hash));
 }
 
 static void
-stage_node(const struct work *w)
+stage_node(struct work *w)
 {
 	if (w->snapshot == NULL)
 		return;
-	uint64_t hash = first_hash(w);
-	const struct names_entry *e = names_candidate(names_bucket_of(&w->snapshot->names, hash), hash);
-	if (e != NULL)
-		prefetch_two(e);
+	w->candidate = names_candidate(names_bucket_of(&w->snapshot->names, w->hash), w->hash);
+	if (w->candidate != NULL)
+		prefetch_two(w->candidate);
 }
 
 /* The first probe, and where it leads: the set asked for, or the NS set of a delegation. */
@@ -120,7 +114,7 @@ stage_probe(struct work *w)
 {
 	if (w->snapshot == NULL)
 		return;
-	w->first = lookup_first(w->snapshot, asked_of(w));
+	w->first = lookup_first(w->snapshot, asked_of(w), w->candidate);
 	const struct node *n = w->first.node;
 	if (n == NULL)
 		return;

@@ -49,10 +49,13 @@ lookup_below(const struct snapshot *s, struct asked a, const struct node *enclos
 }
 
 struct lookup_first
-lookup_first(const struct snapshot *s, struct asked a)
+lookup_first(const struct snapshot *s, struct asked a, const struct names_entry *candidate)
 {
-	unsigned k = depth_map_floor(&s->depths, a.suffixes->labels);
-	return (struct lookup_first){.labels = k, .node = (const struct node *)probe(&s->names, a, k)};
+	unsigned k = lookup_first_labels(s, a);
+	unsigned start = name_suffix_start(a.suffixes, k);
+	const struct names_entry *e = names_find_from(&s->names, candidate, a.suffixes->at[k], a.name->bytes + start,
+	                                              a.name->len - start);
+	return (struct lookup_first){.labels = k, .node = (const struct node *)e};
 }
 
 struct lookup

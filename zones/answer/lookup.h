@@ -8,6 +8,17 @@
 
 #include "zones/store/zone.h"
 
+/* The deepest number of labels, at most `labels`, that names of the map have. */
+static inline unsigned
+depth_map_floor(const struct depth_map *m, unsigned labels)
+{
+	uint64_t high = m->bits[1] & (labels >= 127 ? ~UINT64_C(0) : labels < 64 ? 0 : (UINT64_C(2) << (labels - 64)) - 1);
+	if (high != 0)
+		return 127 - (unsigned)__builtin_clzll(high);
+	uint64_t low = m->bits[0] & (labels >= 63 ? ~UINT64_C(0) : (UINT64_C(2) << labels) - 1);
+	return low != 0 ? 63 - (unsigned)__builtin_clzll(low) : 0;
+}
+
 enum lookup_kind {
 	LOOKUP_EXACT,    /* `node` is the name */
 	LOOKUP_WILDCARD, /* `node` is the wildcard that matches it; `encloser` its parent */
@@ -42,20 +53,18 @@ struct lookup_first {
 	unsigned labels;
 	const struct node *node;
 };
-struct lookup_first lookup_first(const struct snapshot *s, struct asked a);
+
+/* How many labels the first probe has. */
+static inline unsigned
+lookup_first_labels(const struct snapshot *s, struct asked a)
+{
+	return depth_map_floor(&s->depths, a.suffixes->labels);
+}
+
+/* The probe; `candidate` is what names_candidate() said of it, or NULL. */
+struct lookup_first lookup_first(const struct snapshot *s, struct asked a, const struct names_entry *candidate);
 
 /* What the zone has for a name, which lies in the zone, going on from the first probe. */
 struct lookup lookup_name(const struct snapshot *s, struct asked a, struct lookup_first first);
-
-/* The deepest number of labels, at most `labels`, that names of the map have. */
-static inline unsigned
-depth_map_floor(const struct depth_map *m, unsigned labels)
-{
-	uint64_t high = m->bits[1] & (labels >= 127 ? ~UINT64_C(0) : labels < 64 ? 0 : (UINT64_C(2) << (labels - 64)) - 1);
-	if (high != 0)
-		return 127 - (unsigned)__builtin_clzll(high);
-	uint64_t low = m->bits[0] & (labels >= 63 ? ~UINT64_C(0) : (UINT64_C(2) << labels) - 1);
-	return low != 0 ? 63 - (unsigned)__builtin_clzll(low) : 0;
-}
 
 #endif

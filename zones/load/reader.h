@@ -35,14 +35,14 @@ struct source {
 	const char *text;
 	size_t len;
 	size_t read_cap; /* octets allocated for what was read; 0: mapped, or empty */
-	bool is_file; /* and not the caller's memory */
-	dev_t device; /* which file: to see when it includes itself */
+	bool is_file;    /* and not the caller's memory */
+	dev_t device;    /* which file: to see when it includes itself */
 	ino_t inode;
 };
 
 /*
- * Opens and reads `path`: a regular file or a pipe. 0, -ENOMEM, -EISDIR, -ENOTSUP (a device or socket), or -errno of
- * open() and its like. *s is the caller's until source_close().
+ * Opens and reads `path`: a regular file or a pipe. 0, -ENOMEM, -EISDIR, -ENOTSUP (a device or socket), or -errno
+ * of open() and its like. *s is the caller's until source_close().
  */
 int source_open(const char *path, struct source *s) MUST_CHECK;
 void source_close(struct source *s);
@@ -133,7 +133,7 @@ int record_read_ttl(struct reader *r, const struct token *t, uint32_t *ttl_s) MU
  * zone is reported.
  */
 int record_add(struct reader *r, const struct name *owner, const struct record_header *h, size_t rdlen,
-               const struct token *at) MUST_CHECK;
+	       const struct token *at) MUST_CHECK;
 
 /* -------- generate.c -------- */
 

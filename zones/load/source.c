@@ -4,7 +4,7 @@
  * copied. What has no size (a pipe, a file of /proc) is read into memory.
  *
  * A mapping has one weakness: a file that is cut short while it is being read raises SIGBUS. Zone files are
- * therefore to be replaced by rename(), as editors and deployment tools do; the operator manual says so.
+ * therefore to be replaced by rename(), as editors and deployment tools do.
  */
 #include <errno.h>
 #include <fcntl.h>

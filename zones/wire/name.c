@@ -426,10 +426,16 @@ name_wildcard(const uint8_t *name, struct name *out)
 
 /* -------- hashes -------- */
 
+static inline uint64_t
+hash_label(uint64_t parent, const uint8_t *label)
+{
+	return XXH3_64bits_withSeed(label, *label + 1u, parent);
+}
+
 uint64_t
 name_hash_label(uint64_t parent, const uint8_t *label)
 {
-	return XXH3_64bits_withSeed(label, *label + 1u, parent);
+	return hash_label(parent, label);
 }
 
 uint64_t
@@ -439,7 +445,7 @@ name_hash(const uint8_t *lower)
 	uint64_t h = name_hash_root();
 
 	for (unsigned n = label_starts(lower, starts); n > 0; n--)
-		h = name_hash_label(h, lower + starts[n - 1]);
+		h = hash_label(h, lower + starts[n - 1]);
 	return h;
 }
 
@@ -477,7 +483,7 @@ name_suffixes_hash(const uint8_t *lower, struct name_suffixes *s)
 
 	s->at[0] = h;
 	for (unsigned k = 1; k <= s->labels; k++) {
-		h = name_hash_label(h, lower + name_suffix_start(s, k));
+		h = hash_label(h, lower + name_suffix_start(s, k));
 		s->at[k] = h;
 	}
 }

@@ -2,8 +2,9 @@
 /*
  * What the dataplane's tests share: an engine of a few lines, an RCU-registered worker thread, a UDP client.
  *
- * The engine answers a query of at least 12 octets with itself: QR set, and as many octets of 0xA5 behind it as bytes 10 and 11
- * (ARCOUNT) say, up to the room that the port gave. Shorter ones and responses are dropped, as the real one does.
+ * The engine answers a query of at least 12 octets with itself: QR set, and as many octets of 0xA5 behind it as
+ * bytes 10 and 11 (ARCOUNT) say, up to the room that the port gave. Shorter ones and responses are dropped, as the
+ * real one does.
  */
 #ifndef ANSER_TESTS_DATAPLANE_FIXTURE_H
 #define ANSER_TESTS_DATAPLANE_FIXTURE_H
@@ -46,7 +47,7 @@ fixture_answer(struct engine_message *m)
 
 void
 engine_burst(const struct zone_set *set, struct engine_message *messages, unsigned n, uint32_t now_s,
-             struct counters *counters)
+	     struct counters *counters)
 {
 	__atomic_store_n(&fixture_now_s, now_s, __ATOMIC_RELAXED);
 	fixture_last_set = set;
@@ -102,7 +103,8 @@ fixture_drops(const struct counters *c)
 static inline void
 fixture_assert_accounted(const struct counters *c)
 {
-	assert_int_equal(counter_read(&c->rx), counter_read(&c->tx) + counter_read(&c->to_kernel) + fixture_drops(c));
+	assert_int_equal(counter_read(&c->rx),
+			 counter_read(&c->tx) + counter_read(&c->to_kernel) + fixture_drops(c));
 }
 
 static inline struct sockaddr_storage
@@ -122,12 +124,14 @@ fixture_address(const char *ip, uint16_t port)
 	return s;
 }
 
-/* A header with this id, flags octet and ARCOUNT, which is the padding asked for; `len` of its octets are written. */
+/* A header with this id, flags octet and ARCOUNT, which is the padding asked for; `len` of its octets are written.
+ */
 static inline void
 fixture_query(uint8_t *out, size_t len, uint16_t id, uint8_t flags, uint16_t pad)
 {
 	memset(out, 0, len);
-	uint8_t header[12] = {(uint8_t)(id >> 8), (uint8_t)id, flags, 0, 0, 1, 0, 0, 0, 0, (uint8_t)(pad >> 8), (uint8_t)pad};
+	uint8_t header[12] = {(uint8_t)(id >> 8),  (uint8_t)id, flags, 0, 0, 1, 0, 0, 0, 0,
+			      (uint8_t)(pad >> 8), (uint8_t)pad};
 	memcpy(out, header, len < 12 ? len : 12);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DPDK ports, without privileges: a net_pcap device reads its frames from one file and writes what it is to send to another. What
- * comes out is checked with code of the tests' own, and every frame must be found in one counter.
+ * DPDK ports, without privileges: a net_pcap device reads its frames from one file and writes what it is to send to
+ * another. What comes out is checked with code of the tests' own, and every frame must be found in one counter.
  */
 #include "dataplane_fixture.h"
 #include "frame_fixture.h"
@@ -148,15 +148,15 @@ static struct dataplane_config
 make_config(const struct dataplane_port_config *ports, const struct sockaddr_storage *listen, unsigned n_listen)
 {
 	return (struct dataplane_config){
-	        .mode = DATAPLANE_DPDK,
-	        .ports = ports,
-	        .n_ports = 1,
-	        .memory_bytes = 64 << 20,
-	        .hugepages = DATAPLANE_HUGE_OFF,
-	        .listen = listen,
-	        .n_listen = n_listen,
-	        .udp_payload = 1232,
-	        .root = &root,
+		.mode = DATAPLANE_DPDK,
+		.ports = ports,
+		.n_ports = 1,
+		.memory_bytes = 64 << 20,
+		.hugepages = DATAPLANE_HUGE_OFF,
+		.listen = listen,
+		.n_listen = n_listen,
+		.udp_payload = 1232,
+		.root = &root,
 	};
 }
 
@@ -165,7 +165,8 @@ static unsigned
 serve(const struct frame_bytes *frames, unsigned n, struct frame_bytes *sent, struct counters *sum)
 {
 	struct dataplane_port_config port = {.device = device};
-	struct sockaddr_storage listen[2] = {fixture_address("192.0.2.53", 53), fixture_address("2001:db8::53", 53)};
+	struct sockaddr_storage listen[2] = {fixture_address("192.0.2.53", 53),
+					     fixture_address("2001:db8::53", 53)};
 	struct dataplane_config config = make_config(&port, listen, 2);
 	struct diag_list diag = {0};
 	struct dataplane *dp = NULL;
@@ -230,27 +231,27 @@ other_frames_are_accounted(void **state)
 	unsigned n = 0;
 	struct counters sum;
 	f[n] = make_query(1, false, false, false, 0);
-	f[n++].data[14 + 20 + 6] ^= 1;                       /* UDP checksum */
+	f[n++].data[14 + 20 + 6] ^= 1; /* UDP checksum */
 	f[n] = make_query(2, false, false, false, 0);
-	f[n++].data[14 + 10] ^= 1;                           /* IPv4 checksum */
+	f[n++].data[14 + 10] ^= 1; /* IPv4 checksum */
 	f[n] = make_query(3, false, false, false, 0);
-	f[n].data[14 + 6] = 0x20;                            /* more fragments */
+	f[n].data[14 + 6] = 0x20; /* more fragments */
 	fixture_repair(f[n].data, f[n].len);
 	n++;
 	f[n] = make_query(4, false, false, false, 0);
-	f[n].data[14 + 20 + 3] = 54;                         /* not our port */
+	f[n].data[14 + 20 + 3] = 54; /* not our port */
 	fixture_repair(f[n].data, f[n].len);
 	n++;
 	f[n] = make_query(5, true, false, false, 0);
-	fixture_put16(f[n].data + 14 + 40, 0);               /* source port 0 */
+	fixture_put16(f[n].data + 14 + 40, 0); /* source port 0 */
 	fixture_repair(f[n].data, f[n].len);
 	n++;
 	f[n] = make_query(6, false, false, false, 0);
-	f[n].data[14 + 28 + 2] = 0x80;                       /* a response */
+	f[n].data[14 + 28 + 2] = 0x80; /* a response */
 	fixture_repair(f[n].data, f[n].len);
 	n++;
 	f[n] = make_query(7, false, false, false, 0);
-	f[n++].len = 30;                                     /* cut short in the IPv4 header */
+	f[n++].len = 30; /* cut short in the IPv4 header */
 	f[n] = make_query(8, false, false, false, 0);
 	f[n++].len = 3000;                                   /* larger than one buffer */
 	f[n++] = make_arp((const uint8_t[]){192, 0, 2, 53}); /* ours: answered */
@@ -372,11 +373,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_teardown(nothing_is_printed, next_mac), /* first: it starts DPDK */
-	        cmocka_unit_test_teardown(queries_are_answered_in_place, next_mac),
-	        cmocka_unit_test_teardown(answers_keep_to_udp_payload, next_mac),
-	        cmocka_unit_test_teardown(other_frames_are_accounted, next_mac),
-	        cmocka_unit_test(faults_name_cause_and_cure),
+		cmocka_unit_test_teardown(nothing_is_printed, next_mac), /* first: it starts DPDK */
+		cmocka_unit_test_teardown(queries_are_answered_in_place, next_mac),
+		cmocka_unit_test_teardown(answers_keep_to_udp_payload, next_mac),
+		cmocka_unit_test_teardown(other_frames_are_accounted, next_mac),
+		cmocka_unit_test(faults_name_cause_and_cure),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -29,13 +29,13 @@ open_kernel(const struct sockaddr_storage *listen, unsigned n_listen, unsigned n
 {
 	static const unsigned cores[4] = {0, 0, 0, 0};
 	struct dataplane_config config = {
-	        .mode = DATAPLANE_KERNEL,
-	        .cores = cores,
-	        .n_cores = n_workers,
-	        .listen = listen,
-	        .n_listen = n_listen,
-	        .udp_payload = 1232,
-	        .root = &root,
+		.mode = DATAPLANE_KERNEL,
+		.cores = cores,
+		.n_cores = n_workers,
+		.listen = listen,
+		.n_listen = n_listen,
+		.udp_payload = 1232,
+		.root = &root,
 	};
 	struct diag_list diag = {0};
 	struct dataplane *dp = NULL;
@@ -57,7 +57,8 @@ client_to(const struct sockaddr_storage *server)
 	return fd;
 }
 
-/* A connected socket takes an answer only from the address and port that it asked: reflection is checked by receiving. */
+/* A connected socket takes an answer only from the address and port that it asked: reflection is checked by
+ * receiving. */
 static void
 ask(const struct sockaddr_storage *server, uint16_t id, uint16_t pad, size_t expect_len)
 {
@@ -90,7 +91,7 @@ answers_on_every_address(void **state)
 {
 	uint16_t port = free_port();
 	struct sockaddr_storage listen[3] = {fixture_address("127.0.0.1", port), fixture_address("127.0.0.2", port),
-	                                     fixture_address("::1", port)};
+					     fixture_address("::1", port)};
 	struct dataplane *dp = open_kernel(listen, 3, 2);
 	assert_int_equal(dataplane_worker_count(dp), 2);
 	assert_int_equal(dataplane_worker_cpu(dp, 1), 0);
@@ -116,7 +117,8 @@ answers_on_every_address(void **state)
 	dataplane_close(dp);
 }
 
-/* Bound to the wildcard, an answer to 127.0.0.3 must come from 127.0.0.3, not from the address that routing would pick. */
+/* Bound to the wildcard, an answer to 127.0.0.3 must come from 127.0.0.3, not from the address that routing would
+ * pick. */
 static void
 wildcard_answers_from_the_address_asked(void **state)
 {
@@ -128,7 +130,7 @@ wildcard_answers_from_the_address_asked(void **state)
 	struct fixture_worker worker;
 	fixture_start(&worker, dp, 0);
 	struct sockaddr_storage asked[3] = {fixture_address("127.0.0.1", port), fixture_address("127.0.0.3", port),
-	                                    fixture_address("::1", port)};
+					    fixture_address("::1", port)};
 	for (unsigned i = 0; i < 3; i++)
 		ask(&asked[i], (uint16_t)(i + 1), 0, 12);
 	struct counters sum;
@@ -252,7 +254,8 @@ cpu_seconds(void)
 {
 	struct rusage u;
 	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 /* An idle worker sleeps in epoll, and still answers at once. */
@@ -278,13 +281,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(answers_on_every_address),
-	        cmocka_unit_test(wildcard_answers_from_the_address_asked),
-	        cmocka_unit_test(client_and_time_reach_the_engine),
-	        cmocka_unit_test(room_is_udp_payload_or_the_query),
-	        cmocka_unit_test(bursts_are_accounted),
-	        cmocka_unit_test(faults_name_cause_and_cure),
-	        cmocka_unit_test(idle_costs_next_to_nothing),
+		cmocka_unit_test(answers_on_every_address),
+		cmocka_unit_test(wildcard_answers_from_the_address_asked),
+		cmocka_unit_test(client_and_time_reach_the_engine),
+		cmocka_unit_test(room_is_udp_payload_or_the_query),
+		cmocka_unit_test(bursts_are_accounted),
+		cmocka_unit_test(faults_name_cause_and_cure),
+		cmocka_unit_test(idle_costs_next_to_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,8 +15,8 @@ enum { BURSTS = 64 };
 struct script_queue {
 	struct port_queue head;
 	unsigned n_bursts;
-	unsigned bursts[BURSTS];  /* messages in the i-th burst */
-	unsigned others[BURSTS];  /* and packets that are no messages */
+	unsigned bursts[BURSTS]; /* messages in the i-th burst */
+	unsigned others[BURSTS]; /* and packets that are no messages */
 	unsigned next, sent, tx_calls, wait_calls;
 	_Atomic unsigned empty_turns;
 	_Atomic bool waited_online;
@@ -25,7 +25,8 @@ struct script_queue {
 
 static struct zone_root root;
 static atomic_bool stop;
-static const struct zone_set *const set_old = (const struct zone_set *)0x1000, *const set_new = (const struct zone_set *)0x2000;
+static const struct zone_set *const set_old = (const struct zone_set *)0x1000,
+				    *const set_new = (const struct zone_set *)0x2000;
 
 static unsigned
 script_rx(struct port_queue *head, struct engine_message messages[PORT_BURST], unsigned *n_rx)
@@ -74,7 +75,8 @@ script_wait(struct port_queue *head, unsigned timeout_us)
 }
 
 static const struct port_queue_ops ops = {.rx_burst = script_rx, .tx_burst = script_tx};
-static const struct port_queue_ops ops_with_wait = {.rx_burst = script_rx, .tx_burst = script_tx, .wait = script_wait};
+static const struct port_queue_ops ops_with_wait = {
+	.rx_burst = script_rx, .tx_burst = script_tx, .wait = script_wait};
 
 static struct worker *
 worker_make(bool busy)
@@ -131,7 +133,8 @@ every_burst_is_answered_and_sent(void **state)
 	assert_ptr_equal(b.head.counters, &w->counters);
 	run_until_idle(w, queues, 2, 3);
 	assert_int_equal(a.sent, 40);
-	assert_int_equal(a.tx_calls, 4); /* also for the burst without messages: its packets are the queue's to send or free */
+	assert_int_equal(a.tx_calls,
+			 4); /* also for the burst without messages: its packets are the queue's to send or free */
 	assert_int_equal(b.sent, 5);
 	assert_int_equal(b.tx_calls, 1);
 	assert_int_equal(w->counters.rx, 50);
@@ -228,11 +231,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(every_burst_is_answered_and_sent),
-	        cmocka_unit_test(snapshot_is_loaded_after_the_packets),
-	        cmocka_unit_test(grace_periods_pass),
-	        cmocka_unit_test(waits_offline_and_only_when_idle),
-	        cmocka_unit_test(idle_worker_sleeps),
+		cmocka_unit_test(every_burst_is_answered_and_sent),
+		cmocka_unit_test(snapshot_is_loaded_after_the_packets),
+		cmocka_unit_test(grace_periods_pass),
+		cmocka_unit_test(waits_offline_and_only_when_idle),
+		cmocka_unit_test(idle_worker_sleeps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

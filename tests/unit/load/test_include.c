@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -87,6 +88,32 @@ scopes(void **state)
 		    "x.example.com. 6 A 192.0.2.4 @a.zone:6:1\n",
 		    "");
 	recorder_places = false;
+}
+
+/* The list of files read, for who watches them: the newest first, the zone file last. */
+static void
+files_read(void **state)
+{
+	struct name origin;
+	struct zonefile_files *files;
+	struct diag_list diag = {0};
+
+	write_file("f.zone", "$INCLUDE sub/f1.inc\n$INCLUDE f2.inc\n");
+	write_file("sub/f1.inc", "a 1 A 192.0.2.1\n");
+	write_file("f2.inc", "b 1 A 192.0.2.2\n");
+	assert_int_equal(name_from_text("example.com.", 12, NULL, &origin), NAME_OK);
+	struct zone_builder *b = zone_builder_new(&origin);
+	assert_int_equal(zonefile_read("f.zone", &origin, b, &diag, &files), 0);
+	zone_builder_abort(b);
+
+	const struct zonefile_files *f = files;
+	assert_string_equal(zonefile_files_name(f), "f2.inc");
+	f = zonefile_files_next(f);
+	assert_string_equal(zonefile_files_name(f), "sub/f1.inc");
+	f = zonefile_files_next(f);
+	assert_string_equal(zonefile_files_name(f), "f.zone");
+	assert_null(zonefile_files_next(f));
+	zonefile_files_free(files);
 }
 
 static void
@@ -211,6 +238,9 @@ pipes(void **state)
 	}
 	size_t before = zalloc_bytes();
 	struct reading reading = reading_of_file("fifo");
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 	assert_int_equal(reading.rc, 0);
 	assert_non_null(strstr(reading.records, "n0.example.com. 1 A 192.0.2.1\n"));
 	assert_non_null(strstr(reading.records, "n19999.example.com. 1 A 192.0.2.1\n"));
@@ -244,9 +274,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(scopes),   cmocka_unit_test(names_of_files), cmocka_unit_test(circles),
-		cmocka_unit_test(depth),    cmocka_unit_test(unreadable),     cmocka_unit_test(path_too_long),
-		cmocka_unit_test(not_text), cmocka_unit_test(pipes),          cmocka_unit_test(no_memory),
+		cmocka_unit_test(scopes),        cmocka_unit_test(files_read), cmocka_unit_test(names_of_files),
+		cmocka_unit_test(circles),       cmocka_unit_test(depth),      cmocka_unit_test(unreadable),
+		cmocka_unit_test(path_too_long), cmocka_unit_test(not_text),   cmocka_unit_test(pipes),
+		cmocka_unit_test(no_memory),
 	};
 	return cmocka_run_group_tests(tests, enter_directory, remove_directory);
 }
