@@ -30,8 +30,10 @@ struct port_queue_ops {
 	/* Sends those that have an answer, frees the rest; must be called after each rx_burst with its messages. */
 	void (*tx_burst)(struct port_queue *q, struct engine_message *messages, unsigned n);
 
-	/* Waits for a packet at most timeout_us; the worker is RCU-offline. May return early. NULL: the worker
-	 * sleeps itself. */
+	/*
+	 * Waits for a packet at most timeout_us; the worker is RCU-offline. May return early. NULL: the worker
+	 * sleeps itself.
+	 */
 	void (*wait)(struct port_queue *q, unsigned timeout_us);
 };
 

@@ -137,6 +137,7 @@ worker_run(struct worker *w)
 		if (empty_turns < IDLE_SPIN_TURNS + IDLE_SLEEP_MAX_US)
 			empty_turns++;
 		worker_idle(w, empty_turns);
+		clock_turn(&clock, &w->counters, false);
 	}
 }
 

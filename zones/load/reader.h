@@ -30,11 +30,11 @@
 
 /* -------- source.c -------- */
 
-/* The bytes of one file, mapped where that is possible. */
+/* The bytes of one file. */
 struct source {
 	const char *text;
 	size_t len;
-	size_t read_cap; /* octets allocated for what was read; 0: mapped, or empty */
+	size_t cap;      /* octets allocated at text; 0: not ours */
 	bool is_file;    /* and not the caller's memory */
 	dev_t device;    /* which file: to see when it includes itself */
 	ino_t inode;

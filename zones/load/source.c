@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes of a zone file. Regular files are mapped: a zone of 100 MB is then read once, by the lexer, and never
- * copied. What has no size (a pipe, a file of /proc) is read into memory.
+ * Bytes of a zone file, read whole before the first of them is looked at.
  *
- * A mapping has one weakness: a file that is cut short while it is being read raises SIGBUS. Zone files are
- * therefore to be replaced by rename(), as editors and deployment tools do.
+ * Mapping the file would spare one copy, but a mapped file that
+ * somebody cuts short while it is read raises SIGBUS, and a server must not die of an editor.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,40 +17,29 @@
 #define READ_FIRST_CAP (64u << 10)
 
 static int
-source_map(int fd, size_t size, struct source *s)
-{
-	void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-
-	if (p == MAP_FAILED)
-		return -errno;
-	(void)madvise(p, size, MADV_SEQUENTIAL); /* advice: nothing is lost if it is not taken */
-	s->text = p;
-	s->len = size;
-	return 0;
-}
-
-static int
 source_grow(char **buf, size_t len, size_t *cap)
 {
-	size_t new_cap = *cap ? *cap * 2 : READ_FIRST_CAP;
+	size_t new_cap = *cap * 2;
 	char *bigger = zalloc(new_cap, 0);
 
 	if (bigger == NULL)
 		return -ENOMEM;
-	if (len > 0)
-		memcpy(bigger, *buf, len);
+	memcpy(bigger, *buf, len);
 	zalloc_free(*buf, *cap);
 	*buf = bigger;
 	*cap = new_cap;
 	return 0;
 }
 
+/* Reads to the end of the file, which `size` foretells, if not 0; it may have grown or shrunk since. */
 static int
-source_read(int fd, struct source *s)
+source_read(int fd, size_t size, struct source *s)
 {
-	char *buf = NULL;
-	size_t len = 0, cap = 0;
+	size_t len = 0, cap = size != 0 ? size + 1 : READ_FIRST_CAP;
+	char *buf = zalloc(cap, 0);
 
+	if (buf == NULL)
+		return -ENOMEM;
 	for (;;) {
 		if (len == cap && source_grow(&buf, len, &cap) != 0) {
 			zalloc_free(buf, cap);
@@ -72,7 +59,7 @@ source_read(int fd, struct source *s)
 	}
 	s->text = buf;
 	s->len = len;
-	s->read_cap = cap;
+	s->cap = cap;
 	return 0;
 }
 
@@ -90,7 +77,7 @@ source_fill(int fd, struct source *s)
 	s->is_file = true;
 	s->device = st.st_dev;
 	s->inode = st.st_ino;
-	return S_ISREG(st.st_mode) && st.st_size > 0 ? source_map(fd, (size_t)st.st_size, s) : source_read(fd, s);
+	return source_read(fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0, s);
 }
 
 int
@@ -116,9 +103,6 @@ source_close(struct source *s)
 		void *memory;
 	} p = {.text = s->text}; /* const for all but the one who frees */
 
-	if (s->read_cap > 0)
-		zalloc_free(p.memory, s->read_cap);
-	else if (s->len > 0)
-		munmap(p.memory, s->len);
+	zalloc_free(p.memory, s->cap);
 	*s = (struct source){0};
 }

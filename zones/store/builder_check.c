@@ -121,16 +121,37 @@ check_targets(const struct check *c, const struct log_record *r, bool is_delegat
 		check_server(c, r, r->rdata + names[i].pos, is_delegation);
 }
 
+/* Glue, and what signers leave beside it. */
+static bool
+may_be_glue(uint16_t type)
+{
+	return type == RRTYPE_A || type == RRTYPE_AAAA || type == RRTYPE_RRSIG || type == RRTYPE_NSEC || type == RRTYPE_NSEC3;
+}
+
+/* Of the names above a hidden one, the nearest to the apex decides what hides it: a DNAME, or else a cut. */
+static bool
+is_below_dname(const struct check *c, const uint8_t *owner)
+{
+	bool below_dname = false;
+	for (unsigned skip = 1; skip <= name_labels(owner) - c->b->apex_labels; skip++) {
+		const struct node *above = find_node(c, name_parent(owner, skip));
+		if (above->entry.flags & (NODE_DNAME | NODE_CUT))
+			below_dname = above->entry.flags & NODE_DNAME;
+	}
+	return below_dname;
+}
+
 /* What is below a cut is not served, glue apart; below a DNAME nothing is (RFC 6672 section 2.4). */
 static void
 check_hidden(const struct check *c, const struct node *node, const struct log_record *r, size_t n)
 {
 	if (!(node->entry.flags & NODE_BELOW))
 		return;
+	bool below_dname = is_below_dname(c, r->owner);
 	for (size_t i = 0; i < n; i++) {
-		if (r[i].type != RRTYPE_A && r[i].type != RRTYPE_AAAA && r[i].type != RRTYPE_RRSIG &&
-		    r[i].type != RRTYPE_NSEC && r[i].type != RRTYPE_NSEC3) {
-			FAULT(c, DIAG_WARNING, &r[i], "hidden by a delegation or a DNAME above it, never served");
+		if (below_dname || !may_be_glue(r[i].type)) {
+			FAULT(c, DIAG_WARNING, &r[i], "hidden by a %s above it, never served",
+			      below_dname ? "DNAME" : "delegation");
 			return;
 		}
 	}
