@@ -42,7 +42,7 @@ struct dpdk_queue {
 	struct rte_mbuf *held[PORT_BURST];
 	struct rte_mbuf *replies[PORT_BURST];
 	struct frame frames[PORT_BURST];
-};
+} __attribute__((aligned(CACHE_LINE)));
 
 struct dpdk_port {
 	char *device;                    /* as the configuration names it */

@@ -136,7 +136,10 @@ struct eal_args {
 	bool overflow;
 };
 
-static void PRINTF_LIKE(2, 3) args_add(struct eal_args *a, const char *fmt, ...)
+static void args_add(struct eal_args *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void
+args_add(struct eal_args *a, const char *fmt, ...)
 {
 	if (a->n == ARGS_MAX) {
 		a->overflow = true;

@@ -51,9 +51,8 @@ struct worker;
 /* A kind of ports: what dataplane.c needs to open, show and close them. `state` is the driver's own. */
 struct port_driver {
 	/*
-	 * Opens all ports of the configuration and gives their queues to the workers (worker_add_queue()), each
-	 * port's queue i to worker i modulo n. 0, or -errno with the reason in diag and everything undone. `config`
-	 * is borrowed.
+	 * Opens all ports of the configuration and deals their queues out to the workers in turn
+	 * (worker_add_queue()). 0, or -errno with the reason in diag and everything undone. `config` is borrowed.
 	 */
 	int (*open)(const struct dataplane_config *config, struct worker *workers, unsigned n_workers,
 		    struct diag_list *diag, void **state);

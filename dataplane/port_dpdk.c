@@ -94,9 +94,8 @@ device_probe(const struct dataplane_config *config, unsigned i, struct dpdk_port
 	}
 	if (config->mode == DATAPLANE_DPDK && if_nametoindex(port->device) != 0)
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-			 "port %s: mode dpdk wants a PCI address or a vdev such as net_memif0; for an interface "
-			 "take "
-			 "af_xdp or af_packet",
+			 "port %s: mode dpdk wants a PCI address or a vdev such as net_memif0; "
+			 "for an interface take af_xdp or af_packet",
 			 port->device);
 	else
 		eal_log_report(diag, "port %s: DPDK cannot open %s: %s", port->device, port->name, strerror(-err));
@@ -285,9 +284,10 @@ static int
 queues_new(struct dpdk_port *port, const struct dataplane_config *config)
 {
 	uint16_t mtu = RTE_ETHER_MTU;
-	port->queues = calloc(port->n_queues, sizeof(*port->queues));
+	port->queues = aligned_alloc(CACHE_LINE, port->n_queues * sizeof(*port->queues));
 	if (port->queues == NULL)
 		return -ENOMEM;
+	memset(port->queues, 0, port->n_queues * sizeof(*port->queues));
 	(void)rte_eth_dev_get_mtu(port->port_id, &mtu);
 	for (unsigned i = 0; i < port->n_queues; i++) {
 		struct dpdk_queue *q = &port->queues[i];
@@ -467,6 +467,7 @@ ports_open(struct dpdk_state *s, const struct dataplane_config *config, struct w
 	   struct diag_list *diag)
 {
 	int err = 0;
+	unsigned given = 0;
 	s->ports = calloc(config->n_ports, sizeof(*s->ports));
 	if (s->ports == NULL)
 		return -ENOMEM;
@@ -474,8 +475,12 @@ ports_open(struct dpdk_state *s, const struct dataplane_config *config, struct w
 		struct dpdk_port *port = &s->ports[s->n_ports++];
 		err = port_open(port, config, i, n_workers, diag);
 		for (unsigned k = 0; err == 0 && k < port->n_queues; k++)
-			err = worker_add_queue(&workers[k % n_workers], &port->queues[k].head);
+			err = worker_add_queue(&workers[given++ % n_workers], &port->queues[k].head);
 	}
+	if (err == 0 && given < n_workers)
+		diag_add(diag, DIAG_WARNING, NULL, 0, 0,
+			 "dataplane: the ports have %u queues together, so only that many of %u cores have work",
+			 given, n_workers);
 	return err;
 }
 

@@ -51,6 +51,8 @@ sockets_report(struct diag_list *diag, const char *what, const struct sockaddr_s
 		cure = "; the address is not on this host (`ip address` lists those that are)";
 	else if (err == -EACCES)
 		cure = "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
+	else if (err == -ENOSPC)
+		cure = "; no more service addresses than 256 are possible";
 	char text[SOCKETS_TEXT_MAX];
 	sockets_format(address, text);
 	diag_add(diag, DIAG_ERROR, NULL, 0, 0, "%s %s: %s%s", what, text, strerror(-err), cure);

@@ -5,6 +5,7 @@
  *
  * Input: two octets of type, then text if the third octet's low bit is set, else octets of data.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -41,8 +41,6 @@ rcodes_allowed(const struct view *v)
 		return 1u << BADVERS;
 	if (q->qclass == 3)
 		return 1u << NOERROR | 1u << REFUSED;
-	if (q->qclass != 1)
-		return 1u << REFUSED;
 	switch (q->qtype) {
 	case T_OPT:
 	case 249: /* TKEY */
@@ -57,6 +55,8 @@ rcodes_allowed(const struct view *v)
 	default:
 		break;
 	}
+	if (q->qclass != 1)
+		return 1u << REFUSED;
 	const struct seen_name *name = &q->qname;
 	const struct zone *z = NULL;
 	if (q->qtype == T_DS && name->len > 1)

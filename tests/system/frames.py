@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sends Ethernet frames as they come on real wires, and looks at the frames that come back. TAP.
 
-    frames.py DEVICE SERVER-MAC SERVER-IPV4 SERVER-IPV6
+    frames.py [--outer TPID] DEVICE SERVER-MAC SERVER-IPV4 SERVER-IPV6
 
 Tagged frames are built by hand (no VLAN device is needed), padded ones too. The client's addresses belong to no host, so the
 kernel of the client's side stays out of it.
 """
+import argparse
 import ipaddress
 import socket
 import struct
-import sys
 
 import wire
 from dnsclient import Tap, question
@@ -142,7 +142,13 @@ def silence(link, server, **how):
 
 
 def main():
-    device, mac, server4, server6 = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--outer", type=lambda text: int(text, 16), default=TAG_S, help="type of the outer of two tags")
+    parser.add_argument("device")
+    parser.add_argument("mac")
+    parser.add_argument("server", nargs=2)
+    args = parser.parse_args()
+    device, mac, (server4, server6) = args.device, args.mac, args.server
     link, tap = Wire(device, mac), Tap()
     priority = 3 << 13
     for server in (server4, server6):
@@ -150,7 +156,7 @@ def main():
         tap.run(f"{server} padded frame", exchange, link, server, (), 30)
         tap.run(f"{server} VLAN tag", exchange, link, server, ((TAG_C, 53),))
         tap.run(f"{server} VLAN tag with priority", exchange, link, server, ((TAG_C, priority | 4094),))
-        tap.run(f"{server} two VLAN tags", exchange, link, server, ((TAG_S, 100), (TAG_C, 53)))
+        tap.run(f"{server} two VLAN tags", exchange, link, server, ((args.outer, 100), (TAG_C, 53)))
     tap.run("IPv4 options", lambda: exchange(link, server4, options=b"\x94\x04\0\0"))
     tap.run("IPv6 destination options", lambda: exchange(link, server6, extension=b"\x3c\0\x01\x04\0\0\0\0"))
     tap.run("IPv6 hop-by-hop options", lambda: exchange(link, server6, extension=b"\0\0\x01\x04\0\0\0\0"))

@@ -118,6 +118,24 @@ client_address() {
 	netns_exec "$client_ns" ip link set "$1" up
 }
 
+# own_port_addresses: where no kernel interface is the port, the service addresses live on lo, as on any anycast host.
+own_port_addresses() {
+	netns_exec "$server_ns" ip addr add "$server4/32" dev lo
+	netns_exec "$server_ns" ip addr add "$server6/128" dev lo nodad
+}
+
+# wire_to_client: the other end of such a port, wire0, goes to the client.
+wire_to_client() {
+	netns_exec "$server_ns" ip link set wire0 netns "$client_ns"
+	client_address wire0
+}
+
+# own_port_routes: the kernel reaches the client through the port's exception path.
+own_port_routes() {
+	netns_exec "$server_ns" ip route add 10.53.0.0/24 dev anser-x0
+	netns_exec "$server_ns" ip route add fd53::/64 dev anser-x0
+}
+
 client() {
 	netns_exec "$client_ns" "$@"
 }

@@ -233,10 +233,13 @@ stage_answer(const struct zone_set *set, struct work *w, struct counters *counte
 		counter_add(&counters->drop[m->drop], 1);
 		return;
 	}
+	uint32_t limit = reply_limit(m, &w->q, &set->config);
+	if (unlikely(w->q.question_end + opt_len(&w->q, &set->config) > limit))
+		w->q.wants_nsid = false; /* a long question leaves no room for a long identity */
 	struct reply r = {
 	        .msg = m->msg,
 	        .pos = w->q.question_end,
-	        .limit = reply_limit(m, &w->q, &set->config) - opt_len(&w->q, &set->config),
+	        .limit = limit - opt_len(&w->q, &set->config),
 	        .wants_dnssec = w->q.wants_dnssec,
 	};
 	struct outcome o = answer_work(set, w, &r);

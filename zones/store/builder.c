@@ -139,6 +139,7 @@ zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type
 	struct log_record *r = &b->records[b->n];
 	*r = (struct log_record){.hash = b->last_owner_hash,
 	                         .owner = b->last_owner,
+	                         .owner_len = (uint8_t)b->last_owner_len,
 	                         .rdata = text,
 	                         .ttl_s = ttl_s,
 	                         .type = type,
@@ -205,10 +206,9 @@ log_compare(const void *a, const void *b)
 	if (x->hash != y->hash)
 		return x->hash < y->hash ? -1 : 1;
 	if (x->owner != y->owner) {
-		unsigned x_len = name_len(x->owner), y_len = name_len(y->owner);
-		if (x_len != y_len)
-			return x_len < y_len ? -1 : 1;
-		int order = memcmp(x->owner, y->owner, x_len);
+		if (x->owner_len != y->owner_len)
+			return x->owner_len < y->owner_len ? -1 : 1;
+		int order = memcmp(x->owner, y->owner, x->owner_len);
 		if (order != 0)
 			return order;
 	}
@@ -249,6 +249,22 @@ log_sort(struct zone_builder *b)
 	b->records = sorted;
 	zalloc_free(start, (buckets + 1) * sizeof(*start));
 	return 0;
+}
+
+static bool
+same_owner(const struct log_record *x, const struct log_record *y)
+{
+	return x->hash == y->hash && x->owner_len == y->owner_len &&
+	       (x->owner == y->owner || memcmp(x->owner, y->owner, x->owner_len) == 0);
+}
+
+size_t
+log_owner_end(const struct zone_builder *b, size_t i)
+{
+	size_t end = i + 1;
+	while (end < b->n && same_owner(&b->records[i], &b->records[end]))
+		end++;
+	return end;
 }
 
 /* -------- finish -------- */

@@ -135,7 +135,7 @@ is_below_dname(const struct check *c, const uint8_t *owner)
 	bool below_dname = false;
 	for (unsigned skip = 1; skip <= name_labels(owner) - c->b->apex_labels; skip++) {
 		const struct node *above = find_node(c, name_parent(owner, skip));
-		if (above->entry.flags & (NODE_DNAME | NODE_CUT))
+		if (above != NULL && (above->entry.flags & (NODE_DNAME | NODE_CUT)))
 			below_dname = above->entry.flags & NODE_DNAME;
 	}
 	return below_dname;
@@ -143,10 +143,18 @@ is_below_dname(const struct check *c, const uint8_t *owner)
 
 /* What is below a cut is not served, glue apart; below a DNAME nothing is (RFC 6672 section 2.4). */
 static void
-check_hidden(const struct check *c, const struct node *node, const struct log_record *r, size_t n)
+check_hidden(const struct check *c, const struct log_record *r, size_t n)
 {
-	if (!(node->entry.flags & NODE_BELOW))
+	const struct node *apex = c->snapshot->apex;
+	if (apex == NULL)
 		return;
+	/* Nothing but a DNAME at the apex can hide its children, which are most names of a large zone. */
+	bool is_child = name_labels(r->owner) <= c->b->apex_labels + 1u;
+	if (is_child && !(apex->entry.flags & NODE_DNAME))
+		return;
+	const struct node *node = find_node(c, r->owner);
+	if (node == NULL || !(node->entry.flags & NODE_BELOW))
+		return; /* seen, or not made for a fault that is told already */
 	bool below_dname = is_below_dname(c, r->owner);
 	for (size_t i = 0; i < n; i++) {
 		if (below_dname || !may_be_glue(r[i].type)) {
@@ -158,13 +166,14 @@ check_hidden(const struct check *c, const struct node *node, const struct log_re
 }
 
 static void
-check_name(const struct check *c, const struct node *node, const struct log_record *r, size_t n)
+check_name(const struct check *c, const struct log_record *r, size_t n)
 {
-	bool is_apex = name_equal(r->owner, c->b->apex.bytes);
+	bool is_apex = r->owner_len == c->b->apex.len;
+	bool is_wildcard = r->owner[0] == 1 && r->owner[1] == '*';
+	bool is_delegation = !is_apex && !is_wildcard && first_of_type(r, n, RRTYPE_NS) != NULL;
 	check_cname(c, r, n);
 	check_singletons(c, r, n);
-	check_hidden(c, node, r, n);
-	bool is_delegation = node->entry.flags & NODE_CUT;
+	check_hidden(c, r, n);
 	const struct log_record *dname = first_of_type(r, n, RRTYPE_DNAME);
 	if (dname != NULL && !is_apex && first_of_type(r, n, RRTYPE_NS) != NULL)
 		FAULT(c, DIAG_ERROR, dname, "a name cannot be delegated and redirected (RFC 6672 section 2.4)");
@@ -196,11 +205,7 @@ builder_check(const struct zone_builder *b, const struct snapshot *s, struct dia
 	struct check c = {.b = b, .snapshot = s, .diag = diag};
 	check_apex(&c);
 	for (size_t i = 0, end; i < b->n; i = end) {
-		const struct log_record *r = &b->records[i];
-		for (end = i + 1; end < b->n && b->records[end].hash == r->hash && name_equal(b->records[end].owner, r->owner);)
-			end++;
-		const struct node *node = (const struct node *)names_find(&s->names, r->hash, r->owner, name_len(r->owner));
-		if (node != NULL)
-			check_name(&c, node, r, end - i);
+		end = log_owner_end(b, i);
+		check_name(&c, &b->records[i], end - i);
 	}
 }

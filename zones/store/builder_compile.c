@@ -225,7 +225,7 @@ build_node(struct build *build, const struct log_record *r, size_t n, struct nod
 		err = -EINVAL;
 	}
 	if (err == 0) {
-		*out = node_new(r[0].owner, name_len(r[0].owner), r[0].hash, sets, n_sets);
+		*out = node_new(r[0].owner, r[0].owner_len, r[0].hash, sets, n_sets);
 		err = *out == NULL ? -ENOMEM : 0;
 	}
 	if (err == 0)
@@ -292,13 +292,9 @@ add_nodes(struct build *build)
 {
 	const struct zone_builder *b = build->b;
 	for (size_t i = 0, end; i < b->n; i = end) {
-		const struct log_record *r = &b->records[i];
-		end = i + 1;
-		while (end < b->n && b->records[end].hash == r->hash &&
-		       (b->records[end].owner == r->owner || name_equal(b->records[end].owner, r->owner)))
-			end++;
+		end = log_owner_end(b, i);
 		struct node *n = NULL;
-		int err = build_node(build, r, end - i, &n);
+		int err = build_node(build, &b->records[i], end - i, &n);
 		if (err == 0 && n != NULL)
 			err = add_node(build, n);
 		if (err != 0)
@@ -318,7 +314,8 @@ mark_hidden(const struct names_entry *entry, void *arg)
 		unsigned skip = 1u + name[0];
 		name += skip;
 		len -= skip;
-		const struct names_entry *above = names_find(&s->names, name_hash(name), name, len);
+		const struct names_entry *above =
+		        len == s->apex_len ? &s->apex->entry : names_find(&s->names, name_hash(name), name, len);
 		if (above->flags & (NODE_CUT | NODE_DNAME)) {
 			((struct names_entry *)(uintptr_t)entry)->flags |= NODE_BELOW;
 			return 0;
@@ -366,7 +363,6 @@ fill_snapshot(struct build *build)
 	if (s->apex == NULL)
 		return 0;
 	s->is_signed = node_find(s->apex, RRTYPE_DNSKEY).set != NULL || node_find(s->apex, RRTYPE_SOA).sigs != NULL;
-	/* Only names two labels below the apex, or below a DNAME at the apex, can be hidden. */
 	names_walk(&s->names, mark_hidden, s);
 	return fill_soa(s, b->apex.bytes);
 }

@@ -19,6 +19,7 @@ struct log_record {
 	uint32_t line;        /* 0: place unknown */
 	uint16_t type, rdlen;
 	uint16_t file, column;
+	uint8_t owner_len;
 	bool has_upper;       /* the data has capital letters, so comparing needs its canonical form */
 };
 
@@ -37,6 +38,9 @@ struct zone_builder {
 	unsigned n_files;
 	const char *files[BUILDER_FILES_MAX];
 };
+
+/* Index behind the last record of the sorted log that has the owner of record i. */
+size_t log_owner_end(const struct zone_builder *b, size_t i);
 
 /* Canonical order of two records of one owner and type. */
 int log_record_compare_rdata(const struct log_record *x, const struct log_record *y);

@@ -283,7 +283,8 @@ static void
 other_modes_need_dpdk(void **state)
 {
 	struct sockaddr_storage listen = fixture_address("127.0.0.1", 53);
-	struct dataplane_config config = {.mode = DATAPLANE_AF_XDP, .listen = &listen, .n_listen = 1, .root = &root};
+	struct dataplane_config config = {
+		.mode = DATAPLANE_AF_XDP, .listen = &listen, .n_listen = 1, .root = &root};
 	if (HAVE_DPDK)
 		opening_refuses(&config, -EINVAL, "at least one port");
 	else

@@ -267,7 +267,7 @@ no_memory(void **state)
 			break;
 		assert_int_equal(rc, -ENOMEM);
 	}
-	assert_int_equal(n, 4); /* the reader and two file names */
+	assert_int_equal(n, 6); /* the reader, and name and octets of two files */
 }
 
 int
