@@ -2,10 +2,11 @@
 /*
  * The dataplane as control/main.c sees it: the one header of this room that others include. No DPDK in it.
  *
- *     dataplane_open() → [one thread for each worker: dataplane_worker_run()] → dataplane_stop() → join → dataplane_close()
+ *     dataplane_open() → [one thread for each worker: dataplane_worker_run()] → dataplane_stop() → join →
+ * dataplane_close()
  *
- * A worker serves one queue of every port and runs the same turn over all kinds of ports: rx burst, engine, tx burst,
- * quiescent state.
+ * A worker serves one queue of every port and runs the same turn over all kinds of ports: rx burst, engine, tx
+ * burst, quiescent state.
  */
 #ifndef ANSER_DATAPLANE_DATAPLANE_H
 #define ANSER_DATAPLANE_DATAPLANE_H
@@ -25,8 +26,8 @@ enum dataplane_exception { DATAPLANE_EXCEPTION_AUTO, DATAPLANE_EXCEPTION_KERNEL,
 enum dataplane_hugepages { DATAPLANE_HUGE_AUTO, DATAPLANE_HUGE_OFF, DATAPLANE_HUGE_REQUIRED };
 
 struct dataplane_port_config {
-	const char *device;   /* interface, PCI address, or DPDK vdev string */
-	unsigned queues;      /* 0: one a worker */
+	const char *device; /* interface, PCI address, or DPDK vdev string */
+	unsigned queues;    /* 0: one a worker */
 	enum dataplane_exception exception;
 };
 
@@ -51,11 +52,12 @@ struct dataplane_config {
 struct dataplane;
 
 /*
- * Opens ports, binds sockets, loads the XDP filter: everything that needs privileges or can fail. Prints nothing; faults go to
- * diag with cause and cure. 0, or -errno with everything undone. Call from the main thread, once at a time. DPDK, once started,
- * stays until the process ends; its own threads take over the caller's signal mask.
+ * Opens ports, binds sockets, loads the XDP filter: everything that needs privileges or can fail. Prints nothing;
+ * faults go to diag with cause and cure. 0, or -errno with everything undone. Call from the main thread, once at a
+ * time. DPDK, once started, stays until the process ends; its own threads take over the caller's signal mask.
  */
-int dataplane_open(const struct dataplane_config *config, struct diag_list *diag, struct dataplane **out) MUST_CHECK;
+int dataplane_open(const struct dataplane_config *config, struct diag_list *diag,
+		   struct dataplane **out) MUST_CHECK;
 
 unsigned dataplane_worker_count(const struct dataplane *dp);
 
@@ -63,8 +65,8 @@ unsigned dataplane_worker_count(const struct dataplane *dp);
 int dataplane_worker_cpu(const struct dataplane *dp, unsigned i);
 
 /*
- * Runs worker i on the calling thread until dataplane_stop(). The thread is registered with RCU (QSBR) and pinned by whoever
- * created it. Reports a quiescent state every turn, and is offline while it sleeps.
+ * Runs worker i on the calling thread until dataplane_stop(). The thread is registered with RCU (QSBR) and pinned
+ * by whoever created it. Reports a quiescent state every turn, and is offline while it sleeps.
  */
 void dataplane_worker_run(struct dataplane *dp, unsigned i);
 

@@ -149,7 +149,7 @@ served_serial(struct rig *r, const char *zone)
 	if (!e)
 		return -1;
 	const struct snapshot *s = zone_current((const struct zone *)e);
-	return s ? s->serial : -2;
+	return s ? (int64_t)s->serial : -2;
 }
 
 /* Files keep the same second of life through a test; this makes them old enough for their stamps to be trusted. */
