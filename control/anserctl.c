@@ -117,7 +117,7 @@ static const struct command commands[] = {
         {"zones", "", 0, "zones", NULL, show_nothing, show_zones_piece, "every zone, a line each"},
         {"zone status", "NAME", 1, "zone-status", NULL, show_zone, NULL, "one zone: what is served, how old it is, what went wrong last"},
         {"zone reload", "NAME", 1, "zone-reload", NULL, show_zone, NULL, "load the zone's file now, changed or not"},
-        {"reload", "", 0, "reload", NULL, show_reload, NULL, "read the configuration again, and zone files that changed"},
+        {"reload", "", 0, "reload", NULL, show_reload, show_progress_piece, "read the configuration again, and zone files that changed"},
         {"stop", "", 0, "stop", NULL, show_nothing, NULL, "stop the server"},
         {"metrics", "", 0, "metrics", NULL, show_nothing, show_text_piece, "all figures, as Prometheus text"},
         {"check config", "FILE", 1, NULL, check_config, NULL, NULL, "find the faults of a configuration; needs no server"},
@@ -275,6 +275,7 @@ merge_piece(json_t *into, json_t *line)
 {
 	const char *key;
 	json_t *value;
+	json_object_del(line, "progress"); /* of interest while it lasts only */
 	json_object_foreach(line, key, value)
 	{
 		json_t *before = json_object_get(into, key);

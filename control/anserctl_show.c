@@ -3,6 +3,7 @@
 #include "control/anserctl.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 static json_int_t
 number(const json_t *o, const char *key)
@@ -165,6 +166,14 @@ show_reload(const json_t *o)
 	if (json_object_get(o, "zones"))
 		printf("%lld zones: %lld loaded, %lld unchanged, %lld failed\n", (long long)number(o, "zones"),
 		       (long long)number(o, "loaded"), (long long)number(o, "unchanged"), (long long)number(o, "failed"));
+}
+
+void
+show_progress_piece(const json_t *o)
+{
+	const json_t *p = json_object_get(o, "progress");
+	if (p && isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K%lld of %lld zones\r", (long long)number(p, "done"), (long long)number(p, "total"));
 }
 
 void

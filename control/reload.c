@@ -28,7 +28,11 @@ struct reload {
 	struct zones_plan *plan;
 	struct diag_list diag;
 	int err;
+	struct zones_op *op; /* the load; from the commit on */
+	uv_timer_t progress; /* its telling to those who wait */
 };
+
+#define PROGRESS_MS 1000
 
 /* -------- replies -------- */
 
@@ -143,6 +147,24 @@ daemon_warn_of_gaps(const struct config *config)
 
 static void reload_begin(struct daemon *d, struct reload_waiter *waiters);
 
+static void
+progress_tick(uv_timer_t *t)
+{
+	struct reload *r = t->data;
+	const struct zones_report *report = zones_op_report(r->op);
+	for (struct reload_waiter *w = r->waiters; w; w = w->next)
+		request_progress(w->request,
+		                 json_pack("{s{sIsI}}", "progress", "done",
+		                           (json_int_t)(report->loaded + report->unchanged + report->failed), "total",
+		                           (json_int_t)report->total));
+}
+
+static void
+reload_closed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
 /* Replies to all who wait, with `result` (consumed) and, unless error is empty, a failure. */
 static void
 reload_end(struct reload *r, const char *error, json_t *result)
@@ -159,7 +181,7 @@ reload_end(struct reload *r, const char *error, json_t *result)
 	}
 	json_decref(result);
 	diag_clear(&r->diag);
-	free(r);
+	uv_close((uv_handle_t *)&r->progress, reload_closed);
 	d->reload = NULL;
 	notify_ready();
 	if (!d->reload_next && !d->reload_again)
@@ -197,9 +219,10 @@ reload_commit(struct reload *r)
 	config_free(old);
 	log_setup(&d->config->server.log);
 	daemon_warn_of_gaps(d->config);
-	struct zones_op *op;
-	if (zones_load_all(d->zones, reload_loaded, r, &op) != 0)
+	if (zones_load_all(d->zones, reload_loaded, r, &r->op) != 0)
 		reload_end(r, "the configuration is in force, but memory ran out before zones could be loaded", NULL);
+	else
+		uv_timer_start(&r->progress, progress_tick, PROGRESS_MS, PROGRESS_MS);
 }
 
 static void
@@ -257,7 +280,8 @@ reload_begin(struct daemon *d, struct reload_waiter *waiters)
 	notify_reloading();
 	r->daemon = d;
 	r->waiters = waiters;
-	r->work.data = r;
+	r->work.data = r->progress.data = r;
+	uv_timer_init(&d->loop, &r->progress);
 	d->reload = r;
 	uv_queue_work(&d->loop, &r->work, reload_plan, reload_planned);
 }

@@ -130,6 +130,17 @@ wire_to_client() {
 	client_address wire0
 }
 
+# exception_addresses: on the exception TAP, too, as on the NIC that it stands for: IPv6 answers for no address elsewhere.
+exception_addresses() {
+	netns_exec "$server_ns" ip addr add "$server4/24" dev anser-x0
+	netns_exec "$server_ns" ip addr add "$server6/64" dev anser-x0 nodad
+}
+
+client() {
+	netns_exec "$server_ns" ip link set wire0 netns "$client_ns"
+	client_address wire0
+}
+
 # own_port_routes: the kernel reaches the client through the port's exception path.
 own_port_routes() {
 	netns_exec "$server_ns" ip route add 10.53.0.0/24 dev anser-x0

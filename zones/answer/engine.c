@@ -23,8 +23,13 @@ struct work {
 	struct engine_message *m;
 	const struct zone *zone;
 	const struct snapshot *snapshot;
-	uint64_t hash;                      /* of the name that the first probe asks for */
-	const struct names_entry *candidate; /* that it will find there, probably */
+	/*
+	 * The names that the first two probes ask for: QNAME and its parent, mostly, or a delegation above it. Only they
+	 * are prefetched; what lies above is hot or rare.
+	 */
+	uint64_t hashes[2];
+	unsigned n_hashes;
+	const struct names_entry *candidate; /* what the first probe will find, probably */
 	struct lookup_first first;
 	enum query_status status;
 	bool asks_zones; /* a question of class IN for data: goes through the lookup stages */
@@ -85,8 +90,14 @@ stage_zone(const struct zone_set *set, struct work *w)
 	w->snapshot = zone_current(w->zone);
 	if (w->snapshot == NULL)
 		return;
-	w->hash = w->q.suffixes.at[lookup_first_labels(w->snapshot, asked_of(w))];
-	prefetch(names_directory_of(&w->snapshot->names, w->hash));
+	const struct snapshot *s = w->snapshot;
+	unsigned k = lookup_first_labels(s, asked_of(w));
+	w->hashes[0] = w->q.suffixes.at[k];
+	w->n_hashes = 1;
+	if (k > s->apex_labels + 1u && (k = depth_map_floor(&s->depths, k - 1)) > s->apex_labels)
+		w->hashes[w->n_hashes++] = w->q.suffixes.at[k];
+	for (unsigned i = 0; i < w->n_hashes; i++)
+		prefetch(names_directory_of(&s->names, w->hashes[i]));
 }
 
 /* -------- D: name bucket, node, record sets -------- */
@@ -94,28 +105,35 @@ stage_zone(const struct zone_set *set, struct work *w)
 static void
 stage_bucket(const struct work *w)
 {
-	if (w->snapshot != NULL)
-		prefetch(names_bucket_of(&w->snapshot->names, w->hash));
+	if (w->snapshot == NULL)
+		return;
+	for (unsigned i = 0; i < w->n_hashes; i++)
+		prefetch(names_bucket_of(&w->snapshot->names, w->hashes[i]));
 }
 
-static void
+/* Returns the node that the answer will probably come from, or NULL. */
+static const struct node *
 stage_node(struct work *w)
 {
 	if (w->snapshot == NULL)
-		return;
-	w->candidate = names_candidate(names_bucket_of(&w->snapshot->names, w->hash), w->hash);
-	if (w->candidate != NULL)
-		prefetch_two(w->candidate);
+		return NULL;
+	const struct names *t = &w->snapshot->names;
+	const struct names_entry *e = names_candidate(names_bucket_of(t, w->hashes[0]), w->hashes[0]);
+	w->candidate = e;
+	if (e == NULL && w->n_hashes > 1)
+		e = names_candidate(names_bucket_of(t, w->hashes[1]), w->hashes[1]);
+	if (e != NULL)
+		prefetch_two(e);
+	return (const struct node *)e;
 }
 
 /* The first probe, and where it leads: the set asked for, or the NS set of a delegation. */
 static void
-stage_probe(struct work *w)
+stage_probe(struct work *w, const struct node *n)
 {
 	if (w->snapshot == NULL)
 		return;
 	w->first = lookup_first(w->snapshot, asked_of(w), w->candidate);
-	const struct node *n = w->first.node;
 	if (n == NULL)
 		return;
 	struct node_sets found = node_find(n, n->entry.flags & NODE_CUT ? RRTYPE_NS : w->q.qtype);
@@ -255,6 +273,7 @@ static void
 answer_group(const struct zone_set *set, struct engine_message *messages, unsigned n, struct counters *counters)
 {
 	struct work work[ENGINE_GROUP];
+	const struct node *nodes[ENGINE_GROUP];
 	for (unsigned i = 0; i < n; i++) {
 		work[i].m = &messages[i];
 		stage_parse(set, &work[i]);
@@ -264,9 +283,9 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 	for (unsigned i = 0; i < n; i++)
 		stage_bucket(&work[i]);
 	for (unsigned i = 0; i < n; i++)
-		stage_node(&work[i]);
+		nodes[i] = stage_node(&work[i]);
 	for (unsigned i = 0; i < n; i++)
-		stage_probe(&work[i]);
+		stage_probe(&work[i], nodes[i]);
 	for (unsigned i = 0; i < n; i++)
 		stage_answer(set, &work[i], counters);
 }
