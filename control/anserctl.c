@@ -37,7 +37,7 @@ struct command {
 	const char *words;     /* as typed */
 	const char *arguments; /* for the usage text */
 	int n_args;
-	const char *name;      /* the daemon's name of it; NULL: done here, by `local` */
+	const char *name; /* the daemon's name of it; NULL: done here, by `local` */
 	int (*local)(const struct options *o, char **args);
 	void (*show)(const json_t *result);
 	void (*show_piece)(const json_t *line); /* NULL: there are none */
@@ -113,16 +113,21 @@ show_nothing(const json_t *result)
 }
 
 static const struct command commands[] = {
-        {"status", "", 0, "status", NULL, show_status, NULL, "the server as a whole"},
-        {"zones", "", 0, "zones", NULL, show_nothing, show_zones_piece, "every zone, a line each"},
-        {"zone status", "NAME", 1, "zone-status", NULL, show_zone, NULL, "one zone: what is served, how old it is, what went wrong last"},
-        {"zone reload", "NAME", 1, "zone-reload", NULL, show_zone, NULL, "load the zone's file now, changed or not"},
-        {"reload", "", 0, "reload", NULL, show_reload, show_progress_piece, "read the configuration again, and zone files that changed"},
-        {"stop", "", 0, "stop", NULL, show_nothing, NULL, "stop the server"},
-        {"metrics", "", 0, "metrics", NULL, show_nothing, show_text_piece, "all figures, as Prometheus text"},
-        {"check config", "FILE", 1, NULL, check_config, NULL, NULL, "find the faults of a configuration; needs no server"},
-        {"check zone", "NAME FILE", 2, NULL, check_zone, NULL, NULL, "find the faults of a zone file; needs no server"},
-        {"version", "", 0, "version", NULL, show_version, NULL, "versions of anserctl and of the server"},
+	{"status", "", 0, "status", NULL, show_status, NULL, "the server as a whole"},
+	{"zones", "", 0, "zones", NULL, show_nothing, show_zones_piece, "every zone, a line each"},
+	{"zone status", "NAME", 1, "zone-status", NULL, show_zone, NULL,
+	 "one zone: what is served, how old it is, what went wrong last"},
+	{"zone reload", "NAME", 1, "zone-reload", NULL, show_zone, NULL,
+	 "load the zone's file now, changed or not"},
+	{"reload", "", 0, "reload", NULL, show_reload, show_progress_piece,
+	 "read the configuration again, and zone files that changed"},
+	{"stop", "", 0, "stop", NULL, show_nothing, NULL, "stop the server"},
+	{"metrics", "", 0, "metrics", NULL, show_nothing, show_text_piece, "all figures, as Prometheus text"},
+	{"check config", "FILE", 1, NULL, check_config, NULL, NULL,
+	 "find the faults of a configuration; needs no server"},
+	{"check zone", "NAME FILE", 2, NULL, check_zone, NULL, NULL,
+	 "find the faults of a zone file; needs no server"},
+	{"version", "", 0, "version", NULL, show_version, NULL, "versions of anserctl and of the server"},
 };
 
 static void
@@ -166,8 +171,8 @@ complain(int argc, char **argv)
 	const char *near = diag_nearest(text, all);
 	if (!near)
 		near = diag_nearest(argv[0], all);
-	fprintf(stderr, "anserctl: there is no command `%s`%s%s%s\n", near ? text : argv[0], near ? "; did you mean `" : "",
-	        near ? near : "", near ? "`?" : "; see anserctl --help");
+	fprintf(stderr, "anserctl: there is no command `%s`%s%s%s\n", near ? text : argv[0],
+		near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "; see anserctl --help");
 }
 
 /* -------- the conversation -------- */
@@ -201,8 +206,9 @@ talk_connect(struct talk *t, const struct options *o)
 	if (t->fd >= 0 && connect(t->fd, (struct sockaddr *)&a, sizeof(a)) == 0)
 		return EXIT_CODE_DONE;
 	const char *cure = errno == EACCES ? " (run as root, or as a member of the socket's group)"
-	                   : errno == ENOENT || errno == ECONNREFUSED ? " (is anserd running? -s names another socket)"
-	                                                              : "";
+			   : errno == ENOENT || errno == ECONNREFUSED
+				   ? " (is anserd running? -s names another socket)"
+				   : "";
 	fprintf(stderr, "anserctl: %s: %s%s\n", o->socket, strerror(errno), cure);
 	return EXIT_CODE_UNREACHABLE;
 }
@@ -328,7 +334,8 @@ talk_answer(struct talk *t, const struct options *o, const struct command *c)
 	if (line)
 		code = reply_end(o, c, line, pieces);
 	else if (code == EXIT_CODE_TIMEOUT)
-		fprintf(stderr, "anserctl: %s: not done after %ld s; the server goes on with it\n", c->words, o->timeout_s);
+		fprintf(stderr, "anserctl: %s: not done after %ld s; the server goes on with it\n", c->words,
+			o->timeout_s);
 	else
 		fprintf(stderr, "anserctl: %s: the server hung up without an answer\n", c->words);
 	json_decref(line);
@@ -347,7 +354,8 @@ command_run(const struct options *o, const struct command *c, char **args)
 		t.line = malloc(t.cap = 65536);
 		if (!o->json && c->show_piece == show_zones_piece)
 			show_zones_head();
-		code = t.line && talk_send(&t, c->name, args, c->n_args) ? talk_answer(&t, o, c) : EXIT_CODE_UNREACHABLE;
+		code = t.line && talk_send(&t, c->name, args, c->n_args) ? talk_answer(&t, o, c)
+									 : EXIT_CODE_UNREACHABLE;
 	} else if (strcmp(c->words, "version") == 0) {
 		puts("anserctl " ANSER_VERSION);
 	}
@@ -363,11 +371,11 @@ static int
 parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {
-	        {"socket", required_argument, NULL, 's'},
-	        {"json", no_argument, NULL, 'j'},
-	        {"timeout", required_argument, NULL, 't'},
-	        {"help", no_argument, NULL, 'h'},
-	        {0},
+		{"socket", required_argument, NULL, 's'},
+		{"json", no_argument, NULL, 'j'},
+		{"timeout", required_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int c;
 	char *end;

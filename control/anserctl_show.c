@@ -39,7 +39,7 @@ duration(json_int_t s, char *out, size_t cap)
 		snprintf(out, cap, "%llds", (long long)s);
 	else
 		snprintf(out, cap, "%lld%s %lld%s", (long long)(s / units[i].s), units[i].unit,
-		         (long long)(s % units[i].s / units[i + 1].s), units[i + 1].unit);
+			 (long long)(s % units[i].s / units[i + 1].s), units[i + 1].unit);
 	return out;
 }
 
@@ -59,9 +59,11 @@ static void
 show_traffic(const char *label, const json_t *t)
 {
 	char line[200];
-	snprintf(line, sizeof(line), "%lld received, %lld answered, %lld to the kernel, %lld dropped, %lld truncated",
-	         (long long)number(t, "received"), (long long)number(t, "answered"), (long long)number(t, "to-kernel"),
-	         (long long)number(t, "dropped"), (long long)number(t, "truncated"));
+	snprintf(line, sizeof(line),
+		 "%lld received, %lld answered, %lld to the kernel, %lld dropped, %lld truncated",
+		 (long long)number(t, "received"), (long long)number(t, "answered"),
+		 (long long)number(t, "to-kernel"), (long long)number(t, "dropped"),
+		 (long long)number(t, "truncated"));
 	row(label, line);
 }
 
@@ -95,11 +97,12 @@ show_status(const json_t *o)
 	snprintf(line, sizeof(line), "%lld", (long long)number(o, "tcp-connections"));
 	row("connections", line);
 	snprintf(line, sizeof(line), "%s replaced and not yet freed",
-	         size(number(memory, "retired-bytes"), buf, sizeof(buf)));
+		 size(number(memory, "retired-bytes"), buf, sizeof(buf)));
 	row("retired", line);
 	if (number(memory, "publish-waiting")) {
-		snprintf(line, sizeof(line), "publishing waits: %lld zones loaded, and a reader has not moved for %lld ms",
-		         (long long)number(memory, "publish-waiting"), (long long)number(memory, "grace-ms"));
+		snprintf(line, sizeof(line),
+			 "publishing waits: %lld zones loaded, and a reader has not moved for %lld ms",
+			 (long long)number(memory, "publish-waiting"), (long long)number(memory, "grace-ms"));
 		row("ALARM", line);
 	}
 }
@@ -158,14 +161,17 @@ show_reload(const json_t *o)
 	size_t i;
 	const json_t *item;
 	json_array_foreach(json_object_get(o, "faults"), i, item)
+	{
 		fprintf(stderr, "%s\n", json_string_value(item));
+	}
 	json_array_foreach(json_object_get(o, "warnings"), i, item)
 		fprintf(stderr, "%s\n", json_string_value(item));
 	json_array_foreach(json_object_get(o, "failures"), i, item)
 		fprintf(stderr, "zone %s: %s\n", text(item, "zone"), text(item, "error"));
 	if (json_object_get(o, "zones"))
 		printf("%lld zones: %lld loaded, %lld unchanged, %lld failed\n", (long long)number(o, "zones"),
-		       (long long)number(o, "loaded"), (long long)number(o, "unchanged"), (long long)number(o, "failed"));
+		       (long long)number(o, "loaded"), (long long)number(o, "unchanged"),
+		       (long long)number(o, "failed"));
 }
 
 void
@@ -173,7 +179,8 @@ show_progress_piece(const json_t *o)
 {
 	const json_t *p = json_object_get(o, "progress");
 	if (p && isatty(STDERR_FILENO))
-		fprintf(stderr, "\r\033[K%lld of %lld zones\r", (long long)number(p, "done"), (long long)number(p, "total"));
+		fprintf(stderr, "\r\033[K%lld of %lld zones\r", (long long)number(p, "done"),
+			(long long)number(p, "total"));
 }
 
 void

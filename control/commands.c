@@ -22,8 +22,9 @@ zone_json(const struct zone_info *info)
 {
 	char text[NAME_TEXT_MAX];
 	name_to_text(info->apex, text);
-	json_t *o = json_pack("{ss ss ss}", "name", text, "role", info->role == CONFIG_PRIMARY ? "primary" : "secondary",
-	                      "state", zone_state_text(info->state));
+	json_t *o = json_pack("{ss ss ss}", "name", text, "role",
+			      info->role == CONFIG_PRIMARY ? "primary" : "secondary", "state",
+			      zone_state_text(info->state));
 	json_object_set_new(o, "serial", info->has_data ? json_integer(info->serial) : json_null());
 	if (info->has_data) {
 		json_object_set_new(o, "records", json_integer((json_int_t)info->records));
@@ -46,7 +47,8 @@ zone_argument(struct request *rq, const json_t *args, struct name *out)
 	struct name root = {.len = 1};
 	enum name_error e = text && *text ? name_from_text(text, strlen(text), &root, out) : NAME_EMPTY;
 	if (e != NAME_OK) {
-		request_fail(rq, EXIT_CODE_USAGE, NULL, "`%s` is not a zone name: %s", text ? text : "", name_error_text(e));
+		request_fail(rq, EXIT_CODE_USAGE, NULL, "`%s` is not a zone name: %s", text ? text : "",
+			     name_error_text(e));
 		return false;
 	}
 	name_lower(out->bytes, out->bytes, out->len);
@@ -99,7 +101,7 @@ pieces_step(struct request *rq, void *arg)
 
 static void
 pieces_begin(struct daemon *d, struct request *rq, json_t *first,
-             json_t *(*make)(const struct zones *z, size_t from, size_t to))
+	     json_t *(*make)(const struct zones *z, size_t from, size_t to))
 {
 	struct pieces *p = malloc(sizeof(*p));
 	if (!p) {
@@ -143,10 +145,10 @@ text_piece(const struct daemon *d, const struct zones *z, size_t from, size_t to
 		return NULL;
 	if (d) {
 		const struct metrics_sources sources = {.workers = &d->workers,
-		                                        .tcp = d->tcp,
-		                                        .zones = d->zones,
-		                                        .publisher = &d->publisher,
-		                                        .started_s = d->started_s};
+							.tcp = d->tcp,
+							.zones = d->zones,
+							.publisher = &d->publisher,
+							.started_s = d->started_s};
 		metrics_write(&sources, out);
 		metrics_write_zone_head(out);
 	} else {
@@ -177,8 +179,9 @@ traffic_json(const struct counters *c)
 	uint64_t dropped = 0;
 	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
 		dropped += c->drop[i];
-	return json_pack("{sI sI sI sI sI}", "received", (json_int_t)c->rx, "answered", (json_int_t)c->tx, "to-kernel",
-	                 (json_int_t)c->to_kernel, "dropped", (json_int_t)dropped, "truncated", (json_int_t)c->truncated);
+	return json_pack("{sI sI sI sI sI}", "received", (json_int_t)c->rx, "answered", (json_int_t)c->tx,
+			 "to-kernel", (json_int_t)c->to_kernel, "dropped", (json_int_t)dropped, "truncated",
+			 (json_int_t)c->truncated);
 }
 
 static json_t *
@@ -187,8 +190,8 @@ memory_json(const struct daemon *d)
 	struct reclaim_stats r;
 	reclaim_stats(d->reclaim, &r);
 	return json_pack("{sI sI sI si}", "retired-bytes", (json_int_t)r.retired_bytes, "retired-budget-bytes",
-	                 (json_int_t)r.budget_bytes, "grace-ms", (json_int_t)r.grace_ms, "publish-waiting",
-	                 zones_waiting_to_publish(d->zones));
+			 (json_int_t)r.budget_bytes, "grace-ms", (json_int_t)r.grace_ms, "publish-waiting",
+			 zones_waiting_to_publish(d->zones));
 }
 
 /*
@@ -218,10 +221,11 @@ command_status(struct daemon *d, struct request *rq, const json_t *args)
 	json_t *zones = json_pack("{sI}", "total", (json_int_t)zones_count(d->zones));
 	for (unsigned i = 0; i < ZONE_STATE_COUNT; i++)
 		json_object_set_new(zones, zone_state_text(i), json_integer((json_int_t)states[i]));
-	json_t *o = json_pack("{ss ss ss* sI si so so sI so so}", "state", overall_state(d), "version", ANSER_VERSION,
-	                      "identity", d->config->server.identity, "uptime-s", (json_int_t)(time(NULL) - d->started_s),
-	                      "workers", (int)d->workers.n, "udp", traffic_json(&udp), "tcp", traffic_json(&tcp),
-	                      "tcp-connections", (json_int_t)conns.connections, "zones", zones, "memory", memory_json(d));
+	json_t *o = json_pack("{ss ss ss* sI si so so sI so so}", "state", overall_state(d), "version",
+			      ANSER_VERSION, "identity", d->config->server.identity, "uptime-s",
+			      (json_int_t)(time(NULL) - d->started_s), "workers", (int)d->workers.n, "udp",
+			      traffic_json(&udp), "tcp", traffic_json(&tcp), "tcp-connections",
+			      (json_int_t)conns.connections, "zones", zones, "memory", memory_json(d));
 	request_reply(rq, o);
 }
 
@@ -250,7 +254,7 @@ zone_reload_done(void *arg, const struct zones_report *report)
 		request_reply(zr->request, zone);
 	else
 		request_fail(zr->request, EXIT_CODE_FAILED, zone, "%s",
-		             report->n_failures ? report->failures[0].message : "out of memory");
+			     report->n_failures ? report->failures[0].message : "out of memory");
 	free(zr);
 }
 
@@ -273,9 +277,9 @@ command_zone_reload(struct daemon *d, struct request *rq, const json_t *args)
 		return;
 	free(zr);
 	request_fail(rq, EXIT_CODE_FAILED, NULL, "%s",
-	             err == -ENOENT    ? "no zone of this name is configured"
-	             : err == -ENOTSUP ? "the zone is secondary: it has no file to load"
-	                               : "out of memory");
+		     err == -ENOENT    ? "no zone of this name is configured"
+		     : err == -ENOTSUP ? "the zone is secondary: it has no file to load"
+				       : "out of memory");
 }
 
 static void
@@ -297,14 +301,10 @@ static const struct {
 	size_t n_args;
 	void (*run)(struct daemon *d, struct request *rq, const json_t *args);
 } commands[] = {
-        {"status", 0, command_status},
-        {"zones", 0, command_zones},
-        {"zone-status", 1, command_zone_status},
-        {"zone-reload", 1, command_zone_reload},
-        {"reload", 0, command_reload},
-        {"stop", 0, command_stop},
-        {"metrics", 0, command_metrics},
-        {"version", 0, command_version},
+	{"status", 0, command_status},           {"zones", 0, command_zones},
+	{"zone-status", 1, command_zone_status}, {"zone-reload", 1, command_zone_reload},
+	{"reload", 0, command_reload},           {"stop", 0, command_stop},
+	{"metrics", 0, command_metrics},         {"version", 0, command_version},
 };
 
 void
@@ -323,10 +323,11 @@ daemon_command(void *arg, struct request *rq, const char *command, const json_t 
 		if (json_array_size(args) == commands[i].n_args)
 			commands[i].run(d, rq, args);
 		else
-			request_fail(rq, EXIT_CODE_USAGE, NULL, "%s takes %zu arguments", command, commands[i].n_args);
+			request_fail(rq, EXIT_CODE_USAGE, NULL, "%s takes %zu arguments", command,
+				     commands[i].n_args);
 		return;
 	}
 	const char *near = diag_nearest(command, names);
-	request_fail(rq, EXIT_CODE_USAGE, NULL, "there is no command `%s`%s%s%s", command, near ? "; did you mean `" : "",
-	             near ? near : "", near ? "`?" : "");
+	request_fail(rq, EXIT_CODE_USAGE, NULL, "there is no command `%s`%s%s%s", command,
+		     near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
 }

@@ -63,7 +63,7 @@ progress_tick(uv_timer_t *t)
 	if (isatty(STDERR_FILENO)) {
 		d->progress_shown = true;
 		fprintf(stderr, "\r\033[Kloading zones: %llu of %llu, %llu with faults", done, total,
-		        (unsigned long long)r->failed);
+			(unsigned long long)r->failed);
 	} else {
 		log_info("loading zones: %llu of %llu", done, total);
 	}
@@ -79,10 +79,10 @@ first_load_done(void *arg, const struct zones_report *report)
 	if (d->stopping)
 		return;
 	log_info("%llu zones loaded, %llu failed, in %.1f s", (unsigned long long)report->loaded,
-	         (unsigned long long)report->failed, (double)(publish_now_ns() - d->started_ns) / 1e9);
+		 (unsigned long long)report->failed, (double)(publish_now_ns() - d->started_ns) / 1e9);
 	notify_ready();
 	notify_status("%llu zones loaded, %llu failed", (unsigned long long)report->loaded,
-	              (unsigned long long)report->failed);
+		      (unsigned long long)report->failed);
 }
 
 /* -------- signals -------- */
@@ -160,7 +160,7 @@ static int
 zones_start(struct daemon *d)
 {
 	const struct zones_options options = {
-	        .loop = &d->loop, .publisher = &d->publisher, .root = &d->root, .builders = d->builders};
+		.loop = &d->loop, .publisher = &d->publisher, .root = &d->root, .builders = d->builders};
 	int err = reclaim_start(retired_budget(), room_appeared, d, &d->reclaim);
 	if (err)
 		return err;
@@ -199,9 +199,9 @@ daemon_run(struct daemon *d)
 static void
 handles_close(struct daemon *d)
 {
-	uv_handle_t *const handles[] = {(uv_handle_t *)&d->on_room, (uv_handle_t *)&d->sampler,
-	                                (uv_handle_t *)&d->progress, (uv_handle_t *)&d->on_term,
-	                                (uv_handle_t *)&d->on_int, (uv_handle_t *)&d->on_hup};
+	uv_handle_t *const handles[] = {(uv_handle_t *)&d->on_room,  (uv_handle_t *)&d->sampler,
+					(uv_handle_t *)&d->progress, (uv_handle_t *)&d->on_term,
+					(uv_handle_t *)&d->on_int,   (uv_handle_t *)&d->on_hup};
 	for (unsigned i = 0; d->handles_open && i < ARRAY_LEN(handles); i++)
 		uv_close(handles[i], NULL);
 	d->handles_open = false;

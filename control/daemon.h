@@ -2,9 +2,9 @@
 /*
  * The control thread: one libuv loop that owns everything which is not a packet.
  *
- * struct daemon ties the parts of control/ together and is handed around as a pointer; there is no global state behind
- * it. All of it belongs to the control thread, except where the parts' own headers say otherwise. main.c makes the
- * dataplane and the threads around it.
+ * struct daemon ties the parts of control/ together and is handed around as a pointer; there is no global state
+ * behind it. All of it belongs to the control thread, except where the parts' own headers say otherwise. main.c
+ * makes the dataplane and the threads around it.
  *
  *     daemon_open() → [privileges dropped] → daemon_start() → [workers started] → daemon_run() → [workers ended] →
  *     daemon_finish() → daemon_free()
@@ -30,16 +30,16 @@ struct reload_waiter;
 struct daemon {
 	uv_loop_t loop;
 	struct zone_root root;
-	struct config *config;  /* in force; owned */
+	struct config *config; /* in force; owned */
 	struct reclaim *reclaim;
 	struct publisher publisher;
 	struct zones *zones;
-	struct tcp *tcp;        /* main.c's; here for status and metrics */
+	struct tcp *tcp; /* main.c's; here for status and metrics */
 	struct server *server;
 	struct metrics_workers workers; /* filled in by main.c */
-	int64_t started_s;      /* wall time */
-	uint64_t started_ns;    /* publish_now_ns() */
-	unsigned builders;      /* threads of the libuv pool; set before daemon_start() */
+	int64_t started_s;              /* wall time */
+	uint64_t started_ns;            /* publish_now_ns() */
+	unsigned builders;              /* threads of the libuv pool; set before daemon_start() */
 	/* loop handles; open from daemon_start() to daemon_finish() */
 	uv_signal_t on_term, on_int, on_hup;
 	uv_async_t on_room;
@@ -49,7 +49,7 @@ struct daemon {
 	struct zones_op *first_load; /* NULL once it has ended */
 	bool progress_shown;         /* on the terminal, a line that wants to be cleared */
 	/* reload.c */
-	struct reload *reload;       /* the one that runs */
+	struct reload *reload;             /* the one that runs */
 	struct reload_waiter *reload_next; /* who wants another one behind it */
 	bool reload_again;
 	/* stop */
@@ -58,14 +58,14 @@ struct daemon {
 };
 
 /*
- * Makes the loop and binds the control socket. Takes the configuration over in any case. 0, or -errno with faults in diag; then
- * daemon_finish() and daemon_free(), unless d->config is still NULL.
+ * Makes the loop and binds the control socket. Takes the configuration over in any case. 0, or -errno with faults
+ * in diag; then daemon_finish() and daemon_free(), unless d->config is still NULL.
  */
 int daemon_open(struct daemon *d, struct config *config, struct diag_list *diag) MUST_CHECK;
 
 /*
- * Starts the reclaimer, publishes the zone set (empty slots), begins to load the zones, and listens to signals. Before any
- * reader runs. 0 or -errno with faults in diag.
+ * Starts the reclaimer, publishes the zone set (empty slots), begins to load the zones, and listens to signals.
+ * Before any reader runs. 0 or -errno with faults in diag.
  */
 int daemon_start(struct daemon *d, struct diag_list *diag) MUST_CHECK;
 
@@ -84,8 +84,9 @@ void daemon_stop(struct daemon *d, struct request *rq);
 /* -------- reload.c -------- */
 
 /*
- * Reads the configuration anew, puts it into force if it is without fault, and loads zone files that changed. `rq` (NULL: a
- * signal asked) is replied to when all is done. One reload runs at a time; those asked for meanwhile follow as one.
+ * Reads the configuration anew, puts it into force if it is without fault, and loads zone files that changed. `rq`
+ * (NULL: a signal asked) is replied to when all is done. One reload runs at a time; those asked for meanwhile
+ * follow as one.
  */
 void daemon_reload(struct daemon *d, struct request *rq);
 

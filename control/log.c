@@ -14,18 +14,18 @@
 #define LOG_LINE_MAX (LOG_MESSAGE_MAX * 6 + 512) /* every octet of a message as \uXXXX, and the rest */
 
 static const char *const level_texts[] = {
-        [CONFIG_LOG_ERROR] = "error",
-        [CONFIG_LOG_WARNING] = "warning",
-        [CONFIG_LOG_INFO] = "info",
-        [CONFIG_LOG_DEBUG] = "debug",
+	[CONFIG_LOG_ERROR] = "error",
+	[CONFIG_LOG_WARNING] = "warning",
+	[CONFIG_LOG_INFO] = "info",
+	[CONFIG_LOG_DEBUG] = "debug",
 };
 
 /* syslog(3)'s priorities, which sd-daemon(3) has the journal read from the front of a line. */
 static const char *const level_priorities[] = {
-        [CONFIG_LOG_ERROR] = "<3>",
-        [CONFIG_LOG_WARNING] = "<4>",
-        [CONFIG_LOG_INFO] = "<6>",
-        [CONFIG_LOG_DEBUG] = "<7>",
+	[CONFIG_LOG_ERROR] = "<3>",
+	[CONFIG_LOG_WARNING] = "<4>",
+	[CONFIG_LOG_INFO] = "<6>",
+	[CONFIG_LOG_DEBUG] = "<7>",
 };
 
 /* One stderr a process, so one state a process; format and level are read by any thread. */
@@ -61,7 +61,8 @@ log_json_text(const char *text)
 }
 
 static size_t
-log_format_json(char *out, size_t cap, const char *time_text, const char *level, const char *zone, const char *message)
+log_format_json(char *out, size_t cap, const char *time_text, const char *level, const char *zone,
+		const char *message)
 {
 	json_t *line = json_pack("{ss ss}", "time", time_text, "level", level);
 	if (line && zone)
@@ -78,7 +79,7 @@ log_format_json(char *out, size_t cap, const char *time_text, const char *level,
 
 size_t
 log_format(char *out, size_t cap, enum config_log_format format, bool journal, const struct timespec *at,
-           enum config_log_level level, const char *zone, const char *message)
+	   enum config_log_level level, const char *zone, const char *message)
 {
 	struct tm tm;
 	gmtime_r(&at->tv_sec, &tm);
@@ -88,8 +89,8 @@ log_format(char *out, size_t cap, enum config_log_format format, bool journal, c
 	if (format == CONFIG_LOG_JSON)
 		return log_format_json(out, cap, stamp, level_texts[level], zone, message);
 	int len = snprintf(out, cap, "%s%s%s%s: %s%s%s%s\n", journal ? level_priorities[level] : stamp,
-	                   journal ? "" : " ", journal ? "" : "anserd ", level_texts[level], zone ? "zone " : "",
-	                   zone ? zone : "", zone ? ": " : "", message);
+			   journal ? "" : " ", journal ? "" : "anserd ", level_texts[level], zone ? "zone " : "",
+			   zone ? zone : "", zone ? ": " : "", message);
 	if (len < 0)
 		return 0;
 	if ((size_t)len < cap)
@@ -111,8 +112,8 @@ log_write(enum config_log_level level, const char *zone, const char *fmt, ...)
 	log_make_harmless(message, false);
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	size_t len = log_format(line, sizeof(line), log_format_now, getenv("JOURNAL_STREAM") != NULL, &now, level, zone,
-	                        message);
+	size_t len = log_format(line, sizeof(line), log_format_now, getenv("JOURNAL_STREAM") != NULL, &now, level,
+				zone, message);
 	/* Where stderr is gone there is nobody left to tell. */
 	if (write(STDERR_FILENO, line, len) < 0)
 		return;
@@ -132,7 +133,8 @@ log_diag(const struct diag_list *list, const char *zone, unsigned max)
 	}
 	unsigned all = list->n_errors + list->n_warnings;
 	if (all > n)
-		log_write(list->n_errors ? CONFIG_LOG_ERROR : CONFIG_LOG_WARNING, zone, "and %u more faults", all - n);
+		log_write(list->n_errors ? CONFIG_LOG_ERROR : CONFIG_LOG_WARNING, zone, "and %u more faults",
+			  all - n);
 }
 
 uint64_t

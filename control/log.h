@@ -50,27 +50,27 @@ struct log_limit {
 bool log_limit_pass(struct log_limit *limit, uint64_t now_s, unsigned *held_back);
 
 /* log_write() with an allowance of its own for the place where it stands. */
-#define log_limited(level, zone, fmt, ...)                                                                   \
-	do {                                                                                                 \
-		static struct log_limit limit_;                                                              \
-		unsigned held_back_;                                                                         \
-		if (!log_limit_pass(&limit_, log_now_s(), &held_back_))                                      \
-			break;                                                                               \
-		if (held_back_)                                                                              \
-			log_write(level, zone, fmt " (and %u like it)", ##__VA_ARGS__, held_back_);          \
-		else                                                                                         \
-			log_write(level, zone, fmt, ##__VA_ARGS__);                                          \
+#define log_limited(level, zone, fmt, ...)                                                                         \
+	do {                                                                                                       \
+		static struct log_limit limit_;                                                                    \
+		unsigned held_back_;                                                                               \
+		if (!log_limit_pass(&limit_, log_now_s(), &held_back_))                                            \
+			break;                                                                                     \
+		if (held_back_)                                                                                    \
+			log_write(level, zone, fmt " (and %u like it)", ##__VA_ARGS__, held_back_);                \
+		else                                                                                               \
+			log_write(level, zone, fmt, ##__VA_ARGS__);                                                \
 	} while (0)
 
 /* Seconds of a clock that never goes back; what log_limited() counts in. */
 uint64_t log_now_s(void);
 
 /*
- * Formats a line, its newline included, into out[cap]; returns its length. What log_write() does without the write, for
- * tests: `journal` is whether stderr is the journal, `at` the wall time.
+ * Formats a line, its newline included, into out[cap]; returns its length. What log_write() does without the write,
+ * for tests: `journal` is whether stderr is the journal, `at` the wall time.
  */
 struct timespec;
 size_t log_format(char *out, size_t cap, enum config_log_format format, bool journal, const struct timespec *at,
-                  enum config_log_level level, const char *zone, const char *message);
+		  enum config_log_level level, const char *zone, const char *message);
 
 #endif

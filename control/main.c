@@ -4,8 +4,8 @@
  *
  *     configuration → directories → ports and sockets → root given up → threads → answering
  *
- * All that can fail, or needs root, comes before the first thread and the first answer; whatever fails is printed with
- * its cure. This is the one file that knows both control/ and dataplane/.
+ * All that can fail, or needs root, comes before the first thread and the first answer; whatever fails is printed
+ * with its cure. This is the one file that knows both control/ and dataplane/.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -25,8 +25,8 @@
 #include "dataplane/dataplane.h"
 
 /*
- * jemalloc's settings: zone data on transparent huge pages, the allocator's own data where they pay, and freed memory
- * returned by a background thread instead of by whoever frees next.
+ * jemalloc's settings: zone data on transparent huge pages, the allocator's own data where they pay, and freed
+ * memory returned by a background thread instead of by whoever frees next.
  */
 extern const char *malloc_conf;
 const char *malloc_conf = "thp:always,metadata_thp:auto,background_thread:true";
@@ -72,9 +72,9 @@ static int
 parse_options(int argc, char **argv, struct options *out)
 {
 	static const struct option options[] = {
-	        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-	        {"foreground", no_argument, NULL, 'f'},   {"version", no_argument, NULL, 'v'},
-	        {"help", no_argument, NULL, 'h'},         {0},
+		{"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+		{"foreground", no_argument, NULL, 'f'},   {"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},         {0},
 	};
 	int c;
 	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
@@ -100,7 +100,8 @@ parse_options(int argc, char **argv, struct options *out)
 	}
 	if (out->config_path && optind == argc)
 		return -1;
-	fputs(out->config_path ? "anserd: there is nothing but options to be given\n" : "anserd: -c FILE is missing\n",
+	fputs(out->config_path ? "anserd: there is nothing but options to be given\n"
+			       : "anserd: -c FILE is missing\n",
 	      stderr);
 	print_usage(stderr);
 	return EXIT_CODE_USAGE;
@@ -122,7 +123,7 @@ raise_descriptor_limit(const struct config *config)
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < want)
 		log_warning("at most %llu files may be open: too few for tcp.max-connections %u; raise LimitNOFILE",
-		            (unsigned long long)limit.rlim_cur, config->tcp.max_connections);
+			    (unsigned long long)limit.rlim_cur, config->tcp.max_connections);
 }
 
 /* As many builders as there are CPUs; libuv reads the variable when its pool is first used. */
@@ -164,24 +165,25 @@ copy_ports(const struct config_dataplane *config)
 	struct dataplane_port_config *ports = calloc(config->n_ports + 1, sizeof(*ports));
 	for (unsigned i = 0; ports && i < config->n_ports; i++)
 		ports[i] = (struct dataplane_port_config){
-		        .device = config->ports[i].device,
-		        .queues = config->ports[i].queues,
-		        .exception = (enum dataplane_exception)config->ports[i].exception,
+			.device = config->ports[i].device,
+			.queues = config->ports[i].queues,
+			.exception = (enum dataplane_exception)config->ports[i].exception,
 		};
 	return ports;
 }
 
 /* The two rooms name these alike, one after the other, so that a number means the same in both. */
 _Static_assert((int)DATAPLANE_KERNEL == CONFIG_MODE_KERNEL && (int)DATAPLANE_AF_PACKET == CONFIG_MODE_AF_PACKET &&
-                       (int)DATAPLANE_AF_XDP == CONFIG_MODE_AF_XDP && (int)DATAPLANE_DPDK == CONFIG_MODE_DPDK,
-               "dataplane modes");
+		       (int)DATAPLANE_AF_XDP == CONFIG_MODE_AF_XDP && (int)DATAPLANE_DPDK == CONFIG_MODE_DPDK,
+	       "dataplane modes");
 _Static_assert((int)DATAPLANE_EXCEPTION_AUTO == CONFIG_EXCEPTION_AUTO &&
-                       (int)DATAPLANE_EXCEPTION_KERNEL == CONFIG_EXCEPTION_KERNEL &&
-                       (int)DATAPLANE_EXCEPTION_TAP == CONFIG_EXCEPTION_TAP,
-               "exception paths");
-_Static_assert((int)DATAPLANE_HUGE_AUTO == CONFIG_HUGEPAGES_AUTO && (int)DATAPLANE_HUGE_OFF == CONFIG_HUGEPAGES_OFF &&
-                       (int)DATAPLANE_HUGE_REQUIRED == CONFIG_HUGEPAGES_REQUIRED,
-               "huge pages");
+		       (int)DATAPLANE_EXCEPTION_KERNEL == CONFIG_EXCEPTION_KERNEL &&
+		       (int)DATAPLANE_EXCEPTION_TAP == CONFIG_EXCEPTION_TAP,
+	       "exception paths");
+_Static_assert((int)DATAPLANE_HUGE_AUTO == CONFIG_HUGEPAGES_AUTO &&
+		       (int)DATAPLANE_HUGE_OFF == CONFIG_HUGEPAGES_OFF &&
+		       (int)DATAPLANE_HUGE_REQUIRED == CONFIG_HUGEPAGES_REQUIRED,
+	       "huge pages");
 
 static int
 open_dataplane(struct server_parts *s, const struct config *config, struct diag_list *diag)
@@ -190,20 +192,20 @@ open_dataplane(struct server_parts *s, const struct config *config, struct diag_
 	struct sockaddr_storage *listen = copy_listen(&config->server);
 	struct dataplane_port_config *ports = copy_ports(dp);
 	const struct dataplane_config dc = {
-	        .mode = (enum dataplane_mode)dp->mode,
-	        .ports = ports,
-	        .n_ports = dp->n_ports,
-	        .cores = dp->cores,
-	        .n_cores = dp->n_cores,
-	        .idle_busy = dp->idle == CONFIG_IDLE_BUSY,
-	        .memory_bytes = dp->memory_bytes,
-	        .hugepages = (enum dataplane_hugepages)dp->hugepages,
-	        .listen = listen,
-	        .n_listen = config->server.n_listen,
-	        .udp_payload = (uint16_t)config->server.udp_payload_bytes,
-	        .eal_args = dp->eal_args,
-	        .n_eal_args = dp->n_eal_args,
-	        .root = &s->daemon.root,
+		.mode = (enum dataplane_mode)dp->mode,
+		.ports = ports,
+		.n_ports = dp->n_ports,
+		.cores = dp->cores,
+		.n_cores = dp->n_cores,
+		.idle_busy = dp->idle == CONFIG_IDLE_BUSY,
+		.memory_bytes = dp->memory_bytes,
+		.hugepages = (enum dataplane_hugepages)dp->hugepages,
+		.listen = listen,
+		.n_listen = config->server.n_listen,
+		.udp_payload = (uint16_t)config->server.udp_payload_bytes,
+		.eal_args = dp->eal_args,
+		.n_eal_args = dp->n_eal_args,
+		.root = &s->daemon.root,
 	};
 	int err = listen && ports ? dataplane_open(&dc, diag, &s->dataplane) : -ENOMEM;
 	free(listen);
@@ -225,11 +227,11 @@ port_figures(void *arg, unsigned i, struct metrics_port *out)
 	struct dataplane_port_stats p;
 	dataplane_port_stats(s->dataplane, i, &p);
 	*out = (struct metrics_port){.device = p.device,
-	                             .rx_packets = p.rx_packets,
-	                             .tx_packets = p.tx_packets,
-	                             .rx_missed = p.rx_missed,
-	                             .rx_errors = p.rx_errors,
-	                             .tx_errors = p.tx_errors};
+				     .rx_packets = p.rx_packets,
+				     .tx_packets = p.tx_packets,
+				     .rx_missed = p.rx_missed,
+				     .rx_errors = p.rx_errors,
+				     .tx_errors = p.tx_errors};
 }
 
 static int
@@ -248,7 +250,7 @@ prepare_workers(struct server_parts *s)
 	for (unsigned i = 0; i < n; i++) {
 		s->workers[i] = (struct worker){.dataplane = s->dataplane, .index = i};
 		m->workers[i] = (struct metrics_worker){.cpu = dataplane_worker_cpu(s->dataplane, i),
-		                                        .counters = dataplane_worker_counters(s->dataplane, i)};
+							.counters = dataplane_worker_counters(s->dataplane, i)};
 	}
 	return 0;
 }
@@ -260,10 +262,12 @@ start_workers(struct server_parts *s, struct diag_list *diag)
 		char name[32];
 		int cpu = s->daemon.workers.workers[i].cpu;
 		snprintf(name, sizeof(name), "anser-udp-%u", i);
-		int err = thread_start(&s->workers[i].thread, name, cpu, THREAD_RCU_ONLINE, worker_run, &s->workers[i]);
+		int err = thread_start(&s->workers[i].thread, name, cpu, THREAD_RCU_ONLINE, worker_run,
+				       &s->workers[i]);
 		if (err) {
 			diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-			         "worker %u cannot be started on CPU %d: %s; see dataplane.cores", i, cpu, strerror(-err));
+				 "worker %u cannot be started on CPU %d: %s; see dataplane.cores", i, cpu,
+				 strerror(-err));
 			return err;
 		}
 		s->n_workers++;
@@ -361,7 +365,7 @@ serve(struct config *config)
 	diag_clear(&diag);
 	if (!err) {
 		log_info("anserd " ANSER_VERSION " answers with %u workers and %u TCP threads", parts.n_workers,
-		         tcp_thread_count(parts.daemon.tcp));
+			 tcp_thread_count(parts.daemon.tcp));
 		daemon_warn_of_gaps(parts.daemon.config);
 		daemon_run(&parts.daemon);
 	}

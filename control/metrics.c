@@ -9,9 +9,9 @@
 #include "zones/wire/rrtype.h"
 
 static const char *const rcode_texts[COUNTERS_RCODES] = {
-        "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",   "REFUSED", [6] = "YXDOMAIN",  [7] = "YXRRSET",
-        [8] = "NXRRSET",      [9] = "NOTAUTH",       [10] = "NOTZONE",       [11] = "DSOTYPENI", [16] = "BADVERS",
-        [23] = "BADCOOKIE",
+	"NOERROR",        "FORMERR",          "SERVFAIL",       "NXDOMAIN",         "NOTIMP",
+	"REFUSED",        [6] = "YXDOMAIN",   [7] = "YXRRSET",  [8] = "NXRRSET",    [9] = "NOTAUTH",
+	[10] = "NOTZONE", [11] = "DSOTYPENI", [16] = "BADVERS", [23] = "BADCOOKIE",
 };
 
 const char *
@@ -84,7 +84,8 @@ write_traffic(FILE *out, const struct counters *udp, const struct counters *tcp)
 	fprintf(out, "anser_queries_total{transport=\"tcp\",proto=\"ipv4\"} %" PRIu64 "\n", tcp->queries_v4);
 	fprintf(out, "anser_queries_total{transport=\"tcp\",proto=\"ipv6\"} %" PRIu64 "\n", tcp->queries_v6);
 	family(out, "received_total", "counter",
-	       "Packets (udp) or messages (tcp) offered; equals answered, given to the kernel and dropped together.");
+	       "Packets (udp) or messages (tcp) offered; equals answered, given to the kernel and dropped "
+	       "together.");
 	fprintf(out, "anser_received_total{transport=\"udp\"} %" PRIu64 "\n", udp->rx);
 	fprintf(out, "anser_received_total{transport=\"tcp\"} %" PRIu64 "\n", tcp->rx);
 	family(out, "answered_total", "counter", "Packets or messages answered.");
@@ -102,7 +103,7 @@ write_answers(FILE *out, const struct counters *all)
 	for (unsigned i = 0; i < COUNTERS_RCODES; i++)
 		if (all->rcode[i] || rcode_texts[i])
 			fprintf(out, "anser_responses_total{rcode=\"%s\"} %" PRIu64 "\n", metrics_rcode(i, buf),
-			        all->rcode[i]);
+				all->rcode[i]);
 	family(out, "queries_by_type_total", "counter", "Queries by type asked for.");
 	for (unsigned i = 0; i < COUNTERS_TYPES; i++) {
 		if (!all->qtype[i])
@@ -117,7 +118,8 @@ write_answers(FILE *out, const struct counters *all)
 	fprintf(out, "anser_truncated_total %" PRIu64 "\n", all->truncated);
 	family(out, "dropped_total", "counter", "Packets and messages dropped, each under exactly one reason.");
 	for (unsigned i = 0; i < DROP_REASON_COUNT; i++)
-		fprintf(out, "anser_dropped_total{reason=\"%s\"} %" PRIu64 "\n", drop_reason_label(i), all->drop[i]);
+		fprintf(out, "anser_dropped_total{reason=\"%s\"} %" PRIu64 "\n", drop_reason_label(i),
+			all->drop[i]);
 }
 
 static void
@@ -127,12 +129,14 @@ write_ports(FILE *out, const struct metrics_workers *w)
 		const char *name, *help;
 		size_t field;
 	} rows[] = {
-	        {"port_rx_packets_total", "Packets that the port received.", offsetof(struct metrics_port, rx_packets)},
-	        {"port_tx_packets_total", "Packets that the port sent.", offsetof(struct metrics_port, tx_packets)},
-	        {"port_rx_missed_total", "Packets lost because nobody took them in time.",
-	         offsetof(struct metrics_port, rx_missed)},
-	        {"port_rx_errors_total", "Packets that arrived broken.", offsetof(struct metrics_port, rx_errors)},
-	        {"port_tx_errors_total", "Packets that could not be sent.", offsetof(struct metrics_port, tx_errors)},
+		{"port_rx_packets_total", "Packets that the port received.",
+		 offsetof(struct metrics_port, rx_packets)},
+		{"port_tx_packets_total", "Packets that the port sent.", offsetof(struct metrics_port, tx_packets)},
+		{"port_rx_missed_total", "Packets lost because nobody took them in time.",
+		 offsetof(struct metrics_port, rx_missed)},
+		{"port_rx_errors_total", "Packets that arrived broken.", offsetof(struct metrics_port, rx_errors)},
+		{"port_tx_errors_total", "Packets that could not be sent.",
+		 offsetof(struct metrics_port, tx_errors)},
 	};
 	for (unsigned r = 0; r < ARRAY_LEN(rows); r++) {
 		family(out, rows[r].name, "counter", rows[r].help);
@@ -149,10 +153,11 @@ write_ports(FILE *out, const struct metrics_workers *w)
 static void
 write_workers(FILE *out, const struct metrics_workers *w)
 {
-	family(out, "worker_busy_ratio", "gauge", "Share of its time that a worker spent on packets, over the last seconds.");
+	family(out, "worker_busy_ratio", "gauge",
+	       "Share of its time that a worker spent on packets, over the last seconds.");
 	for (unsigned i = 0; i < w->n; i++)
 		fprintf(out, "anser_worker_busy_ratio{core=\"%d\"} %.4f\n",
-		        w->workers[i].cpu < 0 ? (int)i : w->workers[i].cpu, w->workers[i].busy_ratio);
+			w->workers[i].cpu < 0 ? (int)i : w->workers[i].cpu, w->workers[i].busy_ratio);
 }
 
 static void
@@ -176,7 +181,7 @@ static void
 write_publish(FILE *out, const struct publisher *p)
 {
 	static const char *const bounds[PUBLISH_BUCKETS] = {"1e-05", "0.0001", "0.001", "0.01", "0.1",
-	                                                    "1",     "10",     "100",   "+Inf"};
+							    "1",     "10",     "100",   "+Inf"};
 	family(out, "snapshot_publish_seconds", "histogram", "From verified data to served data.");
 	uint64_t below = 0;
 	for (unsigned i = 0; i < PUBLISH_BUCKETS; i++) {

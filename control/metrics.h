@@ -2,8 +2,8 @@
 /*
  * Metrics: Prometheus text (exposition format 0.0.4), made from what the threads count anyway.
  *
- * Counters are read while their owners go on counting: no worker stops, waits or even notices. One family a metric, with
- * HELP and TYPE; the names are part of the interface. Control thread.
+ * Counters are read while their owners go on counting: no worker stops, waits or even notices. One family a metric,
+ * with HELP and TYPE; the names are part of the interface. Control thread.
  */
 #ifndef ANSER_CONTROL_METRICS_H
 #define ANSER_CONTROL_METRICS_H

@@ -45,7 +45,7 @@ notify_reloading(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	char text[80];
 	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-	         (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+		 (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
 	notify_send(text);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Telling the service manager (sd_notify(3), Type=notify): datagrams of NAME=VALUE lines to the socket that NOTIFY_SOCKET
- * names. Where there is no such variable nothing happens. Never blocks, never fails: nobody's service depends on it.
+ * Telling the service manager (sd_notify(3), Type=notify): datagrams of NAME=VALUE lines to the socket that
+ * NOTIFY_SOCKET names. Where there is no such variable nothing happens. Never blocks, never fails: nobody's service
+ * depends on it.
  */
 #ifndef ANSER_CONTROL_NOTIFY_H
 #define ANSER_CONTROL_NOTIFY_H

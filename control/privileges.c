@@ -22,10 +22,11 @@ privileges_find(const struct config_server *server, struct diag_list *diag, stru
 	const struct passwd *pw = getpwnam(server->user);
 	if (!pw) {
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "server.user: there is no user `%s` on this host; make one "
-		         "(useradd --system --home-dir /var/lib/anser --shell /usr/sbin/nologin %s), or set `user: root` "
-		         "in section `server` to keep running as root",
-		         server->user, server->user);
+			 "server.user: there is no user `%s` on this host; make one "
+			 "(useradd --system --home-dir /var/lib/anser --shell /usr/sbin/nologin %s), or set `user: "
+			 "root` "
+			 "in section `server` to keep running as root",
+			 server->user, server->user);
 		return -ENOENT;
 	}
 	if (pw->pw_uid == 0)
@@ -40,7 +41,8 @@ privileges_give(const struct privileges *p, const char *path, struct diag_list *
 	if (!p->drop || lchown(path, p->uid, p->gid) == 0)
 		return 0;
 	int err = -errno;
-	diag_add(diag, DIAG_ERROR, NULL, 0, 0, "%s: cannot be given to the server's user: %s", path, strerror(-err));
+	diag_add(diag, DIAG_ERROR, NULL, 0, 0, "%s: cannot be given to the server's user: %s", path,
+		 strerror(-err));
 	return err;
 }
 
@@ -78,7 +80,9 @@ may_write(const struct privileges *p, const char *path)
 	struct stat st;
 	if (stat(path, &st) != 0)
 		return false;
-	mode_t need = st.st_uid == p->uid ? S_IWUSR | S_IXUSR : st.st_gid == p->gid ? S_IWGRP | S_IXGRP : S_IWOTH | S_IXOTH;
+	mode_t need = st.st_uid == p->uid   ? S_IWUSR | S_IXUSR
+		      : st.st_gid == p->gid ? S_IWGRP | S_IXGRP
+					    : S_IWOTH | S_IXOTH;
 	return (st.st_mode & need) == need;
 }
 
@@ -93,7 +97,7 @@ privileges_directory(const struct privileges *p, const char *key, const char *pa
 	if (may_write(p, path))
 		return 0;
 	diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-	         "%s: the server's user may not write to %s: chown it, or name another directory", key, path);
+		 "%s: the server's user may not write to %s: chown it, or name another directory", key, path);
 	return -EACCES;
 }
 
@@ -104,8 +108,8 @@ privileges_drop(const struct privileges *p, bool keep_network, struct diag_list 
 	if (p->drop) {
 		capng_clear(CAPNG_SELECT_BOTH);
 		if (keep_network)
-			capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF,
-			              CAP_IPC_LOCK, -1);
+			capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW,
+				      CAP_BPF, CAP_IPC_LOCK, -1);
 		rc = capng_change_id((int)p->uid, (int)p->gid, CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
 	}
 	if (rc == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)

@@ -3,7 +3,8 @@
  * Becoming somebody less: directories made ready and owned by server.user, then root given up for good.
  *
  * Called once at start on the main thread, when everything that needs root is open and before any thread of ours
- * exists (capabilities belong to threads). Started without root, nothing is given up, and server.user is not looked at.
+ * exists (capabilities belong to threads). Started without root, nothing is given up, and server.user is not looked
+ * at.
  */
 #ifndef ANSER_CONTROL_PRIVILEGES_H
 #define ANSER_CONTROL_PRIVILEGES_H
@@ -30,14 +31,14 @@ int privileges_find(const struct config_server *server, struct diag_list *diag, 
  * -errno with diag: also when the directory could not be written to later on.
  */
 int privileges_directory(const struct privileges *p, const char *key, const char *path,
-                         struct diag_list *diag) MUST_CHECK;
+			 struct diag_list *diag) MUST_CHECK;
 
 /* Gives a file to the user. */
 int privileges_give(const struct privileges *p, const char *path, struct diag_list *diag) MUST_CHECK;
 
 /*
- * Gives root up. `keep_network`: keep what a DPDK port needs while it runs and to take its XDP filter away at the end
- * (CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_IPC_LOCK). No capability can ever be gained again.
+ * Gives root up. `keep_network`: keep what a DPDK port needs while it runs and to take its XDP filter away at the
+ * end (CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_IPC_LOCK). No capability can ever be gained again.
  */
 int privileges_drop(const struct privileges *p, bool keep_network, struct diag_list *diag) MUST_CHECK;
 

@@ -85,7 +85,8 @@ publish_count(struct publish_times *times, uint64_t ns)
 }
 
 void
-publish_zone(struct publisher *p, struct zone *zone, struct served **current, struct served *next, uint64_t verified_ns)
+publish_zone(struct publisher *p, struct zone *zone, struct served **current, struct served *next,
+	     uint64_t verified_ns)
 {
 	const struct snapshot *before = zone_publish(zone, next->snapshot);
 	struct served *replaced = *current;

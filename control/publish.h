@@ -4,9 +4,10 @@
  *
  *     build (may fail) → publish (cannot) → reclaim (later)
  *
- * A snapshot or zone set on its way to readers sits in a wrapper that holds its retire record. Making the wrapper is
- * the last thing that can fail; publish_*() below is one pointer store (zone_publish(), zone_root_publish() in zones/store) and a
- * list insertion. Whoever has a wrapper of something that was not published throws it away with *_free().
+ * A snapshot or zone set on its way to readers sits in a wrapper that holds its retire record. Making the wrapper
+ * is the last thing that can fail; publish_*() below is one pointer store (zone_publish(), zone_root_publish() in
+ * zones/store) and a list insertion. Whoever has a wrapper of something that was not published throws it away with
+ * *_free().
  *
  * Who wants to publish asks publish_has_room() first: the answer is no while too much that was replaced cannot be
  * freed yet (reclaim.h), and then publishing waits.
@@ -49,7 +50,8 @@ struct publisher {
 	struct publish_times times;
 };
 
-/* Wraps a snapshot of `bytes`; consumes it. NULL: out of memory, and the snapshot is still the caller's. Any thread. */
+/* Wraps a snapshot of `bytes`; consumes it. NULL: out of memory, and the snapshot is still the caller's. Any
+ * thread. */
 struct served *served_new(struct snapshot *snapshot, uint64_t bytes) MUST_CHECK;
 
 /* Frees a wrapper that was never published, and its snapshot. NULL is allowed. */
@@ -67,7 +69,7 @@ bool publish_has_room(const struct publisher *p, const struct served *current) M
  * (publish_now_ns()). `next` becomes *current, owned by whoever owns the slot.
  */
 void publish_zone(struct publisher *p, struct zone *zone, struct served **current, struct served *next,
-                  uint64_t verified_ns);
+		  uint64_t verified_ns);
 
 /* Serves the zones of `next` from now on, and retires *current (NULL: there was none). */
 void publish_set(struct publisher *p, struct zone_root *root, struct served_set **current, struct served_set *next);

@@ -179,12 +179,12 @@ reclaim_stats(struct reclaim *rc, struct reclaim_stats *out)
 {
 	pthread_mutex_lock(&rc->mutex);
 	*out = (struct reclaim_stats){
-	        .retired_bytes = rc->bytes,
-	        .retired_records = rc->records,
-	        .freed_records = rc->freed,
-	        .budget_bytes = rc->budget_bytes,
-	        .grace_ms = rc->grace_start_ms ? now_ms() - rc->grace_start_ms : 0,
-	        .is_full = rc->refused,
+		.retired_bytes = rc->bytes,
+		.retired_records = rc->records,
+		.freed_records = rc->freed,
+		.budget_bytes = rc->budget_bytes,
+		.grace_ms = rc->grace_start_ms ? now_ms() - rc->grace_start_ms : 0,
+		.is_full = rc->refused,
 	};
 	pthread_mutex_unlock(&rc->mutex);
 }

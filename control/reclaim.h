@@ -8,9 +8,9 @@
  * object and before it is published: so retiring, like publishing, cannot fail. One grace period covers everything
  * that was retired before it began, however many objects that is.
  *
- * The budget is what keeps a stalled reader from costing all memory (DESIGN section 3, invariant 9): who wants to replace
- * something asks reclaim_has_room() first and waits when there is none; on_room tells when to ask again. Nothing is ever
- * freed early. That is why call_rcu, which has no such brake, is not used.
+ * The budget is what keeps a stalled reader from costing all memory (DESIGN section 3, invariant 9): who wants to
+ * replace something asks reclaim_has_room() first and waits when there is none; on_room tells when to ask again.
+ * Nothing is ever freed early. That is why call_rcu, which has no such brake, is not used.
  *
  * Long readers (zone transfers out, dumps) keep an object over many turns by a hold; the object goes to the list
  * when it is both replaced and no longer held, and counts against the budget from the moment it was replaced.
@@ -56,7 +56,8 @@ int reclaim_start(uint64_t budget_bytes, void (*on_room)(void *arg), void *arg, 
  */
 bool reclaim_has_room(struct reclaim *rc, uint64_t bytes) MUST_CHECK;
 
-/* Gives up the publisher's hold: new readers cannot find the object any more. Cannot fail, never blocks. Any thread. */
+/* Gives up the publisher's hold: new readers cannot find the object any more. Cannot fail, never blocks. Any
+ * thread. */
 void reclaim_retire(struct reclaim *rc, struct retired *r);
 
 /* One more long reader; the caller is the publishing thread or has a hold already. */
@@ -67,7 +68,8 @@ void reclaim_release(struct reclaim *rc, struct retired *r);
 
 void reclaim_stats(struct reclaim *rc, struct reclaim_stats *out);
 
-/* Frees all that is retired, ends the thread, frees rc. Readers still run or have ended; holds are all released. NULL is allowed. */
+/* Frees all that is retired, ends the thread, frees rc. Readers still run or have ended; holds are all released.
+ * NULL is allowed. */
 void reclaim_stop(struct reclaim *rc);
 
 #endif

@@ -42,10 +42,10 @@ report_json(const struct zones_report *report)
 	json_t *failures = json_array();
 	for (unsigned i = 0; i < report->n_failures; i++)
 		json_array_append_new(failures, json_pack("{ss ss}", "zone", report->failures[i].zone, "error",
-		                                          report->failures[i].message));
-	return json_pack("{sI sI sI sI so}", "zones", (json_int_t)report->total, "loaded", (json_int_t)report->loaded,
-	                 "unchanged", (json_int_t)report->unchanged, "failed", (json_int_t)report->failed, "failures",
-	                 failures);
+							  report->failures[i].message));
+	return json_pack("{sI sI sI sI so}", "zones", (json_int_t)report->total, "loaded",
+			 (json_int_t)report->loaded, "unchanged", (json_int_t)report->unchanged, "failed",
+			 (json_int_t)report->failed, "failures", failures);
 }
 
 static json_t *
@@ -76,8 +76,8 @@ same_dataplane(const struct config_dataplane *a, const struct config_dataplane *
 	    a->n_eal_args != b->n_eal_args)
 		return false;
 	for (unsigned i = 0; i < a->n_ports; i++)
-		if (!same_text(a->ports[i].device, b->ports[i].device) || a->ports[i].queues != b->ports[i].queues ||
-		    a->ports[i].exception != b->ports[i].exception)
+		if (!same_text(a->ports[i].device, b->ports[i].device) ||
+		    a->ports[i].queues != b->ports[i].queues || a->ports[i].exception != b->ports[i].exception)
 			return false;
 	for (unsigned i = 0; i < a->n_eal_args; i++)
 		if (!same_text(a->eal_args[i], b->eal_args[i]))
@@ -111,17 +111,17 @@ warn_of_restart(const struct config *old, const struct config *new, struct diag_
 		const char *key;
 		bool same;
 	} rows[] = {
-	        {"server.listen", same_listen(&old->server, &new->server)},
-	        {"server.state-dir", same_text(old->server.state_dir, new->server.state_dir)},
-	        {"server.run-dir", same_text(old->server.run_dir, new->server.run_dir)},
-	        {"server.user", same_text(old->server.user, new->server.user)},
-	        {"dataplane", same_dataplane(&old->dataplane, &new->dataplane)},
-	        {"tcp", same_tcp(&old->tcp, &new->tcp)},
+		{"server.listen", same_listen(&old->server, &new->server)},
+		{"server.state-dir", same_text(old->server.state_dir, new->server.state_dir)},
+		{"server.run-dir", same_text(old->server.run_dir, new->server.run_dir)},
+		{"server.user", same_text(old->server.user, new->server.user)},
+		{"dataplane", same_dataplane(&old->dataplane, &new->dataplane)},
+		{"tcp", same_tcp(&old->tcp, &new->tcp)},
 	};
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
 		if (!rows[i].same)
-			diag_add(diag, DIAG_WARNING, new->path, 0, 0, "%s: what changed there takes effect at the next start",
-			         rows[i].key);
+			diag_add(diag, DIAG_WARNING, new->path, 0, 0,
+				 "%s: what changed there takes effect at the next start", rows[i].key);
 }
 
 void
@@ -134,13 +134,15 @@ daemon_warn_of_gaps(const struct config *config)
 	if (config->dnstap.enabled)
 		log_warning("dnstap: this version writes no dnstap; the section is ignored");
 	if (config->metrics.enabled)
-		log_warning("metrics.listen: this version has no HTTP listener; `anserctl metrics` prints the same text");
+		log_warning("metrics.listen: this version has no HTTP listener; `anserctl metrics` prints the same "
+			    "text");
 	unsigned n_secondaries = config->n_catalogs;
 	for (unsigned i = 0; i < config->n_zones; i++)
 		n_secondaries += config->zones[i].role == CONFIG_SECONDARY;
 	if (n_secondaries)
-		log_warning("%u zones or catalogs have primaries: this version transfers none; they are answered with SERVFAIL",
-		            n_secondaries);
+		log_warning("%u zones or catalogs have primaries: this version transfers none; they are answered "
+			    "with SERVFAIL",
+			    n_secondaries);
 }
 
 /* -------- the steps -------- */
@@ -154,9 +156,9 @@ progress_tick(uv_timer_t *t)
 	const struct zones_report *report = zones_op_report(r->op);
 	for (struct reload_waiter *w = r->waiters; w; w = w->next)
 		request_progress(w->request,
-		                 json_pack("{s{sIsI}}", "progress", "done",
-		                           (json_int_t)(report->loaded + report->unchanged + report->failed), "total",
-		                           (json_int_t)report->total));
+				 json_pack("{s{sIsI}}", "progress", "done",
+					   (json_int_t)(report->loaded + report->unchanged + report->failed),
+					   "total", (json_int_t)report->total));
 }
 
 static void
@@ -201,9 +203,9 @@ reload_loaded(void *arg, const struct zones_report *report)
 	json_object_set_new(result, "warnings", diag_json(&r->diag));
 	if (report->failed)
 		snprintf(error, sizeof(error), "%llu of %llu zones could not be loaded and keep what they had",
-		         (unsigned long long)report->failed, (unsigned long long)report->total);
+			 (unsigned long long)report->failed, (unsigned long long)report->total);
 	log_info("reload done: %llu zones loaded, %llu unchanged, %llu failed", (unsigned long long)report->loaded,
-	         (unsigned long long)report->unchanged, (unsigned long long)report->failed);
+		 (unsigned long long)report->unchanged, (unsigned long long)report->failed);
 	reload_end(r, error, result);
 }
 
@@ -220,7 +222,8 @@ reload_commit(struct reload *r)
 	log_setup(&d->config->server.log);
 	daemon_warn_of_gaps(d->config);
 	if (zones_load_all(d->zones, reload_loaded, r, &r->op) != 0)
-		reload_end(r, "the configuration is in force, but memory ran out before zones could be loaded", NULL);
+		reload_end(r, "the configuration is in force, but memory ran out before zones could be loaded",
+			   NULL);
 	else
 		uv_timer_start(&r->progress, progress_tick, PROGRESS_MS, PROGRESS_MS);
 }

@@ -32,7 +32,7 @@ struct request {
 	uv_timer_t patience;
 	struct server *server;
 	enum request_state state;
-	bool is_gone;         /* a write failed, or we gave up waiting */
+	bool is_gone;          /* a write failed, or we gave up waiting */
 	unsigned open_handles; /* 0: memory may go, once replied */
 	char *in;
 	size_t in_len;
@@ -309,8 +309,8 @@ static int
 server_fail(const char *path, int err, struct diag_list *diag)
 {
 	if (err == -EADDRINUSE)
-		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "%s: another anserd answers there: stop it, or set another server.run-dir",
-		         path);
+		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
+			 "%s: another anserd answers there: stop it, or set another server.run-dir", path);
 	else
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "control socket %s: %s", path, strerror(-err));
 	return err;
@@ -318,7 +318,7 @@ server_fail(const char *path, int err, struct diag_list *diag)
 
 int
 server_open(uv_loop_t *loop, const char *path, server_handle_fn *handle, void *arg, struct diag_list *diag,
-            struct server **out)
+	    struct server **out)
 {
 	struct server *s = calloc(1, sizeof(*s));
 	if (s)

@@ -53,15 +53,17 @@ diag_bind(struct diag_list *diag, const struct config_address *a, int err)
 	switch (-err) {
 	case EADDRINUSE:
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "TCP %s is taken by another server: `ss -ltnp` names it; stop it, or change server.listen", text);
+			 "TCP %s is taken by another server: `ss -ltnp` names it; stop it, or change server.listen",
+			 text);
 		break;
 	case EACCES:
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "TCP %s needs privileges: start as root, or listen on a port from 1024 up", text);
+			 "TCP %s needs privileges: start as root, or listen on a port from 1024 up", text);
 		break;
 	case EADDRNOTAVAIL:
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-		         "TCP %s: this host has no such address: add it to an interface, or change server.listen", text);
+			 "TCP %s: this host has no such address: add it to an interface, or change server.listen",
+			 text);
 		break;
 	default:
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "TCP %s: %s", text, strerror(-err));

@@ -29,16 +29,17 @@
 struct tcp;
 
 /*
- * Binds the listening sockets: the part that needs privileges. Takes what it needs from the configuration, keeps nothing of
- * it. `root` outlives the service. 0, or -errno with the cause and the cure in diag.
+ * Binds the listening sockets: the part that needs privileges. Takes what it needs from the configuration, keeps
+ * nothing of it. `root` outlives the service. 0, or -errno with the cause and the cure in diag.
  */
 int tcp_open(const struct config *config, const struct zone_root *root, struct diag_list *diag,
-             struct tcp **out) MUST_CHECK;
+	     struct tcp **out) MUST_CHECK;
 
 /* Starts the threads. 0 or -errno; then tcp_close() is all that may follow. */
 int tcp_start(struct tcp *tcp) MUST_CHECK;
 
-/* Closes the listening sockets, lets answers that are on their way go out (two seconds at most), ends the threads. */
+/* Closes the listening sockets, lets answers that are on their way go out (two seconds at most), ends the threads.
+ */
 void tcp_stop(struct tcp *tcp);
 
 /* Frees everything; tcp_stop() was called if tcp_start() had been. NULL is allowed. */

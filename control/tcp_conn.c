@@ -4,8 +4,8 @@
  *
  * All reading goes through the thread's one buffer; what is left of it after the whole messages, and only that, is
  * kept with the connection, so an idle client costs no buffer. Queries are copied to the thread's work area, where
- * the engine writes the answers over them, and go out from there with one writev; only what the socket does not take is
- * copied again, and from then on the connection is paused until it has been sent.
+ * the engine writes the answers over them, and go out from there with one writev; only what the socket does not
+ * take is copied again, and from then on the connection is paused until it has been sent.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -165,7 +165,7 @@ conn_send(struct tcp_conn *c, const struct engine_message *messages, unsigned n)
 	if (sent == UV_EAGAIN)
 		sent = 0;
 	bool good = sent >= 0 &&
-	            ((size_t)sent == total || conn_queue_rest(c, bufs, 2 * n_answers, (size_t)sent, total));
+		    ((size_t)sent == total || conn_queue_rest(c, bufs, 2 * n_answers, (size_t)sent, total));
 	struct counters *counters = &c->thread->counters;
 	counter_add(good ? &counters->tx : &counters->drop[DROP_TX_FULL], n_answers);
 	return good;
@@ -173,7 +173,8 @@ conn_send(struct tcp_conn *c, const struct engine_message *messages, unsigned n)
 
 /* -------- messages in -------- */
 
-/* Answers up to one burst of the whole messages in data[0..len); returns the octets used. *alive: the connection is still good. */
+/* Answers up to one burst of the whole messages in data[0..len); returns the octets used. *alive: the connection is
+ * still good. */
 static size_t
 conn_burst(struct tcp_conn *c, const uint8_t *data, size_t len, bool *alive)
 {
@@ -184,10 +185,10 @@ conn_burst(struct tcp_conn *c, const uint8_t *data, size_t len, bool *alive)
 	while (n < ENGINE_GROUP && len - used >= 2 && len - used - 2 >= load_be16(data + used)) {
 		struct engine_message *m = &messages[n];
 		*m = (struct engine_message){
-		        .msg = t->work + (size_t)n * TCP_MESSAGE_MAX,
-		        .len = load_be16(data + used),
-		        .cap = TCP_MESSAGE_MAX,
-		        .client = c->client,
+			.msg = t->work + (size_t)n * TCP_MESSAGE_MAX,
+			.len = load_be16(data + used),
+			.cap = TCP_MESSAGE_MAX,
+			.client = c->client,
 		};
 		memcpy(m->msg, data + used + 2, m->len);
 		used += 2 + m->len;
@@ -207,7 +208,8 @@ conn_burst(struct tcp_conn *c, const uint8_t *data, size_t len, bool *alive)
 	return used;
 }
 
-/* Answers all whole messages, or as many as the client takes answers to. Returns the octets used; *alive as above. */
+/* Answers all whole messages, or as many as the client takes answers to. Returns the octets used; *alive as above.
+ */
 static size_t
 conn_answer(struct tcp_conn *c, const uint8_t *data, size_t len, bool *alive)
 {
@@ -363,7 +365,7 @@ tcp_conn_accept(uv_stream_t *listener, int status)
 	uv_tcp_init(&t->loop, &c->handle);
 	c->handle.data = c;
 	bool good = uv_accept(listener, (uv_stream_t *)&c->handle) == 0 && client_of(&c->handle, &c->client) &&
-	            t->spare && conn_enter(c);
+		    t->spare && conn_enter(c);
 	if (!good) {
 		uv_close((uv_handle_t *)&c->handle, conn_closed);
 		return;

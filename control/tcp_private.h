@@ -29,10 +29,10 @@ struct tcp_conn {
 	uint64_t active_ms;             /* the last whole message, or taking of answers */
 	struct tcp_source *source;
 	struct engine_client client;
-	uint8_t *in;                    /* octets read and not answered: a message's beginning, or what waits while paused */
+	uint8_t *in; /* octets read and not answered: a message's beginning, or what waits while paused */
 	uint32_t in_len, in_cap;
-	size_t queued_bytes;            /* unsent answers when last looked at */
-	bool is_paused;                 /* answers wait to be sent: nothing is read meanwhile */
+	size_t queued_bytes; /* unsent answers when last looked at */
+	bool is_paused;      /* answers wait to be sent: nothing is read meanwhile */
 };
 
 struct tcp_listener {
@@ -54,8 +54,8 @@ struct tcp_thread {
 	struct tcp_conn *oldest, *newest;
 	struct tcp_conn *spare; /* made ahead: accepting must not fail for want of memory */
 	uint64_t queued_bytes;
-	uint8_t *read_buffer;   /* TCP_READ_CAP */
-	uint8_t *work;          /* ENGINE_GROUP messages of TCP_MESSAGE_MAX */
+	uint8_t *read_buffer; /* TCP_READ_CAP */
+	uint8_t *work;        /* ENGINE_GROUP messages of TCP_MESSAGE_MAX */
 };
 
 struct tcp {

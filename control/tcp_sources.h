@@ -2,8 +2,9 @@
 /*
  * How many TCP connections there are, from whom: the table behind `max-connections` and `max-per-source`.
  *
- * A source is an IPv4 address or an IPv6 /64, the least that one customer is given. The table is shared by all TCP threads,
- * under a mutex that is held for a few hundred nanoseconds when a connection comes or goes. Nothing of RCU.
+ * A source is an IPv4 address or an IPv6 /64, the least that one customer is given. The table is shared by all TCP
+ * threads, under a mutex that is held for a few hundred nanoseconds when a connection comes or goes. Nothing of
+ * RCU.
  */
 #ifndef ANSER_CONTROL_TCP_SOURCES_H
 #define ANSER_CONTROL_TCP_SOURCES_H
@@ -31,8 +32,8 @@ enum tcp_entry {
 };
 
 /* Counts a new connection; with TCP_ENTRY_OK *out is what tcp_sources_leave() gets when it is closed. */
-enum tcp_entry tcp_sources_enter(struct tcp_sources *s, const struct engine_client *client,
-                                 struct tcp_source **out) MUST_CHECK;
+enum tcp_entry
+tcp_sources_enter(struct tcp_sources *s, const struct engine_client *client, struct tcp_source **out) MUST_CHECK;
 
 void tcp_sources_leave(struct tcp_sources *s, struct tcp_source *source);
 

@@ -3,9 +3,9 @@
  * Threads: the one place that creates, names, pins and RCU-registers them.
  *
  * liburcu's QSBR flavour wants every reader registered, and a registered thread that neither reports quiescence nor
- * goes offline holds up every grace period. So what a thread is to RCU is said here, when it is made, and undone when
- * it returns; no other file calls rcu_register_thread(). The libuv pool is the exception that needs no RCU state at
- * all: builders touch only what nobody else can see yet.
+ * goes offline holds up every grace period. So what a thread is to RCU is said here, when it is made, and undone
+ * when it returns; no other file calls rcu_register_thread(). The libuv pool is the exception that needs no RCU
+ * state at all: builders touch only what nobody else can see yet.
  *
  * New threads have every signal blocked: signals are the control loop's.
  */
@@ -36,11 +36,12 @@ struct thread {
 };
 
 /*
- * Starts run(arg) on a new thread called `name`, pinned to `cpu` unless that is THREAD_CPU_ANY. 0, or -errno: -EINVAL
- * when there is no such CPU (or it is outside the process's set), -EAGAIN when the system has no room for a thread.
+ * Starts run(arg) on a new thread called `name`, pinned to `cpu` unless that is THREAD_CPU_ANY. 0, or -errno:
+ * -EINVAL when there is no such CPU (or it is outside the process's set), -EAGAIN when the system has no room for a
+ * thread.
  */
 int thread_start(struct thread *t, const char *name, int cpu, enum thread_rcu rcu, void (*run)(void *arg),
-                 void *arg) MUST_CHECK;
+		 void *arg) MUST_CHECK;
 
 /* Waits until the thread has returned. Does nothing for a handle that was never started. Not from RCU readers. */
 void thread_join(struct thread *t);

@@ -10,11 +10,8 @@
 #include "control/zones_private.h"
 
 static const char *const state_texts[ZONE_STATE_COUNT] = {
-        [ZONE_STATE_OK] = "ok",
-        [ZONE_STATE_LOADING] = "loading",
-        [ZONE_STATE_NOT_LOADED] = "not-loaded",
-        [ZONE_STATE_STALE] = "stale",
-        [ZONE_STATE_EXPIRED] = "expired",
+	[ZONE_STATE_OK] = "ok",       [ZONE_STATE_LOADING] = "loading", [ZONE_STATE_NOT_LOADED] = "not-loaded",
+	[ZONE_STATE_STALE] = "stale", [ZONE_STATE_EXPIRED] = "expired",
 };
 
 const char *
@@ -74,9 +71,9 @@ item_new(const struct name *apex)
 	}
 	memcpy(item->apex, apex->bytes, apex->len);
 	item->entry = (struct names_entry){
-	        .hash = name_hash(apex->bytes),
-	        .name_off = offsetof(struct zone_item, apex),
-	        .name_len = apex->len,
+		.hash = name_hash(apex->bytes),
+		.name_off = offsetof(struct zone_item, apex),
+		.name_len = apex->len,
 	};
 	retired_init(&item->retired, item_reclaimed, sizeof(*item) + sizeof(struct zone) + 2 * apex->len);
 	return item;
@@ -103,9 +100,9 @@ static void
 answer_config_fill(struct answer_config *out, const struct config_server *server)
 {
 	*out = (struct answer_config){
-	        .udp_payload = (uint16_t)server->udp_payload_bytes,
-	        .identity_len = (uint8_t)strlen(server->identity),
-	        .version_len = (uint8_t)strlen(server->version),
+		.udp_payload = (uint16_t)server->udp_payload_bytes,
+		.identity_len = (uint8_t)strlen(server->identity),
+		.version_len = (uint8_t)strlen(server->version),
 	};
 	memcpy(out->identity, server->identity, out->identity_len);
 	memcpy(out->version, server->version, out->version_len);
@@ -296,11 +293,11 @@ static void
 item_info(const struct zone_item *item, struct zone_info *out)
 {
 	*out = (struct zone_info){
-	        .apex = item->apex,
-	        .role = item->config->role,
-	        .state = item->state,
-	        .file = item->config->file,
-	        .error = item->error,
+		.apex = item->apex,
+		.role = item->config->role,
+		.state = item->state,
+		.file = item->config->file,
+		.error = item->error,
 	};
 	if (!item->served)
 		return;

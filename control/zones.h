@@ -2,8 +2,8 @@
 /*
  * The zones that the server is configured to serve, and how their data gets from files into service.
  *
- * For each configured zone there is an item: the slot that readers know (zones/store/zone.h), what is served in it, where
- * its data comes from, and how the last load went. Items, and the slots in them, survive a reload of the
+ * For each configured zone there is an item: the slot that readers know (zones/store/zone.h), what is served in it,
+ * where its data comes from, and how the last load went. Items, and the slots in them, survive a reload of the
  * configuration as long as the zone stays configured, so what is served goes on being served.
  *
  *     configuration ──> plan (any thread, may fail) ──> commit (control thread, cannot) ──> new zone set published
@@ -70,14 +70,15 @@ struct zones_plan;
 
 /*
  * Makes all that committing `config` will need, and changes nothing. Any thread: it may take a second for a million
- * zones. Between zones_plan() and the end of that plan no other plan may be committed. `config` is borrowed until the
- * commit. 0 or -ENOMEM.
+ * zones. Between zones_plan() and the end of that plan no other plan may be committed. `config` is borrowed until
+ * the commit. 0 or -ENOMEM.
  */
 int zones_plan(const struct zones *z, const struct config *config, struct zones_plan **out) MUST_CHECK;
 
 /*
- * Puts the plan into force: publishes the new set, retires removed zones, keeps the rest. Consumes the plan. Cannot fail.
- * Nothing is loaded yet: call zones_load_all(). From now on z borrows the plan's config, and no longer the one before.
+ * Puts the plan into force: publishes the new set, retires removed zones, keeps the rest. Consumes the plan. Cannot
+ * fail. Nothing is loaded yet: call zones_load_all(). From now on z borrows the plan's config, and no longer the
+ * one before.
  */
 void zones_commit(struct zones *z, struct zones_plan *plan);
 
@@ -112,11 +113,11 @@ struct zones_op;
 int zones_load_all(struct zones *z, zones_done_fn *done, void *arg, struct zones_op **op) MUST_CHECK;
 
 /*
- * Loads one zone, changed or not. As above; also -ENOENT (not configured) and -ENOTSUP (a secondary: it has no file).
- * `apex` is in lower case.
+ * Loads one zone, changed or not. As above; also -ENOENT (not configured) and -ENOTSUP (a secondary: it has no
+ * file). `apex` is in lower case.
  */
 int zones_load_one(struct zones *z, const struct name *apex, zones_done_fn *done, void *arg,
-                   struct zones_op **op) MUST_CHECK;
+		   struct zones_op **op) MUST_CHECK;
 
 const struct zones_report *zones_op_report(const struct zones_op *op);
 
@@ -130,16 +131,16 @@ unsigned zones_waiting_to_publish(const struct zones *z);
 
 /* What is known of one zone; pointers are good until the loop runs on. */
 struct zone_info {
-	const uint8_t *apex;         /* wire form, lower case */
+	const uint8_t *apex; /* wire form, lower case */
 	enum config_role role;
 	enum zone_state state;
-	bool has_data;               /* the next four mean something */
+	bool has_data; /* the next four mean something */
 	uint32_t serial;
 	uint64_t records, bytes;
-	int64_t loaded_at_s;         /* wall time */
+	int64_t loaded_at_s; /* wall time */
 	uint32_t load_ms;
-	const char *file;            /* NULL for secondaries */
-	const char *error;           /* of the last load; NULL: it went well, or there was none */
+	const char *file;  /* NULL for secondaries */
+	const char *error; /* of the last load; NULL: it went well, or there was none */
 };
 
 size_t zones_count(const struct zones *z);

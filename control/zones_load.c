@@ -2,12 +2,13 @@
 /*
  * Loading: operations, jobs, publishing. See zones.h.
  *
- * An operation (`reload`, `zone reload`, the start) wants a load of one zone or of all. Each zone that it wants goes
- * into one queue, once however many operations want it; a few jobs at a time are on the libuv pool. A wish that arrives
- * while a job for its zone runs is for a further job, since the running one may have read the file already.
+ * An operation (`reload`, `zone reload`, the start) wants a load of one zone or of all. Each zone that it wants
+ * goes into one queue, once however many operations want it; a few jobs at a time are on the libuv pool. A wish
+ * that arrives while a job for its zone runs is for a further job, since the running one may have read the file
+ * already.
  *
- * A finished job is published at once, or parked while too much replaced data waits for its grace period; parked jobs
- * count as running, so that loading, and with it memory, stops growing.
+ * A finished job is published at once, or parked while too much replaced data waits for its grace period; parked
+ * jobs count as running, so that loading, and with it memory, stops growing.
  */
 #include <assert.h>
 #include <errno.h>
@@ -99,8 +100,8 @@ stamp_files(const char *path, char *const *includes, int64_t *newest_ns)
 #define FILE_CLOCK_NS 20000000
 
 /*
- * The stamp of files whose reading began at `began_ns`. One that changed since, or only just before, may not be what was
- * read: then the stamp is 0, and the next reload reads again.
+ * The stamp of files whose reading began at `began_ns`. One that changed since, or only just before, may not be
+ * what was read: then the stamp is 0, and the next reload reads again.
  */
 static uint64_t
 stamp_after_reading(const char *path, char *const *includes, int64_t began_ns)
@@ -414,11 +415,11 @@ warn_of_serial(const char *zone, const struct snapshot *old, const struct snapsh
 	int32_t step = (int32_t)(new->serial - old->serial);
 	if (step < 0)
 		log_write(CONFIG_LOG_WARNING, zone,
-		          "the serial went back from %u to %u: served, but secondaries will not take it", old->serial,
-		          new->serial);
+			  "the serial went back from %u to %u: served, but secondaries will not take it",
+			  old->serial, new->serial);
 	else if (step == 0)
 		log_write(CONFIG_LOG_WARNING, zone,
-		          "the file has changed, but not its serial %u: secondaries will not notice", new->serial);
+			  "the file has changed, but not its serial %u: secondaries will not notice", new->serial);
 }
 
 static void
@@ -438,7 +439,7 @@ job_publish(struct load_job *job)
 	job->served = NULL;
 	const struct snapshot *s = item->served->snapshot;
 	log_write(CONFIG_LOG_DEBUG, text, "serial %u, %llu records, loaded in %u ms", s->serial,
-	          (unsigned long long)s->records, item->load_ms);
+		  (unsigned long long)s->records, item->load_ms);
 	job_finish(job, NULL);
 }
 
@@ -466,7 +467,7 @@ job_failed(struct load_job *job)
 	job_error_text(job, error, sizeof(error));
 	log_diag(&job->diag, text, LOG_FAULTS_MAX);
 	log_write(CONFIG_LOG_ERROR, text, "not loaded; %s",
-	          item->served ? "its old data stays in service" : "it is answered with SERVFAIL");
+		  item->served ? "its old data stays in service" : "it is answered with SERVFAIL");
 	free(item->error);
 	item->error = strdup(error);
 	if (!item->error)
@@ -479,7 +480,8 @@ job_park(struct load_job *job)
 {
 	struct zones *z = job->zones;
 	if (!z->n_parked++)
-		log_warning("publishing waits: replaced zone data cannot be freed yet; a reader has stalled or is slow");
+		log_warning("publishing waits: replaced zone data cannot be freed yet; a reader has stalled or is "
+			    "slow");
 	job->next_parked = NULL;
 	*z->parked_last = job;
 	z->parked_last = &job->next_parked;

@@ -32,10 +32,10 @@ struct zone_item {
 	uint64_t stamp;                   /* of all files at the last good load; 0: unknown */
 	int64_t loaded_at_s;
 	uint32_t load_ms;
-	uint32_t generation;              /* of the last commit that had it */
-	uint8_t state;                    /* enum zone_state, as counted in zones.states */
-	bool is_queued, force;            /* force: load though the stamp is the same */
-	struct retired retired;           /* for when it is configured no more */
+	uint32_t generation;    /* of the last commit that had it */
+	uint8_t state;          /* enum zone_state, as counted in zones.states */
+	bool is_queued, force;  /* force: load though the stamp is the same */
+	struct retired retired; /* for when it is configured no more */
 	uint8_t apex[];
 };
 

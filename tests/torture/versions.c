@@ -16,7 +16,7 @@ enum { T_A = 1, T_NS = 2, T_CNAME = 5, T_SOA = 6, T_MX = 15, T_TXT = 16, T_AAAA 
 #define DOTTED(v) (v) >> 16 & 255, (v) >> 8 & 255, (v) & 255
 
 static const struct question {
-	const char *prefix; /* %u is not in it: the version is the server's secret */
+	const char *prefix; /* labels in front of the apex */
 	uint16_t type;
 	uint16_t answers, authority, additional; /* of a complete answer, without OPT */
 } questions[VERSION_QUESTIONS] = {
@@ -40,8 +40,7 @@ static const struct question {
 struct name
 version_apex(unsigned zone)
 {
-	struct name apex = {.len = 9};
-	memcpy(apex.bytes, "\2z0\4test", 10);
+	struct name apex = {.len = 9, .bytes = "\2z0\4test"};
 	apex.bytes[2] = (uint8_t)('0' + zone);
 	return apex;
 }

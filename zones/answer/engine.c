@@ -92,6 +92,7 @@ stage_zone(const struct zone_set *set, struct work *w)
 		return;
 	const struct snapshot *s = w->snapshot;
 	unsigned k = lookup_first_labels(s, asked_of(w));
+	w->first.labels = k;
 	w->hashes[0] = w->q.suffixes.at[k];
 	w->n_hashes = 1;
 	if (k > s->apex_labels + 1u && (k = depth_map_floor(&s->depths, k - 1)) > s->apex_labels)
@@ -133,7 +134,7 @@ stage_probe(struct work *w, const struct node *n)
 {
 	if (w->snapshot == NULL)
 		return;
-	w->first = lookup_first(w->snapshot, asked_of(w), w->candidate);
+	w->first = lookup_first(w->snapshot, asked_of(w), w->first.labels, w->candidate);
 	if (n == NULL)
 		return;
 	struct node_sets found = node_find(n, n->entry.flags & NODE_CUT ? RRTYPE_NS : w->q.qtype);

@@ -49,9 +49,8 @@ lookup_below(const struct snapshot *s, struct asked a, const struct node *enclos
 }
 
 struct lookup_first
-lookup_first(const struct snapshot *s, struct asked a, const struct names_entry *candidate)
+lookup_first(const struct snapshot *s, struct asked a, unsigned k, const struct names_entry *candidate)
 {
-	unsigned k = lookup_first_labels(s, a);
 	unsigned start = name_suffix_start(a.suffixes, k);
 	const struct names_entry *e = names_find_from(&s->names, candidate, a.suffixes->at[k], a.name->bytes + start,
 	                                              a.name->len - start);

@@ -8,15 +8,18 @@
 
 #include "zones/store/zone.h"
 
-/* The deepest number of labels, at most `labels`, that names of the map have. */
+/* The deepest number of labels, at most `labels`, that names of the map have; 0 where there is none. */
 static inline unsigned
 depth_map_floor(const struct depth_map *m, unsigned labels)
 {
-	uint64_t high = m->bits[1] & (labels >= 127 ? ~UINT64_C(0) : labels < 64 ? 0 : (UINT64_C(2) << (labels - 64)) - 1);
-	if (high != 0)
-		return 127 - (unsigned)__builtin_clzll(high);
-	uint64_t low = m->bits[0] & (labels >= 63 ? ~UINT64_C(0) : (UINT64_C(2) << labels) - 1);
-	return low != 0 ? 63 - (unsigned)__builtin_clzll(low) : 0;
+	if (unlikely(labels >= 64)) {
+		uint64_t high = m->bits[1] << (127 - labels);
+		if (high != 0)
+			return labels - (unsigned)__builtin_clzll(high);
+		labels = 63;
+	}
+	uint64_t low = m->bits[0] << (63 - labels);
+	return low != 0 ? labels - (unsigned)__builtin_clzll(low) : 0;
 }
 
 enum lookup_kind {
@@ -61,8 +64,9 @@ lookup_first_labels(const struct snapshot *s, struct asked a)
 	return depth_map_floor(&s->depths, a.suffixes->labels);
 }
 
-/* The probe; `candidate` is what names_candidate() said of it, or NULL. */
-struct lookup_first lookup_first(const struct snapshot *s, struct asked a, const struct names_entry *candidate);
+/* The probe, with that many labels; `candidate` is what names_candidate() said of it, or NULL. */
+struct lookup_first lookup_first(const struct snapshot *s, struct asked a, unsigned labels,
+                                 const struct names_entry *candidate);
 
 /* What the zone has for a name, which lies in the zone, going on from the first probe. */
 struct lookup lookup_name(const struct snapshot *s, struct asked a, struct lookup_first first);

@@ -8,6 +8,10 @@
 #include <string.h>
 #include <xxhash.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "zones/base/bytes.h"
 #include "zones/wire/name.h"
 
@@ -310,6 +314,27 @@ lower_word(uint64_t v)
 	return v | upper >> 2;
 }
 
+#if defined(__SSE2__)
+static inline __m128i
+lower_vector(const uint8_t *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i from_a = _mm_cmpgt_epi8(v, _mm_set1_epi8('A' - 1)), to_z = _mm_cmplt_epi8(v, _mm_set1_epi8('Z' + 1));
+
+	return _mm_or_si128(v, _mm_and_si128(_mm_and_si128(from_a, to_z), _mm_set1_epi8(0x20)));
+}
+
+static void
+lower_vectors(uint8_t *dst, const uint8_t *src, unsigned len)
+{
+	__m128i tail = lower_vector(src + len - 16);
+
+	for (unsigned i = 0; i + 16 < len; i += 16)
+		_mm_storeu_si128((__m128i *)(void *)(dst + i), lower_vector(src + i));
+	_mm_storeu_si128((__m128i *)(void *)(dst + len - 16), tail);
+}
+#endif
+
 void
 name_lower(uint8_t *dst, const uint8_t *src, unsigned len)
 {
@@ -318,7 +343,13 @@ name_lower(uint8_t *dst, const uint8_t *src, unsigned len)
 			dst[i] = name_lower_octet(src[i]);
 		return;
 	}
-	/* The tail overlaps the last whole word, so it is loaded before that may change. */
+	/* The tail overlaps the last whole word (or vector), so it is loaded before that may change. */
+#if defined(__SSE2__)
+	if (len >= 16) {
+		lower_vectors(dst, src, len);
+		return;
+	}
+#endif
 	uint64_t tail = lower_word(load_word(src + len - 8));
 	for (unsigned i = 0; i + 8 < len; i += 8) {
 		uint64_t v = lower_word(load_word(src + i));

@@ -46,12 +46,12 @@ void
 fixture_write_zone(const char *name, unsigned serial, const char *more)
 {
 	fixture_write(name,
-	              "$TTL 3600\n"
-	              "@ SOA ns1 admin %u 3600 900 604800 300\n"
-	              "@ NS ns1\n"
-	              "ns1 A 192.0.2.1\n"
-	              "%s",
-	              serial, more);
+		      "$TTL 3600\n"
+		      "@ SOA ns1 admin %u 3600 900 604800 300\n"
+		      "@ NS ns1\n"
+		      "ns1 A 192.0.2.1\n"
+		      "%s",
+		      serial, more);
 }
 
 struct config *
@@ -60,9 +60,10 @@ fixture_config(const char *more)
 	struct diag_list diag = {0};
 	struct config *c = NULL;
 	fixture_write("anser.yaml",
-	              "server: {identity: t, listen: [\"127.0.0.1@5399\"], state-dir: state, run-dir: run, zone-dir: ., user: root}\n"
-	              "%s",
-	              more);
+		      "server: {identity: t, listen: [\"127.0.0.1@5399\"], state-dir: state, run-dir: run, "
+		      "zone-dir: ., user: root}\n"
+		      "%s",
+		      more);
 	int err = config_load("anser.yaml", &c, &diag);
 	if (err)
 		diag_print(&diag, stderr);

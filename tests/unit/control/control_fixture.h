@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of the daemon's parts share: a directory of their own, with zone files and a configuration in it. */
+/* What the tests of the daemon's parts share: a directory of their own, with zone files and a configuration in it.
+ */
 #ifndef ANSER_TESTS_CONTROL_FIXTURE_H
 #define ANSER_TESTS_CONTROL_FIXTURE_H
 

@@ -13,7 +13,8 @@ static void
 text_has_time_level_and_zone(void **state)
 {
 	char line[256];
-	size_t len = log_format(line, sizeof(line), CONFIG_LOG_TEXT, false, &at, CONFIG_LOG_WARNING, "example.", "hello");
+	size_t len = log_format(line, sizeof(line), CONFIG_LOG_TEXT, false, &at, CONFIG_LOG_WARNING, "example.",
+				"hello");
 	assert_string_equal(line, "2023-11-14T22:13:20.042Z anserd warning: zone example.: hello\n");
 	assert_int_equal(len, strlen(line));
 }
@@ -25,10 +26,10 @@ journal_gets_priority_instead_of_time(void **state)
 		enum config_log_level level;
 		const char *line;
 	} rows[] = {
-	        {CONFIG_LOG_ERROR, "<3>error: m\n"},
-	        {CONFIG_LOG_WARNING, "<4>warning: m\n"},
-	        {CONFIG_LOG_INFO, "<6>info: m\n"},
-	        {CONFIG_LOG_DEBUG, "<7>debug: m\n"},
+		{CONFIG_LOG_ERROR, "<3>error: m\n"},
+		{CONFIG_LOG_WARNING, "<4>warning: m\n"},
+		{CONFIG_LOG_INFO, "<6>info: m\n"},
+		{CONFIG_LOG_DEBUG, "<7>debug: m\n"},
 	};
 	char line[256];
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
@@ -41,7 +42,8 @@ static void
 json_is_one_object_a_line(void **state)
 {
 	char line[1024];
-	size_t len = log_format(line, sizeof(line), CONFIG_LOG_JSON, true, &at, CONFIG_LOG_ERROR, "a.", "say \"\\\" \xc3\xa4");
+	size_t len = log_format(line, sizeof(line), CONFIG_LOG_JSON, true, &at, CONFIG_LOG_ERROR, "a.",
+				"say \"\\\" \xc3\xa4");
 	assert_int_equal(line[len - 1], '\n');
 	assert_null(memchr(line, '\n', len - 1));
 	json_t *o = json_loadb(line, len, 0, NULL);
@@ -57,7 +59,8 @@ static void
 json_survives_what_is_not_utf8(void **state)
 {
 	char line[1024];
-	size_t len = log_format(line, sizeof(line), CONFIG_LOG_JSON, false, &at, CONFIG_LOG_INFO, NULL, "x\xff\xfey");
+	size_t len =
+		log_format(line, sizeof(line), CONFIG_LOG_JSON, false, &at, CONFIG_LOG_INFO, NULL, "x\xff\xfey");
 	json_t *o = json_loadb(line, len, 0, NULL);
 	assert_non_null(o);
 	assert_string_equal(json_string_value(json_object_get(o, "message")), "x??y");
@@ -69,7 +72,7 @@ long_lines_are_cut_and_still_end(void **state)
 {
 	char line[64];
 	size_t len = log_format(line, sizeof(line), CONFIG_LOG_TEXT, false, &at, CONFIG_LOG_INFO, NULL,
-	                        "a message that is much longer than the line it is given");
+				"a message that is much longer than the line it is given");
 	assert_int_equal(len, sizeof(line) - 1);
 	assert_int_equal(line[len - 1], '\n');
 }
@@ -153,14 +156,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(text_has_time_level_and_zone),
-	        cmocka_unit_test(journal_gets_priority_instead_of_time),
-	        cmocka_unit_test(json_is_one_object_a_line),
-	        cmocka_unit_test(json_survives_what_is_not_utf8),
-	        cmocka_unit_test(long_lines_are_cut_and_still_end),
-	        cmocka_unit_test(control_characters_cannot_forge_a_line),
-	        cmocka_unit_test(levels_above_the_limit_are_silent),
-	        cmocka_unit_test(a_call_site_has_an_allowance),
+		cmocka_unit_test(text_has_time_level_and_zone),
+		cmocka_unit_test(journal_gets_priority_instead_of_time),
+		cmocka_unit_test(json_is_one_object_a_line),
+		cmocka_unit_test(json_survives_what_is_not_utf8),
+		cmocka_unit_test(long_lines_are_cut_and_still_end),
+		cmocka_unit_test(control_characters_cannot_forge_a_line),
+		cmocka_unit_test(levels_above_the_limit_are_silent),
+		cmocka_unit_test(a_call_site_has_an_allowance),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

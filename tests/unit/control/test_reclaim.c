@@ -230,7 +230,8 @@ readers_never_see_what_was_freed(void **state)
 	atomic_store(&reader_end, false);
 	atomic_store(&current, object_new(0, 8));
 	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(thread_start(&readers[i], "chaser", THREAD_CPU_ANY, THREAD_RCU_ONLINE, chase, NULL), 0);
+		assert_int_equal(
+			thread_start(&readers[i], "chaser", THREAD_CPU_ANY, THREAD_RCU_ONLINE, chase, NULL), 0);
 	for (unsigned i = 1; i < OBJECTS_MAX; i++) {
 		struct object *old = atomic_exchange(&current, object_new(i, 8));
 		reclaim_retire(rc, &old->retired);
@@ -261,13 +262,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup(frees_in_the_order_of_retiring, setup),
-	        cmocka_unit_test_setup(nothing_is_freed_before_readers_have_moved_on, setup),
-	        cmocka_unit_test_setup(a_full_list_refuses_until_it_has_been_freed, setup),
-	        cmocka_unit_test_setup(a_held_object_outlives_its_retirement, setup),
-	        cmocka_unit_test_setup(a_hold_that_ends_before_retirement_frees_nothing, setup),
-	        cmocka_unit_test_setup(readers_never_see_what_was_freed, setup),
-	        cmocka_unit_test_setup(thread_on_a_cpu_that_is_not_there_is_refused, setup),
+		cmocka_unit_test_setup(frees_in_the_order_of_retiring, setup),
+		cmocka_unit_test_setup(nothing_is_freed_before_readers_have_moved_on, setup),
+		cmocka_unit_test_setup(a_full_list_refuses_until_it_has_been_freed, setup),
+		cmocka_unit_test_setup(a_held_object_outlives_its_retirement, setup),
+		cmocka_unit_test_setup(a_hold_that_ends_before_retirement_frees_nothing, setup),
+		cmocka_unit_test_setup(readers_never_see_what_was_freed, setup),
+		cmocka_unit_test_setup(thread_on_a_cpu_that_is_not_there_is_refused, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,7 +99,8 @@ turn(struct desk *d, unsigned n)
 	}
 }
 
-/* Sends `request` as it is, runs the loop, and returns all that came back; the connection is closed by the server. */
+/* Sends `request` as it is, runs the loop, and returns all that came back; the connection is closed by the server.
+ */
 static const char *
 ask(struct desk *d, const char *request)
 {
@@ -127,7 +128,7 @@ static void
 replies_with_one_line_and_closes(void **state)
 {
 	assert_string_equal(ask(*state, "{\"command\":\"echo\",\"args\":[\"a\",\"b\"]}\n"),
-	                    "{\"ok\":true,\"result\":{\"args\":[\"a\",\"b\"]}}\n");
+			    "{\"ok\":true,\"result\":{\"args\":[\"a\",\"b\"]}}\n");
 	assert_string_equal(ask(*state, "{\"command\":\"echo\"}\n"), "{\"ok\":true,\"result\":{\"args\":[]}}\n");
 }
 
@@ -135,23 +136,32 @@ static void
 failures_carry_code_text_and_result(void **state)
 {
 	assert_string_equal(ask(*state, "{\"command\":\"fail\"}\n"),
-	                    "{\"ok\":false,\"code\":4,\"error\":\"no way\",\"result\":{\"n\":7}}\n");
+			    "{\"ok\":false,\"code\":4,\"error\":\"no way\",\"result\":{\"n\":7}}\n");
 }
 
 static void
 progress_comes_before_the_reply(void **state)
 {
-	assert_string_equal(ask(*state, "{\"command\":\"progress\"}\n"), "{\"progress\":1}\n{\"progress\":2}\n{\"ok\":true}\n");
-	assert_string_equal(ask(*state, "{\"command\":\"pieces\"}\n"),
-	                    "{\"piece\":0}\n{\"piece\":1}\n{\"piece\":2}\n{\"ok\":true,\"result\":{\"pieces\":3}}\n");
+	assert_string_equal(ask(*state, "{\"command\":\"progress\"}\n"),
+			    "{\"progress\":1}\n{\"progress\":2}\n{\"ok\":true}\n");
+	assert_string_equal(
+		ask(*state, "{\"command\":\"pieces\"}\n"),
+		"{\"piece\":0}\n{\"piece\":1}\n{\"piece\":2}\n{\"ok\":true,\"result\":{\"pieces\":3}}\n");
 }
 
 static void
 bad_requests_are_refused_unhandled(void **state)
 {
 	static const char *const bad[] = {
-	        "hello\n", "\n", "[]\n", "{\"args\":[]}\n", "{\"command\":1}\n", "{\"command\":\"echo\",\"args\":{}}\n",
-	        "{\"command\":\"echo\"}{}\n", "{\"command\":\"echo\",\"command\":\"fail\"}\n", "\"\xff\"\n",
+		"hello\n",
+		"\n",
+		"[]\n",
+		"{\"args\":[]}\n",
+		"{\"command\":1}\n",
+		"{\"command\":\"echo\",\"args\":{}}\n",
+		"{\"command\":\"echo\"}{}\n",
+		"{\"command\":\"echo\",\"command\":\"fail\"}\n",
+		"\"\xff\"\n",
 	};
 	struct desk *d = *state;
 	for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
@@ -184,7 +194,8 @@ a_request_in_pieces_is_one_request(void **state)
 	}
 	turn(d, 5);
 	assert_int_equal(d->n_handled, 1);
-	assert_int_equal(read(fd, answer, sizeof(answer)), (ssize_t)strlen("{\"ok\":true,\"result\":{\"args\":[]}}\n"));
+	assert_int_equal(read(fd, answer, sizeof(answer)),
+			 (ssize_t)strlen("{\"ok\":true,\"result\":{\"args\":[]}}\n"));
 	close(fd);
 	turn(d, 5);
 }
@@ -284,18 +295,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(replies_with_one_line_and_closes, setup, teardown),
-	        cmocka_unit_test_setup_teardown(failures_carry_code_text_and_result, setup, teardown),
-	        cmocka_unit_test_setup_teardown(progress_comes_before_the_reply, setup, teardown),
-	        cmocka_unit_test_setup_teardown(bad_requests_are_refused_unhandled, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_line_too_long_is_refused, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_request_in_pieces_is_one_request, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_request_survives_its_client, setup, teardown),
-	        cmocka_unit_test_setup_teardown(clients_that_go_before_they_ask_leave_nothing, setup, teardown),
-	        cmocka_unit_test_setup_teardown(too_many_clients_are_told_so, setup, teardown),
-	        cmocka_unit_test_setup_teardown(the_socket_is_for_owner_and_group, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_living_server_is_not_replaced, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_dead_server_is_replaced_and_a_file_is_not, setup, teardown),
+		cmocka_unit_test_setup_teardown(replies_with_one_line_and_closes, setup, teardown),
+		cmocka_unit_test_setup_teardown(failures_carry_code_text_and_result, setup, teardown),
+		cmocka_unit_test_setup_teardown(progress_comes_before_the_reply, setup, teardown),
+		cmocka_unit_test_setup_teardown(bad_requests_are_refused_unhandled, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_line_too_long_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_request_in_pieces_is_one_request, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_request_survives_its_client, setup, teardown),
+		cmocka_unit_test_setup_teardown(clients_that_go_before_they_ask_leave_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(too_many_clients_are_told_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_socket_is_for_owner_and_group, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_living_server_is_not_replaced, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_dead_server_is_replaced_and_a_file_is_not, setup, teardown),
 	};
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,8 @@ static struct snapshot *
 example_snapshot(void)
 {
 	static char text[BIG_RECORDS * (BIG_OCTETS + 40) + 1000];
-	size_t len = (size_t)sprintf(text, "$TTL 60\n@ SOA ns a 7 1 1 1 1\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.2\n");
+	size_t len =
+		(size_t)sprintf(text, "$TTL 60\n@ SOA ns a 7 1 1 1 1\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.2\n");
 	for (unsigned i = 0; i < BIG_RECORDS; i++)
 		len += (size_t)sprintf(text + len, "big TXT \"%0*u\"\n", BIG_OCTETS, i);
 	struct name apex = fixture_name("example.");
@@ -195,9 +196,9 @@ answers_one_query_exactly(void **state)
 {
 	struct service *s = *state;
 	static const uint8_t expected[] = {
-	        0x12, 0x34, 0x84, 0x00, 0, 1, 0, 1, 0, 0, 0, 0,                      /* header */
-	        3, 'w', 'w', 'w', 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0, 0, 1, 0, 1, /* question */
-	        0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 2,             /* answer */
+		0x12, 0x34, 0x84, 0x00, 0, 1,   0,   1,   0,   0,   0,   0,                    /* header */
+		3,    'w',  'w',  'w',  7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0,   0, 1, 0, 1, /* question */
+		0xc0, 0x0c, 0,    1,    0, 1,   0,   0,   0,   60,  0,   4,   192, 0, 2, 2,    /* answer */
 	};
 	uint8_t q[64];
 	start(s);
@@ -527,7 +528,8 @@ stopping_lets_answers_go_out(void **state)
 	/* The client reads while the server stops: what was answered must come whole. */
 	struct thread reader = {0};
 	struct late_reader late = {.fd = fd};
-	assert_int_equal(thread_start(&reader, "reader", THREAD_CPU_ANY, THREAD_RCU_NONE, read_to_the_end, &late), 0);
+	assert_int_equal(thread_start(&reader, "reader", THREAD_CPU_ANY, THREAD_RCU_NONE, read_to_the_end, &late),
+			 0);
 	tcp_stop(s->tcp);
 	assert_true(closed_within(idle, 1000));
 	thread_join(&reader);
@@ -542,21 +544,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(answers_one_query_exactly, setup, teardown),
-	        cmocka_unit_test_setup_teardown(takes_a_query_octet_by_octet, setup, teardown),
-	        cmocka_unit_test_setup_teardown(answers_pipelined_queries_in_order, setup, teardown),
-	        cmocka_unit_test_setup_teardown(large_answers_come_whole, setup, teardown),
-	        cmocka_unit_test_setup_teardown(answers_after_the_client_has_finished_sending, setup, teardown),
-	        cmocka_unit_test_setup_teardown(what_is_no_query_closes_the_connection, setup, teardown),
-	        cmocka_unit_test_setup_teardown(silent_and_dripping_clients_are_closed, setup, teardown),
-	        cmocka_unit_test_setup_teardown(whole_queries_keep_a_connection_open, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_source_gets_no_more_than_its_share, setup, teardown),
-	        cmocka_unit_test_setup_teardown(the_longest_silent_makes_room, setup, teardown),
-	        cmocka_unit_test_setup_teardown(nothing_is_answered_to_a_client_that_does_not_read, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_client_that_never_reads_is_closed, setup, teardown),
-	        cmocka_unit_test_setup_teardown(several_threads_share_the_port, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_port_in_use_is_an_error_with_a_cure, setup, teardown),
-	        cmocka_unit_test_setup_teardown(stopping_lets_answers_go_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(answers_one_query_exactly, setup, teardown),
+		cmocka_unit_test_setup_teardown(takes_a_query_octet_by_octet, setup, teardown),
+		cmocka_unit_test_setup_teardown(answers_pipelined_queries_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(large_answers_come_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(answers_after_the_client_has_finished_sending, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_no_query_closes_the_connection, setup, teardown),
+		cmocka_unit_test_setup_teardown(silent_and_dripping_clients_are_closed, setup, teardown),
+		cmocka_unit_test_setup_teardown(whole_queries_keep_a_connection_open, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_source_gets_no_more_than_its_share, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_longest_silent_makes_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_answered_to_a_client_that_does_not_read, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_client_that_never_reads_is_closed, setup, teardown),
+		cmocka_unit_test_setup_teardown(several_threads_share_the_port, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_port_in_use_is_an_error_with_a_cure, setup, teardown),
+		cmocka_unit_test_setup_teardown(stopping_lets_answers_go_out, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

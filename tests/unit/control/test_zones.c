@@ -47,7 +47,7 @@ rig_start(struct rig *r, uint64_t budget_bytes)
 	assert_int_equal(reclaim_start(budget_bytes, room_appeared, r, &r->reclaim), 0);
 	r->publisher.reclaim = r->reclaim;
 	const struct zones_options o = {
-	        .loop = &r->loop, .publisher = &r->publisher, .root = &r->root, .builders = 2};
+		.loop = &r->loop, .publisher = &r->publisher, .root = &r->root, .builders = 2};
 	assert_int_equal(zones_new(&o, &r->zones), 0);
 }
 
@@ -508,7 +508,8 @@ publishing_waits_for_a_stalled_reader(void **state)
 		usleep(1000);
 	atomic_store(&reader_end, false);
 	atomic_store(&reader_ready, false);
-	assert_int_equal(thread_start(&reader, "stalled", THREAD_CPU_ANY, THREAD_RCU_ONLINE, stalled_reader, NULL), 0);
+	assert_int_equal(thread_start(&reader, "stalled", THREAD_CPU_ANY, THREAD_RCU_ONLINE, stalled_reader, NULL),
+			 0);
 	while (!atomic_load(&reader_ready))
 		usleep(500);
 	fixture_write_zone("a.zone", 2, "");
@@ -535,23 +536,23 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(zones_are_served_after_the_first_load, setup, teardown),
-	        cmocka_unit_test_setup_teardown(only_changed_files_are_read_again, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_change_that_hides_is_seen, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_fresh_file_is_not_trusted, setup, teardown),
-	        cmocka_unit_test_setup_teardown(included_files_are_watched, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_broken_file_keeps_the_old_data, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_missing_file_is_not_loaded, setup, teardown),
-	        cmocka_unit_test_setup_teardown(secondaries_are_honestly_not_loaded, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_serial_that_goes_back_is_served, setup, teardown),
-	        cmocka_unit_test_setup_teardown(kept_zones_go_on_over_a_new_configuration, setup, teardown),
-	        cmocka_unit_test_setup_teardown(another_file_for_a_zone_is_loaded, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_plan_thrown_away_changes_nothing, setup, teardown),
-	        cmocka_unit_test_setup_teardown(a_zone_removed_while_it_loads_is_gone, setup, teardown),
-	        cmocka_unit_test_setup_teardown(many_wishes_for_one_zone_all_come_true, setup, teardown),
-	        cmocka_unit_test_setup_teardown(one_of_many_zones_costs_what_one_of_few_does, setup, teardown),
-	        cmocka_unit_test_setup_teardown(held_data_outlives_its_replacement, setup, teardown),
-	        cmocka_unit_test_setup_teardown(publishing_waits_for_a_stalled_reader, setup, teardown),
+		cmocka_unit_test_setup_teardown(zones_are_served_after_the_first_load, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_changed_files_are_read_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_change_that_hides_is_seen, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_fresh_file_is_not_trusted, setup, teardown),
+		cmocka_unit_test_setup_teardown(included_files_are_watched, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_broken_file_keeps_the_old_data, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_missing_file_is_not_loaded, setup, teardown),
+		cmocka_unit_test_setup_teardown(secondaries_are_honestly_not_loaded, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_serial_that_goes_back_is_served, setup, teardown),
+		cmocka_unit_test_setup_teardown(kept_zones_go_on_over_a_new_configuration, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_file_for_a_zone_is_loaded, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_plan_thrown_away_changes_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_zone_removed_while_it_loads_is_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_wishes_for_one_zone_all_come_true, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_of_many_zones_costs_what_one_of_few_does, setup, teardown),
+		cmocka_unit_test_setup_teardown(held_data_outlives_its_replacement, setup, teardown),
+		cmocka_unit_test_setup_teardown(publishing_waits_for_a_stalled_reader, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
