@@ -99,10 +99,9 @@ show_status(const json_t *o)
 	snprintf(line, sizeof(line), "%s replaced and not yet freed",
 		 size(number(memory, "retired-bytes"), buf, sizeof(buf)));
 	row("retired", line);
-	if (number(memory, "publish-waiting")) {
-		snprintf(line, sizeof(line),
-			 "publishing waits: %lld zones loaded, and a reader has not moved for %lld ms",
-			 (long long)number(memory, "publish-waiting"), (long long)number(memory, "grace-ms"));
+	if (json_is_true(json_object_get(memory, "stalled"))) {
+		snprintf(line, sizeof(line), "a reader has not moved for %lld ms; %lld loaded zones wait for it",
+			 (long long)number(memory, "grace-ms"), (long long)number(memory, "publish-waiting"));
 		row("ALARM", line);
 	}
 }
@@ -165,9 +164,13 @@ show_reload(const json_t *o)
 		fprintf(stderr, "%s\n", json_string_value(item));
 	}
 	json_array_foreach(json_object_get(o, "warnings"), i, item)
+	{
 		fprintf(stderr, "%s\n", json_string_value(item));
+	}
 	json_array_foreach(json_object_get(o, "failures"), i, item)
+	{
 		fprintf(stderr, "zone %s: %s\n", text(item, "zone"), text(item, "error"));
+	}
 	if (json_object_get(o, "zones"))
 		printf("%lld zones: %lld loaded, %lld unchanged, %lld failed\n", (long long)number(o, "zones"),
 		       (long long)number(o, "loaded"), (long long)number(o, "unchanged"),

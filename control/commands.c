@@ -189,14 +189,14 @@ memory_json(const struct daemon *d)
 {
 	struct reclaim_stats r;
 	reclaim_stats(d->reclaim, &r);
-	return json_pack("{sI sI sI si}", "retired-bytes", (json_int_t)r.retired_bytes, "retired-budget-bytes",
+	return json_pack("{sI sI sI si sb}", "retired-bytes", (json_int_t)r.retired_bytes, "retired-budget-bytes",
 			 (json_int_t)r.budget_bytes, "grace-ms", (json_int_t)r.grace_ms, "publish-waiting",
-			 zones_waiting_to_publish(d->zones));
+			 (int)zones_waiting_to_publish(d->zones), "stalled", daemon_reader_stalls(d));
 }
 
 /*
  * One word for the whole server, worst first: whoever watches this alone must not miss a zone that is not served.
- * `degraded` is every zone state but ok, and a publish that waits.
+ * `degraded` is every zone state but ok, and a reader that stalls.
  */
 static const char *
 overall_state(const struct daemon *d)
@@ -204,7 +204,7 @@ overall_state(const struct daemon *d)
 	const uint64_t *states = zones_states(d->zones);
 	if (d->first_load)
 		return "loading";
-	if (states[ZONE_STATE_OK] != zones_count(d->zones) || zones_waiting_to_publish(d->zones))
+	if (states[ZONE_STATE_OK] != zones_count(d->zones) || daemon_reader_stalls(d))
 		return "degraded";
 	return "ok";
 }

@@ -16,6 +16,7 @@
 #define PROGRESS_AFTER_MS 2000 /* a load that is quicker than this needs no progress line */
 #define PROGRESS_EVERY_MS 500
 #define PROGRESS_LOG_MS 10000 /* where there is no terminal */
+#define GRACE_ALARM_MS 5000   /* a grace period lasts as long as the slowest turn: milliseconds */
 
 /* -------- memory for what was replaced -------- */
 
@@ -112,11 +113,22 @@ signal_arrived(uv_signal_t *s, int number)
 		daemon_stop(d, NULL);
 }
 
+bool
+daemon_reader_stalls(const struct daemon *d)
+{
+	struct reclaim_stats r;
+	reclaim_stats(d->reclaim, &r);
+	return r.grace_ms > GRACE_ALARM_MS || zones_waiting_to_publish(d->zones);
+}
+
 static void
 sampler_tick(uv_timer_t *t)
 {
 	struct daemon *d = t->data;
 	metrics_sample(&d->workers);
+	if (daemon_reader_stalls(d))
+		log_limited(CONFIG_LOG_ERROR, NULL,
+			    "a worker or TCP thread hangs: replaced zone data cannot be freed");
 }
 
 /* -------- life -------- */

@@ -393,6 +393,7 @@ main(int argc, char **argv)
 	if (err)
 		return EXIT_CODE_FAULTS;
 	if (options.check) {
+		puts("no errors");
 		config_free(config);
 		return EXIT_CODE_DONE;
 	}

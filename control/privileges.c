@@ -46,7 +46,19 @@ privileges_give(const struct privileges *p, const char *path, struct diag_list *
 	return err;
 }
 
-/* mkdir(2) for each part of the path that is missing; only what we make ourselves changes hands. */
+/* Makes one directory, and gives it away; one that is there already stays whose it is. */
+static int
+make_directory(const struct privileges *p, const char *path, struct diag_list *diag)
+{
+	struct stat st;
+	if (mkdir(path, 0755) == 0)
+		return privileges_give(p, path, diag);
+	int err = -errno;
+	if (err == -EEXIST && stat(path, &st) == 0)
+		return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+	return err;
+}
+
 static int
 make_directories(const struct privileges *p, const char *path, struct diag_list *diag)
 {
@@ -58,15 +70,9 @@ make_directories(const struct privileges *p, const char *path, struct diag_list 
 		slash = strchrnul(slash, '/');
 		char c = *slash;
 		*slash = '\0';
-		if (mkdir(part, 0755) == 0) {
-			int err = privileges_give(p, part, diag);
-			if (err)
-				return err;
-		} else if (errno != EEXIST) {
-			return -errno;
-		}
-		if (!c)
-			return 0;
+		int err = make_directory(p, part, diag);
+		if (err || !c)
+			return err;
 		*slash = c;
 	}
 }

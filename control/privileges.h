@@ -27,7 +27,7 @@ struct privileges {
 int privileges_find(const struct config_server *server, struct diag_list *diag, struct privileges *out) MUST_CHECK;
 
 /*
- * Makes the directory (and those above it) unless it is there, mode 0755, and gives what it made to the user. 0, or
+ * Makes the directory (and those above it) unless it is there, and gives what it made to the user. 0, or
  * -errno with diag: also when the directory could not be written to later on.
  */
 int privileges_directory(const struct privileges *p, const char *key, const char *path,

@@ -31,9 +31,8 @@ static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 void
 urcu_qsbr_thread_online(void)
 {
-	/* Sequentially consistent: either the writer sees us online, or we see what it published. */
-	atomic_store(&self->seen, atomic_load(&grace));
-	atomic_thread_fence(memory_order_seq_cst);
+	/* An exchange, so that no later read comes before it: either the writer sees us online, or we see what it published. */
+	atomic_exchange(&self->seen, atomic_load(&grace));
 }
 
 void

@@ -98,7 +98,7 @@ sleep_us(unsigned us)
 static void
 report(struct reader *r, const char *fault)
 {
-	r->faults++;
+	counter_add(&r->faults, 1);
 	r->mixed += strncmp(fault, "mixed", 5) == 0;
 	if (r->faults <= 3)
 		fprintf(stderr, "reader %u: %s\n", (unsigned)(r - r->torture->readers), fault);
@@ -302,7 +302,7 @@ faults(const struct torture *t)
 {
 	uint64_t n = 0;
 	for (unsigned i = 0; i < t->n_readers; i++)
-		n += __atomic_load_n(&t->readers[i].faults, __ATOMIC_RELAXED);
+		n += counter_read(&t->readers[i].faults);
 	return n;
 }
 

@@ -119,7 +119,7 @@ chase(struct answer *a, uint32_t at)
 	if (s == NULL)
 		return STEP_DONE;
 	a->snapshot = s;
-	a->first = lookup_first(s, a->asked, lookup_first_labels(s, a->asked), NULL);
+	a->first = lookup_first(s, a->asked, lookup_first_labels(s, a->asked));
 	return STEP_NEXT_NAME;
 }
 

@@ -29,7 +29,8 @@ struct work {
 	 */
 	uint64_t hashes[2];
 	unsigned n_hashes;
-	const struct names_entry *candidate; /* what the first probe will find, probably */
+	const struct names_bucket *bucket;   /* of the first probe */
+	const struct names_entry *candidate; /* what it will find there, probably */
 	struct lookup_first first;
 	enum query_status status;
 	bool asks_zones; /* a question of class IN for data: goes through the lookup stages */
@@ -59,12 +60,18 @@ is_zone_question(const struct query *q)
 }
 
 static void
-stage_parse(const struct zone_set *set, struct work *w)
+stage_parse(struct work *w)
 {
 	w->zone = NULL;
 	w->snapshot = NULL;
 	w->status = query_parse(w->m->msg, w->m->len, &w->q);
 	w->asks_zones = w->status == QUERY_ASK && is_zone_question(&w->q);
+}
+
+/* Apart from parsing, because the hashes of one name wait for each other, and those of several names do not. */
+static void
+stage_hash(const struct zone_set *set, struct work *w)
+{
 	if (!w->asks_zones)
 		return;
 	name_suffixes_hash(w->q.qname.bytes, &w->q.suffixes);
@@ -119,8 +126,9 @@ stage_node(struct work *w)
 	if (w->snapshot == NULL)
 		return NULL;
 	const struct names *t = &w->snapshot->names;
-	const struct names_entry *e = names_candidate(names_bucket_of(t, w->hashes[0]), w->hashes[0]);
-	w->candidate = e;
+	w->bucket = names_bucket_of(t, w->hashes[0]);
+	w->candidate = names_candidate(w->bucket, w->hashes[0]);
+	const struct names_entry *e = w->candidate;
 	if (e == NULL && w->n_hashes > 1)
 		e = names_candidate(names_bucket_of(t, w->hashes[1]), w->hashes[1]);
 	if (e != NULL)
@@ -134,7 +142,7 @@ stage_probe(struct work *w, const struct node *n)
 {
 	if (w->snapshot == NULL)
 		return;
-	w->first = lookup_first(w->snapshot, asked_of(w), w->first.labels, w->candidate);
+	w->first = lookup_first_from(w->snapshot, asked_of(w), w->first.labels, w->bucket, w->candidate);
 	if (n == NULL)
 		return;
 	struct node_sets found = node_find(n, n->entry.flags & NODE_CUT ? RRTYPE_NS : w->q.qtype);
@@ -277,8 +285,10 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 	const struct node *nodes[ENGINE_GROUP];
 	for (unsigned i = 0; i < n; i++) {
 		work[i].m = &messages[i];
-		stage_parse(set, &work[i]);
+		stage_parse(&work[i]);
 	}
+	for (unsigned i = 0; i < n; i++)
+		stage_hash(set, &work[i]);
 	for (unsigned i = 0; i < n; i++)
 		stage_zone(set, &work[i]);
 	for (unsigned i = 0; i < n; i++)

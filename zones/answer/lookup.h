@@ -64,9 +64,12 @@ lookup_first_labels(const struct snapshot *s, struct asked a)
 	return depth_map_floor(&s->depths, a.suffixes->labels);
 }
 
-/* The probe, with that many labels; `candidate` is what names_candidate() said of it, or NULL. */
-struct lookup_first lookup_first(const struct snapshot *s, struct asked a, unsigned labels,
-                                 const struct names_entry *candidate);
+/* The probe with that many labels. */
+struct lookup_first lookup_first(const struct snapshot *s, struct asked a, unsigned labels);
+
+/* The same from the home bucket of its hash and the bucket's names_candidate(). */
+struct lookup_first lookup_first_from(const struct snapshot *s, struct asked a, unsigned labels,
+                                      const struct names_bucket *home, const struct names_entry *candidate);
 
 /* What the zone has for a name, which lies in the zone, going on from the first probe. */
 struct lookup lookup_name(const struct snapshot *s, struct asked a, struct lookup_first first);

@@ -69,16 +69,21 @@ names_candidate(const struct names_bucket *bucket, uint64_t hash)
 }
 
 const struct names_entry *
-names_find_from(const struct names *t, const struct names_entry *candidate, uint64_t hash, const uint8_t *name,
-                unsigned len)
+names_find(const struct names *t, uint64_t hash, const uint8_t *name, unsigned len)
 {
-	return likely(entry_is(candidate, hash, name, len)) ? candidate : names_find(t, hash, name, len);
+	if (unlikely(t->top == NULL))
+		return NULL;
+	const struct names_bucket *home = names_bucket_of(t, hash);
+	return names_find_from(t, home, names_candidate(home, hash), hash, name, len);
 }
 
 const struct names_entry *
-names_find(const struct names *t, uint64_t hash, const uint8_t *name, unsigned len)
+names_find_from(const struct names *t, const struct names_bucket *home, const struct names_entry *candidate,
+                uint64_t hash, const uint8_t *name, unsigned len)
 {
-	if (t->top == NULL)
+	if (likely(entry_is(candidate, hash, name, len)))
+		return candidate;
+	if (candidate == NULL && !bucket_is_full(home))
 		return NULL;
 	const uint64_t *slot = names_page_find(t, hash, name, len);
 	return slot != NULL ? slot_entry(*slot) : NULL;

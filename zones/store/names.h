@@ -126,9 +126,12 @@ const struct names_entry *names_candidate(const struct names_bucket *bucket, uin
  */
 const struct names_entry *names_find(const struct names *t, uint64_t hash, const uint8_t *name, unsigned len);
 
-/* As names_find(), looking first at what names_candidate() said, which is nearly always right. */
-const struct names_entry *names_find_from(const struct names *t, const struct names_entry *candidate, uint64_t hash,
-                                          const uint8_t *name, unsigned len);
+/*
+ * Stage 4: as names_find(), from the home bucket and what names_candidate() said of it, which is nearly always right.
+ */
+const struct names_entry *names_find_from(const struct names *t, const struct names_bucket *home,
+                                          const struct names_entry *candidate, uint64_t hash, const uint8_t *name,
+                                          unsigned len);
 
 /* Visits every entry once, in no order that means anything; stops when visit() returns non-zero, and returns that. */
 int names_walk(const struct names *t, int (*visit)(const struct names_entry *e, void *arg), void *arg);
