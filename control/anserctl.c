@@ -285,9 +285,9 @@ merge_piece(json_t *into, json_t *line)
 	json_object_foreach(line, key, value)
 	{
 		json_t *before = json_object_get(into, key);
-		if (before && json_is_array(before)) {
+		if (json_is_array(before)) {
 			json_array_extend(before, value);
-		} else if (before && json_is_string(before)) {
+		} else if (json_is_string(before)) {
 			json_t *both = json_sprintf("%s%s", json_string_value(before), json_string_value(value));
 			json_object_set_new(into, key, both);
 		} else {

@@ -136,6 +136,10 @@ daemon_warn_of_gaps(const struct config *config)
 	if (config->metrics.enabled)
 		log_warning("metrics.listen: this version has no HTTP listener; `anserctl metrics` prints the same "
 			    "text");
+	if (config->limits.rate_per_s != 0)
+		log_warning("limits: this version limits no rates; the section is ignored");
+	if (config->cookies.mode == CONFIG_COOKIES_REQUIRED || config->cookies.secret_file != NULL)
+		log_warning("cookies: this version knows no DNS cookies; the section is ignored");
 	unsigned n_secondaries = config->n_catalogs;
 	for (unsigned i = 0; i < config->n_zones; i++)
 		n_secondaries += config->zones[i].role == CONFIG_SECONDARY;
@@ -154,11 +158,10 @@ progress_tick(uv_timer_t *t)
 {
 	struct reload *r = t->data;
 	const struct zones_report *report = zones_op_report(r->op);
+	uint64_t done = report->loaded + report->unchanged + report->failed;
 	for (struct reload_waiter *w = r->waiters; w; w = w->next)
-		request_progress(w->request,
-				 json_pack("{s{sIsI}}", "progress", "done",
-					   (json_int_t)(report->loaded + report->unchanged + report->failed),
-					   "total", (json_int_t)report->total));
+		request_progress(w->request, json_pack("{s{sIsI}}", "progress", "done", (json_int_t)done, "total",
+						       (json_int_t)report->total));
 }
 
 static void

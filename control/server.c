@@ -19,6 +19,8 @@ struct server {
 	server_handle_fn *handle;
 	void *arg;
 	unsigned n_clients;
+	struct request *spare; /* made ahead: accepting must not fail for want of memory */
+	bool client_waits;     /* it did all the same */
 };
 
 enum request_state {
@@ -34,8 +36,8 @@ struct request {
 	enum request_state state;
 	bool is_gone;          /* a write failed, or we gave up waiting */
 	unsigned open_handles; /* 0: memory may go, once replied */
-	char *in;
 	size_t in_len;
+	char in[SERVER_REQUEST_MAX];
 };
 
 struct line_write {
@@ -48,14 +50,25 @@ struct line_write {
 
 /* -------- life of a request -------- */
 
+static void accept_client(uv_stream_t *listener, int status);
+
 static void
 request_free_if_over(struct request *rq)
 {
+	struct server *s = rq->server;
 	if (rq->open_handles || rq->state == REQUEST_RUNNING)
 		return;
-	rq->server->n_clients--;
-	free(rq->in);
-	free(rq);
+	s->n_clients--;
+	if (s->spare) {
+		free(rq);
+		return;
+	}
+	memset(rq, 0, sizeof(*rq));
+	s->spare = rq;
+	bool client_waits = s->client_waits && !uv_is_closing((uv_handle_t *)&s->listener);
+	s->client_waits = false;
+	if (client_waits)
+		accept_client((uv_stream_t *)&s->listener, 0);
 }
 
 static void
@@ -236,16 +249,14 @@ accept_client(uv_stream_t *listener, int status)
 	struct server *s = listener->data;
 	if (status < 0)
 		return;
-	struct request *rq = calloc(1, sizeof(*rq));
-	char *in = malloc(SERVER_REQUEST_MAX);
-	if (!rq || !in) {
-		free(rq);
-		free(in);
+	struct request *rq = s->spare;
+	if (!rq) { /* libuv keeps the client until request_free_if_over() has brought memory back */
+		s->client_waits = true;
 		return;
 	}
+	s->spare = calloc(1, sizeof(*rq));
 	s->n_clients++;
 	rq->server = s;
-	rq->in = in;
 	rq->open_handles = 2;
 	uv_pipe_init(s->loop, &rq->pipe, 0);
 	uv_timer_init(s->loop, &rq->patience);
@@ -321,10 +332,12 @@ server_open(uv_loop_t *loop, const char *path, server_handle_fn *handle, void *a
 	    struct server **out)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	if (s)
-		s->path = strdup(path);
-	if (!s || !s->path) {
-		free(s);
+	if (!s)
+		return -ENOMEM;
+	s->path = strdup(path);
+	s->spare = calloc(1, sizeof(*s->spare));
+	if (!s->path || !s->spare) {
+		server_free(s);
 		return -ENOMEM;
 	}
 	s->loop = loop;
@@ -358,6 +371,7 @@ server_free(struct server *s)
 {
 	if (!s)
 		return;
+	free(s->spare);
 	free(s->path);
 	free(s);
 }

@@ -76,9 +76,9 @@ conn_closed(uv_handle_t *h)
 	}
 	memset(c, 0, sizeof(*c));
 	t->spare = c;
-	if (t->drain_until_ms)
-		return;
-	for (unsigned i = 0; i < t->tcp->n_listen; i++) /* what came while there was no memory to accept it */
+	bool client_waits = t->client_waits && !t->drain_until_ms;
+	t->client_waits = false;
+	for (unsigned i = 0; client_waits && i < t->tcp->n_listen; i++)
 		tcp_conn_accept((uv_stream_t *)&t->listeners[i].handle, 0);
 }
 
@@ -358,8 +358,10 @@ tcp_conn_accept(uv_stream_t *listener, int status)
 	if (status < 0)
 		return; /* the client has gone already, or there are no descriptors: libuv goes on */
 	struct tcp_conn *c = t->spare;
-	if (!c)
-		return; /* libuv keeps the connection until conn_closed() has brought memory back */
+	if (!c) { /* libuv keeps the connection until conn_closed() has brought memory back */
+		t->client_waits = true;
+		return;
+	}
 	t->spare = tcp_conn_new();
 	c->thread = t;
 	uv_tcp_init(&t->loop, &c->handle);

@@ -53,6 +53,7 @@ struct tcp_thread {
 	struct tcp_listener *listeners;
 	struct tcp_conn *oldest, *newest;
 	struct tcp_conn *spare; /* made ahead: accepting must not fail for want of memory */
+	bool client_waits;      /* it did all the same */
 	uint64_t queued_bytes;
 	uint8_t *read_buffer; /* TCP_READ_CAP */
 	uint8_t *work;        /* ENGINE_GROUP messages of TCP_MESSAGE_MAX */

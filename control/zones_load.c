@@ -300,9 +300,10 @@ queue_remove(struct zones *z, struct zone_item *item)
 }
 
 static void
-op_want(struct zones_op *op, struct zone_item *item, struct zone_wait *wait, bool force)
+op_want(struct zones_op *op, struct zone_wait *wait, bool force)
 {
 	struct zones *z = op->zones;
+	struct zone_item *item = wait->item;
 	wait->op = op;
 	wait->next = item->waits;
 	item->waits = wait;
@@ -314,39 +315,56 @@ op_want(struct zones_op *op, struct zone_item *item, struct zone_wait *wait, boo
 	zone_item_update(z, item);
 }
 
-int
-zones_load_all(struct zones *z, zones_done_fn *done, void *arg, struct zones_op **out)
+static void
+waits_free(struct zone_wait *waits)
 {
-	/* All that can fail comes first: an operation over half of the zones would be neither done nor refused. */
-	struct zone_wait *waits = NULL;
-	for (size_t i = 0; i < z->n_items; i++) {
-		if (z->items[i]->config->role != CONFIG_PRIMARY)
-			continue;
-		struct zone_wait *w = malloc(sizeof(*w));
-		if (!w)
-			goto no_memory;
-		w->next = waits;
-		waits = w;
-	}
-	struct zones_op *op = op_new(z, done, arg);
-	if (!op)
-		goto no_memory;
-	for (size_t i = 0; i < z->n_items; i++) {
-		if (z->items[i]->config->role != CONFIG_PRIMARY)
-			continue;
-		struct zone_wait *w = waits;
-		waits = w->next;
-		op_want(op, z->items[i], w, false);
-	}
-	*out = op;
-	return 0;
-no_memory:
 	while (waits) {
 		struct zone_wait *w = waits;
 		waits = w->next;
 		free(w);
 	}
-	return -ENOMEM;
+}
+
+/* A wait for each zone that has a file, in the order of the configuration; false: out of memory. */
+static bool
+waits_for_all(const struct zones *z, struct zone_wait **out)
+{
+	struct zone_wait *first = NULL, **last = &first;
+	for (size_t i = 0; i < z->n_items; i++) {
+		if (z->items[i]->config->role != CONFIG_PRIMARY)
+			continue;
+		struct zone_wait *w = malloc(sizeof(*w));
+		if (!w) {
+			waits_free(first);
+			return false;
+		}
+		*w = (struct zone_wait){.item = z->items[i]};
+		*last = w;
+		last = &w->next;
+	}
+	*out = first;
+	return true;
+}
+
+int
+zones_load_all(struct zones *z, zones_done_fn *done, void *arg, struct zones_op **out)
+{
+	/* All that can fail comes first: an operation over half of the zones would be neither done nor refused. */
+	struct zone_wait *waits;
+	if (!waits_for_all(z, &waits))
+		return -ENOMEM;
+	struct zones_op *op = op_new(z, done, arg);
+	if (!op) {
+		waits_free(waits);
+		return -ENOMEM;
+	}
+	while (waits) {
+		struct zone_wait *w = waits;
+		waits = w->next;
+		op_want(op, w, false);
+	}
+	*out = op;
+	return 0;
 }
 
 int
@@ -364,7 +382,8 @@ zones_load_one(struct zones *z, const struct name *apex, zones_done_fn *done, vo
 		free(w);
 		return -ENOMEM;
 	}
-	op_want(op, item, w, true);
+	w->item = item;
+	op_want(op, w, true);
 	*out = op;
 	return 0;
 }

@@ -16,6 +16,7 @@
 struct zone_wait {
 	struct zone_wait *next;
 	struct zones_op *op;
+	struct zone_item *item;
 };
 
 /* A configured zone. Found by name (entry) or by position in zones.items. */

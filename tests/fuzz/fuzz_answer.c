@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzzes the engine: one query to several servers, over both transports, with room from little to plenty, in bursts that
- * are longer than a group. The judge (judge.h) reads every answer.
+ * Fuzzes the engine: one query to several servers, over both transports, with room from little to plenty, in bursts
+ * that are longer than a group. The judge (judge.h) reads every answer.
  *
  * Input: one octet that chooses the server, then the query.
  */
@@ -25,10 +25,10 @@ static struct variant {
 	uint8_t identity_len;
 	bool has_root;
 } variants[VARIANTS] = {
-        {.udp_payload = 1232, .identity_len = 6},
-        {.udp_payload = 512, .identity_len = 255},
-        {.udp_payload = 4096, .identity_len = 0, .has_root = true},
-        {.udp_payload = 1232, .identity_len = 255, .has_root = true},
+	{.udp_payload = 1232, .identity_len = 6},
+	{.udp_payload = 512, .identity_len = 255},
+	{.udp_payload = 4096, .identity_len = 0, .has_root = true},
+	{.udp_payload = 1232, .identity_len = 255, .has_root = true},
 };
 
 static void
@@ -36,8 +36,9 @@ load_variants(void)
 {
 	for (unsigned i = 0; i < VARIANTS; i++) {
 		struct variant *v = &variants[i];
-		struct answer_config config = {
-		        .udp_payload = v->udp_payload, .identity_len = v->identity_len, .version_len = v->identity_len};
+		struct answer_config config = {.udp_payload = v->udp_payload,
+					       .identity_len = v->identity_len,
+					       .version_len = v->identity_len};
 		memset(config.identity, 'i', sizeof(config.identity));
 		memset(config.version, 'v', sizeof(config.version));
 		fuzz_zones_load(&v->zones, v->has_root, &config);
@@ -65,19 +66,20 @@ make_message(struct engine_message *m, unsigned way, const uint8_t *query, uint3
 }
 
 static void
-judge_message(const struct variant *v, struct engine_message *messages, unsigned i, const uint8_t *query, size_t len)
+judge_message(const struct variant *v, struct engine_message *messages, unsigned i, const uint8_t *query,
+	      size_t len)
 {
 	struct judge_case c[2];
 	unsigned which[2] = {WAY_TCP, i};
 	for (unsigned k = 0; k < 2; k++) {
 		struct engine_message *m = &messages[which[k]];
 		c[k] = (struct judge_case){.zones = &v->zones,
-		                           .query = query,
-		                           .query_len = len,
-		                           .cap = m->cap,
-		                           .is_tcp = m->client.transport == ENGINE_TCP,
-		                           .reply = m->msg,
-		                           .reply_len = m->len};
+					   .query = query,
+					   .query_len = len,
+					   .cap = m->cap,
+					   .is_tcp = m->client.transport == ENGINE_TCP,
+					   .reply = m->msg,
+					   .reply_len = m->len};
 	}
 	const char *fault = judge_reply(&c[1]);
 	if (fault == NULL)
@@ -92,7 +94,9 @@ judge_burst(const struct variant *v, struct engine_message *messages, const uint
 	unsigned dropped = 0;
 	for (unsigned i = 0; i < COPIES; i++)
 		dropped += messages[i].verdict == ENGINE_DROP;
-	const char *fault = dropped == COPIES ? judge_drop(query, len) : dropped == 0 ? NULL : "dropped here, answered there";
+	const char *fault = dropped == COPIES ? judge_drop(query, len)
+			    : dropped == 0    ? NULL
+					      : "dropped here, answered there";
 	if (fault != NULL)
 		judge_fail(&(struct judge_case){.query = query, .query_len = len}, fault);
 	for (unsigned i = 0; i < COPIES && dropped == 0; i++) {

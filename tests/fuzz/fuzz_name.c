@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzzes names against naive versions of themselves: text to wire and back, names in messages, order, ancestors, hashes.
+ * Fuzzes names against naive versions of themselves: text to wire and back, names in messages, order, ancestors,
+ * hashes.
  *
- * Input: one octet: bit 0 says text or wire; the rest is a place in the message where a name is read. Then the octets.
+ * Input: one octet: bit 0 says text or wire; the rest is a place in the message where a name is read. Then the
+ * octets.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzzes record data: whatever is accepted, as text or as octets, goes to the other form and back without change, and
- * survives validation, expansion out of a message and canonical form.
+ * Fuzzes record data: whatever is accepted, as text or as octets, goes to the other form and back without change,
+ * and survives validation, expansion out of a message and canonical form.
  *
  * Input: two octets of type, then text if the third octet's low bit is set, else octets of data.
  */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzzes zone files: text to snapshot, every record back to text, and that text to a snapshot again. Both snapshots must
- * hold the same records, and nothing of either may stay behind.
+ * Fuzzes zone files: text to snapshot, every record back to text, and that text to a snapshot again. Both snapshots
+ * must hold the same records, and nothing of either may stay behind.
  *
- * Input: the file of the zone example.com. Files that include others are left out: a fuzzer must not open what it likes.
+ * Input: the file of the zone example.com. Files that include others are left out: a fuzzer must not open what it
+ * likes.
  */
 #include <errno.h>
 #include <stdlib.h>

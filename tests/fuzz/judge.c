@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every answer must keep. See judge.h. Numbers are written out: nothing of the server's headers on messages is used. */
+/* What every answer must keep. See judge.h. Numbers are written out: nothing of the server's headers on messages is
+ * used. */
 #include "tests/fuzz/judge.h"
 
 #include <stdio.h>
@@ -10,7 +11,18 @@
 
 enum { QR = 0x8000, OPCODE = 0x7800, AA = 0x0400, TC = 0x0200, RD = 0x0100, RA_Z_AD = 0x00e0, CD = 0x0010 };
 enum { NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, YXDOMAIN, BADVERS = 16 };
-enum { T_A = 1, T_NS = 2, T_CNAME = 5, T_SOA = 6, T_TXT = 16, T_AAAA = 28, T_DNAME = 39, T_OPT = 41, T_DS = 43, T_RRSIG = 46 };
+enum {
+	T_A = 1,
+	T_NS = 2,
+	T_CNAME = 5,
+	T_SOA = 6,
+	T_TXT = 16,
+	T_AAAA = 28,
+	T_DNAME = 39,
+	T_OPT = 41,
+	T_DS = 43,
+	T_RRSIG = 46
+};
 
 #define PLAIN_UDP 512
 #define ALIASES_MAX 40
@@ -98,11 +110,13 @@ judge_header(const struct view *v)
 		return "QR, opcode or RD are wrong";
 	if ((flags & CD) != (asked & CD) || (flags & RA_Z_AD))
 		return "CD is not echoed, or RA, Z or AD is set";
-	if (v->reply->count[0] == 1 &&
-	    (c->query_len < v->reply->question_end || memcmp(c->query + 12, c->reply + 12, v->reply->question_end - 12) != 0))
+	if (v->reply->count[0] == 1 && (c->query_len < v->reply->question_end ||
+					memcmp(c->query + 12, c->reply + 12, v->reply->question_end - 12) != 0))
 		return "another question";
 	if (!v->is_strict)
-		return (asked & OPCODE) != 0 && v->rcode != NOTIMP ? "an opcode that nobody implements is not NOTIMP" : NULL;
+		return (asked & OPCODE) != 0 && v->rcode != NOTIMP
+			       ? "an opcode that nobody implements is not NOTIMP"
+			       : NULL;
 	if (v->reply->count[0] != 1)
 		return "the question is missing";
 	return 1u << v->rcode & rcodes_allowed(v) ? NULL : "this RCODE is not for this query";
@@ -145,7 +159,7 @@ judge_answer_section(const struct view *v)
 		bool is_dname = r->type == T_DNAME || is_rrsig_over(v, r, T_DNAME), reached = false;
 		for (unsigned k = 0; k < n && !reached; k++)
 			reached = seen_name_equal(&names[k], &r->owner) ||
-			          (is_dname && seen_name_under(&names[k], r->owner.bytes, r->owner.len));
+				  (is_dname && seen_name_under(&names[k], r->owner.bytes, r->owner.len));
 		if (!reached)
 			return "an owner in the answer section that nothing leads to";
 		if (r->type == T_CNAME && n < ALIASES_MAX)
@@ -164,7 +178,8 @@ judge_authority(const struct view *v, const struct seen_record *r)
 		return "an SOA that is at no apex";
 	if (r->type == T_RRSIG ? !v->wants_dnssec : r->type != T_SOA && r->type != T_NS && r->type != T_DS)
 		return "a type that has no place in the authority section";
-	if (r->type == T_NS && !seen_name_under(&v->reply->qname, r->owner.bytes, r->owner.len) && v->reply->count[1] == 0)
+	if (r->type == T_NS && !seen_name_under(&v->reply->qname, r->owner.bytes, r->owner.len) &&
+	    v->reply->count[1] == 0)
 		return "a referral that leads elsewhere";
 	return NULL;
 }
@@ -208,7 +223,8 @@ static const char *
 judge_sections(const struct view *v)
 {
 	unsigned data = v->reply->n - (v->reply->opt != NULL);
-	if (v->rcode != NOERROR && v->rcode != NXDOMAIN && v->rcode != YXDOMAIN && (data != 0 || (v->reply->flags & (AA | TC))))
+	if (v->rcode != NOERROR && v->rcode != NXDOMAIN && v->rcode != YXDOMAIN &&
+	    (data != 0 || (v->reply->flags & (AA | TC))))
 		return "a refusal with records, AA or TC";
 	if (v->rcode == NXDOMAIN && !(v->reply->flags & AA))
 		return "NXDOMAIN without authority";
@@ -228,11 +244,12 @@ judge_reply(const struct judge_case *c)
 	if (c->query_len < 12)
 		return "an answer to what has no header";
 	v.is_strict = message_read(c->query, c->query_len, &query) == NULL && query.count[0] == 1 &&
-	              (query.flags & (QR | OPCODE)) == 0;
-	v.wants_dnssec = has_do(query.opt);
+		      (query.flags & (QR | OPCODE)) == 0;
 	const char *fault = message_read(c->reply, c->reply_len, &reply);
 	if (fault != NULL)
 		return fault;
+	/* A server may read on where this reader gave up: then the answer's DO tells what it found. */
+	v.wants_dnssec = has_do(v.is_strict ? query.opt : reply.opt);
 	v.rcode = (reply.flags & 15u) | (reply.opt != NULL ? reply.opt->ttl_s >> 24 << 4 : 0);
 	if (v.rcode > BADVERS)
 		return "an RCODE that nobody knows";
@@ -243,7 +260,8 @@ judge_reply(const struct judge_case *c)
 	return judge_sections(&v);
 }
 
-/* Where answer, authority and the glue that a referral needs end; that glue stands first in the additional section. */
+/* Where answer, authority and the glue that a referral needs end; that glue stands first in the additional section.
+ */
 static uint32_t
 needed_end(const struct seen_message *m)
 {
@@ -253,7 +271,8 @@ needed_end(const struct seen_message *m)
 		const struct seen_record *r = &m->record[i];
 		if (r->section == 2 && r->type == T_NS)
 			cut = r;
-		bool is_glue = r->section == 3 && cut != NULL && seen_name_under(&r->owner, cut->owner.bytes, cut->owner.len);
+		bool is_glue = r->section == 3 && cut != NULL &&
+			       seen_name_under(&r->owner, cut->owner.bytes, cut->owner.len);
 		if (r->section < 3 || (is_glue && r->type != T_OPT))
 			end = r->rdata_at + r->rdlen;
 	}
@@ -264,17 +283,19 @@ const char *
 judge_truncation(const struct judge_case *full, const struct judge_case *cut)
 {
 	static struct seen_message whole, part, query;
-	struct view v = {.c = cut, .query = &query, .is_strict = message_read(cut->query, cut->query_len, &query) == NULL};
+	struct view v = {
+		.c = cut, .query = &query, .is_strict = message_read(cut->query, cut->query_len, &query) == NULL};
 	if (!v.is_strict)
 		return NULL;
-	if (message_read(full->reply, full->reply_len, &whole) != NULL || message_read(cut->reply, cut->reply_len, &part) != NULL)
+	if (message_read(full->reply, full->reply_len, &whole) != NULL ||
+	    message_read(cut->reply, cut->reply_len, &part) != NULL)
 		return "not well-formed";
 	if (whole.flags & TC)
 		return NULL; /* more than any message holds */
 	if (full->reply_len <= size_limit(&v))
 		return full->reply_len == cut->reply_len && memcmp(full->reply, cut->reply, cut->reply_len) == 0
-		               ? NULL
-		               : "it fits, and yet it differs from the answer over TCP";
+			       ? NULL
+			       : "it fits, and yet it differs from the answer over TCP";
 	uint32_t needed = needed_end(&whole);
 	uint32_t opt_len = whole.opt != NULL ? 11u + whole.opt->rdlen : 0;
 	if (whole.question_end + opt_len > size_limit(&v))

@@ -48,14 +48,15 @@ read_name(const uint8_t *msg, size_t end, uint32_t *at, struct seen_name *out)
 	return NULL;
 }
 
-/* Names in the data of the types that may carry compressed ones (RFC 3597 section 4), between `before` and `after` octets. */
+/* Names in the data of the types that may carry compressed ones (RFC 3597 section 4), between `before` and `after`
+ * octets. */
 static const struct shape {
 	uint16_t type;
 	uint8_t before, names, after;
 } shapes[] = {
-        {2, 0, 1, 0},  {3, 0, 1, 0},  {4, 0, 1, 0},  {5, 0, 1, 0},  {6, 0, 2, 20}, {7, 0, 1, 0},
-        {8, 0, 1, 0},  {9, 0, 1, 0},  {12, 0, 1, 0}, {14, 0, 2, 0}, {15, 2, 1, 0}, {33, 6, 1, 0},
-        {39, 0, 1, 0}, {1, 4, 0, 0},  {28, 16, 0, 0},
+	{2, 0, 1, 0},  {3, 0, 1, 0},  {4, 0, 1, 0},  {5, 0, 1, 0},  {6, 0, 2, 20},
+	{7, 0, 1, 0},  {8, 0, 1, 0},  {9, 0, 1, 0},  {12, 0, 1, 0}, {14, 0, 2, 0},
+	{15, 2, 1, 0}, {33, 6, 1, 0}, {39, 0, 1, 0}, {1, 4, 0, 0},  {28, 16, 0, 0},
 };
 
 static const char *

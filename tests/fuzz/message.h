@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DNS messages read by code that shares nothing with the server: what the fuzzers and the torture test judge answers by.
+ * DNS messages read by code that shares nothing with the server: what the fuzzers and the torture test judge
+ * answers by.
  *
  * Stricter than a server may be: compression points backwards and behind the header, every octet belongs to a
  * record, and the data of the types that everyone knows has the right shape. Any thread; keeps nothing.

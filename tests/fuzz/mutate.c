@@ -4,9 +4,9 @@
  *
  *     mutate --packets N [--seed S]
  *
- * A port's account must come out even after every burst: what came in was answered, given to the kernel, or dropped for one
- * reason. Every answer is read by the judge (judge.h), and its frame by code of its own. Prints what became of the packets.
- * A violation prints the packet and aborts.
+ * A port's account must come out even after every burst: what came in was answered, given to the kernel, or dropped
+ * for one reason. Every answer is read by the judge (judge.h), and its frame by code of its own. Prints what became
+ * of the packets. A violation prints the packet and aborts.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -49,7 +49,8 @@ hold_query(struct campaign *c, struct flight *f, unsigned n)
 	struct engine_message *m = &c->messages[n];
 	c->held[n] = f;
 	f->frame_was = f->frame;
-	*m = (struct engine_message){.msg = f->data + f->frame.payload_off, .len = f->frame.payload_len, .cap = UDP_PAYLOAD};
+	*m = (struct engine_message){
+		.msg = f->data + f->frame.payload_off, .len = f->frame.payload_len, .cap = UDP_PAYLOAD};
 	if (m->cap < m->len)
 		m->cap = m->len;
 	m->client.is_v6 = f->frame.is_v6;
@@ -91,13 +92,13 @@ static void
 check_query(const struct campaign *c, const struct flight *f, const struct engine_message *m)
 {
 	struct judge_case judged = {.zones = &c->zones,
-	                            .query = f->was + f->frame_was.payload_off,
-	                            .query_len = f->frame_was.payload_len,
-	                            .cap = m->cap,
-	                            .reply = m->msg,
-	                            .reply_len = m->verdict == ENGINE_ANSWER ? m->len : 0};
-	const char *fault = m->verdict == ENGINE_ANSWER ? judge_reply(&judged)
-	                                                : judge_drop(judged.query, judged.query_len);
+				    .query = f->was + f->frame_was.payload_off,
+				    .query_len = f->frame_was.payload_len,
+				    .cap = m->cap,
+				    .reply = m->msg,
+				    .reply_len = m->verdict == ENGINE_ANSWER ? m->len : 0};
+	const char *fault =
+		m->verdict == ENGINE_ANSWER ? judge_reply(&judged) : judge_drop(judged.query, judged.query_len);
 	if (fault != NULL)
 		judge_fail(&judged, fault);
 }
@@ -111,7 +112,8 @@ check_reply_frame(const struct flight *f, uint32_t begin, uint32_t len, uint32_t
 	const uint8_t *udp = ip + header;
 	CHECK(len == f->frame_was.l3_off + header + 8 + payload_len);
 	CHECK(memcmp(reply, f->was + 6, 6) == 0 && memcmp(reply + 6, f->was, 6) == 0);
-	CHECK(memcmp(udp, f->was + f->frame_was.l4_off + 2, 2) == 0 && memcmp(udp + 2, f->was + f->frame_was.l4_off, 2) == 0);
+	CHECK(memcmp(udp, f->was + f->frame_was.l4_off + 2, 2) == 0 &&
+	      memcmp(udp + 2, f->was + f->frame_was.l4_off, 2) == 0);
 	CHECK(fixture_u16(udp + 4) == 8 + payload_len && fixture_u16(udp + 6) != 0);
 	CHECK(fixture_upper_sum(ip, udp, 8 + payload_len, 17) == 0xffff);
 	CHECK(f->frame.is_v6 || (fixture_sum(0, ip, 20) == 0xffff && fixture_u16(ip + 2) == 28 + payload_len));
@@ -182,7 +184,8 @@ print_account(const struct campaign *c, uint64_t seed, double seconds)
 	const struct counters *k = &c->counters;
 	printf("seed %" PRIu64 ", %.1f s\n", seed, seconds);
 	printf("%12" PRIu64 " received\n", k->rx);
-	printf("%12" PRIu64 " answered: queries %" PRIu64 ", neighbours %" PRIu64 "\n", k->tx, c->answers, c->neighbours);
+	printf("%12" PRIu64 " answered: queries %" PRIu64 ", neighbours %" PRIu64 "\n", k->tx, c->answers,
+	       c->neighbours);
 	for (unsigned i = 0; i < COUNTERS_RCODES; i++) {
 		if (k->rcode[i] != 0)
 			printf("%12" PRIu64 "   rcode %u\n", k->rcode[i], i);

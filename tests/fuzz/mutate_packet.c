@@ -235,7 +235,8 @@ put_packet(struct packet_source *s, uint8_t *data, struct layout *at)
 static void
 insert(struct packet_source *s, uint8_t *data, struct layout *at)
 {
-	uint32_t n = 1 + random_below(s, one_in(s, 8) ? 600 : 40), where = at->dns + random_below(s, at->len - at->dns + 1);
+	uint32_t n = 1 + random_below(s, one_in(s, 8) ? 600 : 40),
+		 where = at->dns + random_below(s, at->len - at->dns + 1);
 	if (at->len + n > PACKET_MAX)
 		return;
 	memmove(data + where + n, data + where, at->len - where);
@@ -248,7 +249,8 @@ insert(struct packet_source *s, uint8_t *data, struct layout *at)
 static void
 repeat(struct packet_source *s, uint8_t *data, struct layout *at)
 {
-	uint32_t dns_len = at->len - at->dns, from = random_below(s, dns_len), n = 1 + random_below(s, dns_len - from);
+	uint32_t dns_len = at->len - at->dns, from = random_below(s, dns_len),
+		 n = 1 + random_below(s, dns_len - from);
 	if (dns_len == 0 || at->len + n > PACKET_MAX)
 		return;
 	memcpy(data + at->len, data + at->dns + from, n);
@@ -278,7 +280,7 @@ set_octet(struct packet_source *s, uint8_t *data, uint32_t from, uint32_t to)
 	static const uint8_t edges[] = {0x00, 0x01, 0x0c, 0x3f, 0x40, 0x7f, 0x80, 0xbf, 0xc0, 0xff};
 	if (from < to)
 		data[from + random_below(s, to - from)] =
-		        one_in(s, 2) ? edges[random_below(s, sizeof(edges))] : (uint8_t)random_next(s);
+			one_in(s, 2) ? edges[random_below(s, sizeof(edges))] : (uint8_t)random_next(s);
 }
 
 /* Within the first `n` octets at `from`, as far as the packet goes. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Packets for the mutation campaign: a good query of any kind in a frame of any kind, then mutations of both, some blind and some
- * that know where counts, lengths, pointers and options lie. The same seed makes the same packets.
+ * Packets for the mutation campaign: a good query of any kind in a frame of any kind, then mutations of both, some
+ * blind and some that know where counts, lengths, pointers and options lie. The same seed makes the same packets.
  */
 #ifndef ANSER_TESTS_FUZZ_MUTATE_PACKET_H
 #define ANSER_TESTS_FUZZ_MUTATE_PACKET_H
@@ -10,8 +10,8 @@
 
 #include "tests/fuzz/zones.h"
 
-#define PACKET_ROOM 2048   /* of a buffer, as large as a DPDK port's */
-#define PACKET_MAX 1514u   /* octets of a frame */
+#define PACKET_ROOM 2048 /* of a buffer, as large as a DPDK port's */
+#define PACKET_MAX 1514u /* octets of a frame */
 #define ASKED_NAMES_MAX 16384
 
 struct packet_source {

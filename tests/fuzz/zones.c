@@ -8,8 +8,8 @@
 #include "zones/load/zonefile.h"
 
 /*
- * A node's words hold a type above the address of a record set, so the leak checker does not see that they point anywhere. These
- * zones live as long as the program; what else leaks shall show.
+ * A node's words hold a type above the address of a record set, so the leak checker does not see that they point
+ * anywhere. These zones live as long as the program; what else leaks shall show.
  */
 void __lsan_disable(void) __attribute__((weak));
 void __lsan_enable(void) __attribute__((weak));
@@ -17,15 +17,15 @@ void __lsan_enable(void) __attribute__((weak));
 static const struct {
 	const char *apex, *path; /* no path: configured and not loaded, which means SERVFAIL */
 } sources[] = {
-        {".", FUZZ_ZONE_DIR "/root.zone"},
-        {"example.com.", DEMO_ZONE_DIR "/example.com.zone"},
-        {"example.net.", DEMO_ZONE_DIR "/example.net.zone"},
-        {"all-types.example.", DEMO_ZONE_DIR "/all-types.example.zone"},
-        {"signed.example.", DEMO_ZONE_DIR "/signed.example.zone"},
-        {"2.0.192.in-addr.arpa.", DEMO_ZONE_DIR "/2.0.192.in-addr.arpa.zone"},
-        {"rich.example.", FUZZ_ZONE_DIR "/rich.example.zone"},
-        {"child.rich.example.", FUZZ_ZONE_DIR "/child.rich.example.zone"},
-        {"unloaded.example.", NULL},
+	{".", FUZZ_ZONE_DIR "/root.zone"},
+	{"example.com.", DEMO_ZONE_DIR "/example.com.zone"},
+	{"example.net.", DEMO_ZONE_DIR "/example.net.zone"},
+	{"all-types.example.", DEMO_ZONE_DIR "/all-types.example.zone"},
+	{"signed.example.", DEMO_ZONE_DIR "/signed.example.zone"},
+	{"2.0.192.in-addr.arpa.", DEMO_ZONE_DIR "/2.0.192.in-addr.arpa.zone"},
+	{"rich.example.", FUZZ_ZONE_DIR "/rich.example.zone"},
+	{"child.rich.example.", FUZZ_ZONE_DIR "/child.rich.example.zone"},
+	{"unloaded.example.", NULL},
 };
 
 static void
@@ -34,7 +34,8 @@ load(const char *apex_text, const char *path, struct zone **out)
 	struct name apex;
 	struct snapshot *snapshot = NULL;
 	struct diag_list diag = {0};
-	if (name_from_text(apex_text, strlen(apex_text), NULL, &apex) != NAME_OK || (*out = zone_new(apex.bytes)) == NULL)
+	if (name_from_text(apex_text, strlen(apex_text), NULL, &apex) != NAME_OK ||
+	    (*out = zone_new(apex.bytes)) == NULL)
 		abort();
 	if (path != NULL && zonefile_load(path, &apex, &diag, &snapshot) != 0) {
 		diag_print(&diag, stderr);

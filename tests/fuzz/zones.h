@@ -17,7 +17,8 @@ struct fuzz_zones {
 	struct zone_set *set;
 };
 
-/* Loads all; with_root: the root zone too, under which every name is ours. The caller owns them, and may leave them. */
+/* Loads all; with_root: the root zone too, under which every name is ours. The caller owns them, and may leave
+ * them. */
 void fuzz_zones_load(struct fuzz_zones *zones, bool with_root, const struct answer_config *config);
 
 void fuzz_zones_free(struct fuzz_zones *zones);

@@ -196,8 +196,13 @@ ctl() {
 	"$ANSER_BUILD/anserctl" -s "$work/run/anser.sock" "$@"
 }
 
+# is_up: it answers on its control socket, and every zone that can be loaded is.
+is_up() {
+	ctl metrics | grep -qxF 'anser_zones{state="loading"} 0'
+}
+
 is_up_or_gone() {
-	process_gone "$server_pid" || ctl status
+	process_gone "$server_pid" || is_up
 }
 
 # server_start: the daemon in its namespace; a test that cannot have one ends here.
@@ -205,7 +210,7 @@ server_start() {
 	rm -f "$work/run/anser.sock"
 	netns_daemon "$server_ns" "$ANSER_BUILD/anserd" -c "$work/anser.yaml" >>"$server_log" 2>&1 </dev/null &
 	server_pid=$!
-	if wait_until 30 is_up_or_gone && ctl status >/dev/null 2>&1; then
+	if wait_until 30 is_up_or_gone && is_up 2>/dev/null; then
 		pass "the daemon starts"
 	else
 		fail "the daemon starts" "$(tail -n 20 "$server_log")"

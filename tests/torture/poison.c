@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Zone memory that was given back is overwritten first, so that whoever still reads it sees nonsense and not what used to be
- * there. The linker puts this in front of zalloc_free() (--wrap).
+ * Zone memory that was given back is overwritten first, so that whoever still reads it sees nonsense and not what
+ * used to be there. The linker puts this in front of zalloc_free() (--wrap).
  */
 #include <stddef.h>
 #include <string.h>

@@ -2,10 +2,10 @@
 /*
  * QSBR for builds with ThreadSanitizer, in place of liburcu's: the same functions, made of C11 atomics and a mutex.
  *
- * liburcu 0.13 orders its readers and writers with fences and futexes that ThreadSanitizer does not follow, so every grace
- * period would look like a race. Here a reader's quiescent state is a store-release that the waiting writer loads-acquires:
- * what the reader did before happens before what the writer does after, and the tool can see it. So it checks what is ours:
- * that every access to a snapshot lies between its publication and its grace period.
+ * liburcu 0.13 orders its readers and writers with fences and futexes that ThreadSanitizer does not follow, so
+ * every grace period would look like a race. Here a reader's quiescent state is a store-release that the waiting
+ * writer loads-acquires: what the reader did before happens before what the writer does after, and the tool can see
+ * it. So it checks what is ours: that every access to a snapshot lies between its publication and its grace period.
  *
  * Slow and simple: the writer polls. Linked by tests/torture alone.
  */
@@ -31,7 +31,8 @@ static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 void
 urcu_qsbr_thread_online(void)
 {
-	/* An exchange, so that no later read comes before it: either the writer sees us online, or we see what it published. */
+	/* An exchange, so that no later read comes before it: either the writer sees us online, or we see what it
+	 * published. */
 	atomic_exchange(&self->seen, atomic_load(&grace));
 }
 

@@ -4,17 +4,17 @@
  *
  *     rcu [--seconds N] [--readers N] [--publishes N] [--break early|mix|back]
  *
- * Readers do what workers do: load the zone set, answer a burst, report a quiescent state. Some go offline and come back at
- * random; one is slow on purpose, reading a whole snapshot name by name before it reports anything. The publisher (the
- * main thread, as control's) replaces snapshots, now and then the zone set, takes zones out and puts them back in fresh slots.
- * Publishing and reclaiming are control's own code.
+ * Readers do what workers do: load the zone set, answer a burst, report a quiescent state. Some go offline and come
+ * back at random; one is slow on purpose, reading a whole snapshot name by name before it reports anything. The
+ * publisher (the main thread, as control's) replaces snapshots, now and then the zone set, takes zones out and puts
+ * them back in fresh slots. Publishing and reclaiming are control's own code.
  *
- * Each answer tells its versions (versions.h). What must hold: one version a zone in every answer; versions never go back
- * for a reader; what was freed is never read (it is poisoned, and ASan watches where it is built in); the list of retired things
- * keeps to its budget; and in the end no zone memory is left.
+ * Each answer tells its versions (versions.h). What must hold: one version a zone in every answer; versions never
+ * go back for a reader; what was freed is never read (it is poisoned, and ASan watches where it is built in); the
+ * list of retired things keeps to its budget; and in the end no zone memory is left.
  *
- * --break does what must never be done, to prove that it shows: frees without a grace period, publishes a mixture, goes back.
- * Exit code 0: all held; 1: not.
+ * --break does what must never be done, to prove that it shows: frees without a grace period, publishes a mixture,
+ * goes back. Exit code 0: all held; 1: not.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -55,7 +55,9 @@ struct reader {
 	struct counters counters;
 	struct engine_message messages[BURST];
 	uint8_t room[BURST][MESSAGE_CAP];
-	struct { unsigned zone, question; } asked[BURST];
+	struct {
+		unsigned zone, question;
+	} asked[BURST];
 };
 
 /* A zone as control keeps it: a slot, what is served in it, and the slot's own retire record. */
@@ -126,7 +128,8 @@ ask_burst(struct reader *r, unsigned n)
 		r->asked[i].zone = random_below(&r->random, VERSION_ZONES);
 		r->asked[i].question = random_below(&r->random, VERSION_QUESTIONS);
 		size_t len = version_ask(r->asked[i].zone, r->asked[i].question, (uint16_t)i, r->room[i]);
-		r->messages[i] = (struct engine_message){.msg = r->room[i], .len = (uint32_t)len, .cap = MESSAGE_CAP};
+		r->messages[i] =
+			(struct engine_message){.msg = r->room[i], .len = (uint32_t)len, .cap = MESSAGE_CAP};
 	}
 }
 
@@ -139,8 +142,8 @@ answer_burst(struct reader *r, const struct zone_set *set)
 	engine_burst(set, r->messages, n, 0, &r->counters);
 	memcpy(latest, r->last, sizeof(latest));
 	for (unsigned i = 0; i < n; i++) {
-		struct version_verdict v =
-		        version_judge(r->asked[i].zone, r->asked[i].question, r->messages[i].msg, r->messages[i].len);
+		struct version_verdict v = version_judge(r->asked[i].zone, r->asked[i].question, r->messages[i].msg,
+							 r->messages[i].len);
 		r->answers++;
 		r->refused += v.is_refused;
 		if (v.fault != NULL)
@@ -158,7 +161,8 @@ pause_walk(void *arg)
 		sleep_us(100);
 }
 
-/* Stays online over a whole snapshot: grace periods wait for it, and so do the publisher's memory and the publisher. */
+/* Stays online over a whole snapshot: grace periods wait for it, and so do the publisher's memory and the
+ * publisher. */
 static void
 read_slowly(struct reader *r, const struct zone_set *set)
 {
@@ -374,14 +378,17 @@ print_figures(const struct torture *t)
 		back += r->back;
 		walks += r->walks;
 	}
-	printf("%" PRIu64 " answers checked (%" PRIu64 " refused), %" PRIu64 " snapshots walked\n", answers, refused, walks);
-	printf("%" PRIu64 " publishes, %" PRIu64 " zone sets, %" PRIu64 " waits for room, at most %" PRIu64 " bytes retired\n",
+	printf("%" PRIu64 " answers checked (%" PRIu64 " refused), %" PRIu64 " snapshots walked\n", answers,
+	       refused, walks);
+	printf("%" PRIu64 " publishes, %" PRIu64 " zone sets, %" PRIu64 " waits for room, at most %" PRIu64
+	       " bytes retired\n",
 	       t->publishes, t->sets, t->waits, t->largest_bytes);
 	printf("mixed %" PRIu64 ", back %" PRIu64 ", other faults %" PRIu64 ", bytes left %zu\n", mixed, back,
 	       faults(t) - mixed - back, zalloc_bytes());
 	if (t->fault != BREAK_NOTHING)
 		return faults(t) == 0;
-	return faults(t) == 0 && zalloc_bytes() == 0 && answers > 0 && t->largest_bytes <= BUDGET_BYTES + UNASKED_BYTES;
+	return faults(t) == 0 && zalloc_bytes() == 0 && answers > 0 &&
+	       t->largest_bytes <= BUDGET_BYTES + UNASKED_BYTES;
 }
 
 static enum fault
@@ -394,10 +401,10 @@ int
 main(int argc, char **argv)
 {
 	static const struct option options[] = {{"seconds", 1, NULL, 's'},
-	                                        {"readers", 1, NULL, 'r'},
-	                                        {"publishes", 1, NULL, 'p'},
-	                                        {"break", 1, NULL, 'b'},
-	                                        {0}};
+						{"readers", 1, NULL, 'r'},
+						{"publishes", 1, NULL, 'p'},
+						{"break", 1, NULL, 'b'},
+						{0}};
 	static struct torture t = {.n_readers = 4};
 	unsigned seconds = 10;
 	uint64_t publishes = UINT64_MAX;

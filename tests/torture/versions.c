@@ -13,27 +13,27 @@
 enum { T_A = 1, T_NS = 2, T_CNAME = 5, T_SOA = 6, T_MX = 15, T_TXT = 16, T_AAAA = 28, T_SRV = 33 };
 
 /* v is the version, in decimal, in the octets of an address, and in hex for IPv6. */
-#define DOTTED(v) (v) >> 16 & 255, (v) >> 8 & 255, (v) & 255
+#define DOTTED(v) (v) >> 16 & 255, (v) >> 8 & 255, (v)&255
 
 static const struct question {
 	const char *prefix; /* labels in front of the apex */
 	uint16_t type;
 	uint16_t answers, authority, additional; /* of a complete answer, without OPT */
 } questions[VERSION_QUESTIONS] = {
-        {"", T_SOA, 1, 0, 0},
-        {"\3www", T_A, 2, 0, 0},
-        {"\3www", T_TXT, 1, 0, 0},
-        {"\5alias", T_A, 4, 0, 0},             /* alias → alias2 → www: two aliases and two addresses */
-        {"\7current", T_AAAA, 2, 0, 0},        /* current → v<version> */
-        {"", T_MX, 2, 0, 3},                   /* addresses of both servers */
-        {"", T_NS, 2, 0, 3},
-        {"\1x\3sub", T_A, 0, 2, 3},            /* a referral with glue */
-        {"\1x\4wild", T_TXT, 1, 0, 0},
-        {"\7nothing", T_A, 0, 1, 0},           /* NXDOMAIN, SOA */
-        {"\3www", T_MX, 0, 1, 0},              /* NODATA, SOA */
-        {"\1y\4tree", T_AAAA, 3, 0, 0},        /* DNAME, its CNAME, the address */
-        {"\4_tcp", T_SRV, 2, 0, 3},
-        {"\3out", T_A, 3, 0, 0},               /* into the other zone and back: two aliases and an address */
+	{"", T_SOA, 1, 0, 0},
+	{"\3www", T_A, 2, 0, 0},
+	{"\3www", T_TXT, 1, 0, 0},
+	{"\5alias", T_A, 4, 0, 0},      /* alias → alias2 → www: two aliases and two addresses */
+	{"\7current", T_AAAA, 2, 0, 0}, /* current → v<version> */
+	{"", T_MX, 2, 0, 3},            /* addresses of both servers */
+	{"", T_NS, 2, 0, 3},
+	{"\1x\3sub", T_A, 0, 2, 3}, /* a referral with glue */
+	{"\1x\4wild", T_TXT, 1, 0, 0},
+	{"\7nothing", T_A, 0, 1, 0},    /* NXDOMAIN, SOA */
+	{"\3www", T_MX, 0, 1, 0},       /* NODATA, SOA */
+	{"\1y\4tree", T_AAAA, 3, 0, 0}, /* DNAME, its CNAME, the address */
+	{"\4_tcp", T_SRV, 2, 0, 3},
+	{"\3out", T_A, 3, 0, 0}, /* into the other zone and back: two aliases and an address */
 };
 #define QUESTION_OUT (VERSION_QUESTIONS - 1)
 
@@ -53,7 +53,8 @@ write_zone(FILE *out, unsigned other, uint32_t v, uint32_t www)
 	fprintf(out, "$TTL %u\n@ SOA ns1 host %u 1 1 1 %u\n@ NS ns1\n@ NS ns2\n", v, v, INT32_MAX);
 	fprintf(out, "ns1 A 10.%u.%u.%u\nns1 AAAA fd00::%x:%x\n", DOTTED(v), v >> 16, v & 0xffff);
 	fprintf(out, "ns2 A 10.%u.%u.%u\n", DOTTED(v));
-	fprintf(out, "www %u A 10.%u.%u.%u\nwww %u A 11.%u.%u.%u\nwww %u TXT v%u\n", www, DOTTED(www), www, DOTTED(www), www, www);
+	fprintf(out, "www %u A 10.%u.%u.%u\nwww %u A 11.%u.%u.%u\nwww %u TXT v%u\n", www, DOTTED(www), www,
+		DOTTED(www), www, www);
 	fprintf(out, "alias CNAME alias2\nalias2 CNAME www\n");
 	fprintf(out, "current CNAME v%u\nv%u AAAA fd00::%x:%x\n", v, v, v >> 16, v & 0xffff);
 	fprintf(out, "@ MX 10 mx1\n@ MX 20 mx2\nmx1 A 10.%u.%u.%u\n", DOTTED(v));
@@ -124,7 +125,9 @@ judge_address(const uint8_t *data, uint16_t type, uint32_t version)
 	static const uint8_t v6[12] = {0xfd};
 	if (type == T_A)
 		return (seen_u32(data) & VERSION_MAX) == version ? NULL : "mixed: an address of another version";
-	return memcmp(data, v6, 12) == 0 && seen_u32(data + 12) == version ? NULL : "mixed: an IPv6 address of another version";
+	return memcmp(data, v6, 12) == 0 && seen_u32(data + 12) == version
+		       ? NULL
+		       : "mixed: an IPv6 address of another version";
 }
 
 static const char *
@@ -132,7 +135,9 @@ judge_text(const uint8_t *data, unsigned len, uint32_t version)
 {
 	char text[16];
 	int n = snprintf(text, sizeof(text), "v%u", version);
-	return len == (unsigned)n + 1 && memcmp(data + 1, text, (size_t)n) == 0 ? NULL : "mixed: a text of another version";
+	return len == (unsigned)n + 1 && memcmp(data + 1, text, (size_t)n) == 0
+		       ? NULL
+		       : "mixed: a text of another version";
 }
 
 /* The zone that a name lies in, or VERSION_ZONES. */
@@ -178,10 +183,12 @@ judge_counts(const struct question *q, const struct seen_message *m, const struc
 		unsigned zones = 0;
 		for (unsigned i = 0; i < VERSION_ZONES; i++)
 			zones += v->version[i] != 0;
-		return rcode == 0 && (m->count[1] == 3 || (m->count[1] == 1 && zones == 1)) ? NULL
-		                                                                             : "an incomplete chain of zones";
+		return rcode == 0 && (m->count[1] == 3 || (m->count[1] == 1 && zones == 1))
+			       ? NULL
+			       : "an incomplete chain of zones";
 	}
-	if (rcode != expected || m->count[1] != q->answers || m->count[2] != q->authority || m->count[3] != q->additional + 1)
+	if (rcode != expected || m->count[1] != q->answers || m->count[2] != q->authority ||
+	    m->count[3] != q->additional + 1)
 		return "an incomplete answer";
 	return NULL;
 }
@@ -242,5 +249,7 @@ version_walk(const struct snapshot *s, void (*pause)(void *arg), void *arg)
 		return "a name that is not what its hash says";
 	if (w.is_mixed)
 		return "mixed: a snapshot of two versions";
-	return s->serial == serial && w.sets == sets && s->sets == sets ? NULL : "a snapshot that changed while it was read";
+	return s->serial == serial && w.sets == sets && s->sets == sets
+		       ? NULL
+		       : "a snapshot that changed while it was read";
 }

@@ -14,6 +14,9 @@
 /* Aliases followed in one answer; resolvers give up in the same region. */
 #define CHAIN_MAX 16
 
+/* Zones that one answer speaks of; an alias into yet another one is not followed. */
+#define ZONES_MAX 4
+
 /* Sets whose targets' addresses go into the additional section: one an alias step at most, and a referral. */
 #define FOLLOW_MAX 4
 
@@ -41,6 +44,13 @@ struct answer {
 	struct name_suffixes chain_suffixes;
 	unsigned n_seen;
 	uint64_t seen[CHAIN_MAX + 1];
+
+	/* One answer sees one version of each zone, however often a chain comes back to it. */
+	unsigned n_zones;
+	struct {
+		const struct zone *zone;
+		const struct snapshot *snapshot;
+	} zones[ZONES_MAX];
 
 	unsigned n_follow;
 	struct follow follow[FOLLOW_MAX];
@@ -93,6 +103,22 @@ deny_name(struct answer *a, const struct lookup *found)
 
 /* -------- aliases -------- */
 
+/* The version of a zone that this answer speaks of: the one it has seen, or the current one. NULL: none, or too many zones. */
+static const struct snapshot *
+snapshot_of(struct answer *a, const struct zone *zone)
+{
+	for (unsigned i = 0; i < a->n_zones; i++) {
+		if (a->zones[i].zone == zone)
+			return a->zones[i].snapshot;
+	}
+	if (zone == NULL || a->n_zones == ZONES_MAX)
+		return NULL;
+	const struct snapshot *s = zone_current(zone);
+	a->zones[a->n_zones].zone = zone;
+	a->zones[a->n_zones++].snapshot = s;
+	return s;
+}
+
 /* Makes the name that stands at `at` in the reply the next one to look up; done where it is nothing of ours. */
 static enum step
 chase(struct answer *a, uint32_t at)
@@ -114,8 +140,7 @@ chase(struct answer *a, uint32_t at)
 	}
 	a->seen[a->n_seen++] = hash;
 
-	const struct zone *zone = lookup_zone(a->set, a->asked, false);
-	const struct snapshot *s = zone != NULL ? zone_current(zone) : NULL;
+	const struct snapshot *s = snapshot_of(a, lookup_zone(a->set, a->asked, false));
 	if (s == NULL)
 		return STEP_DONE;
 	a->snapshot = s;
@@ -345,8 +370,8 @@ add_additional(struct answer *a)
 }
 
 struct outcome
-answer_question(const struct zone_set *set, const struct snapshot *snapshot, struct lookup_first first,
-                const struct query *q, struct reply *r)
+answer_question(const struct zone_set *set, const struct zone *zone, const struct snapshot *snapshot,
+                struct lookup_first first, const struct query *q, struct reply *r)
 {
 	struct answer a;
 	a.set = set;
@@ -359,6 +384,9 @@ answer_question(const struct zone_set *set, const struct snapshot *snapshot, str
 	a.place = (struct place){.at = DNS_HEADER_LEN, .len = q->qname.len, .is_whole = true};
 	a.n_seen = 1;
 	a.seen[0] = q->suffixes.at[q->suffixes.labels];
+	a.n_zones = 1;
+	a.zones[0].zone = zone;
+	a.zones[0].snapshot = snapshot;
 	a.n_follow = 0;
 
 	while (answer_name(&a) == STEP_NEXT_NAME)

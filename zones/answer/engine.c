@@ -236,7 +236,7 @@ answer_work(const struct zone_set *set, const struct work *w, struct reply *r)
 		return (struct outcome){.rcode = RCODE_REFUSED};
 	if (w->snapshot == NULL)
 		return (struct outcome){.rcode = RCODE_SERVFAIL};
-	return answer_question(set, w->snapshot, w->first, &w->q, r);
+	return answer_question(set, w->zone, w->snapshot, w->first, &w->q, r);
 }
 
 static void

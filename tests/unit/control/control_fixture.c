@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control_fixture.h"
+#include "tests/unit/control/control_fixture.h"
 
 #include <ftw.h>
 #include <time.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log lines: what they look like, what cannot be smuggled into them, and how many of one kind there may be. */
-#include "control_fixture.h"
+#include "tests/unit/control/control_fixture.h"
 
 #include <jansson.h>
 #include <time.h>

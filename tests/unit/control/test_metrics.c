@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prometheus text: the names and figures that dashboards rely on, and the form that Prometheus insists on. */
-#include "control_fixture.h"
+#include "tests/unit/control/control_fixture.h"
 
 #include <uv.h>
 

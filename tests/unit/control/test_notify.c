@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the service manager gets, on a socket as systemd gives one: a path, or an abstract address. */
-#include "control_fixture.h"
+#include "tests/unit/control/control_fixture.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Directories and users, as far as they can be tried without giving up root for good (tests/system does that). */
-#include "control_fixture.h"
+#include "tests/unit/control/control_fixture.h"
 
 #include <errno.h>
 #include <sys/stat.h>

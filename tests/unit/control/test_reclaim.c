@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The retired list, with readers that really read and really stall. */
-#include "control_fixture.h"
+#include "tests/unit/control/control_fixture.h"
 
 #include <errno.h>
 #include <urcu-qsbr.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The control socket's protocol, with a loop of the test's own and clients that are plain sockets. */
-#include "control_fixture.h"
+#include "tests/unit/control/control_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>

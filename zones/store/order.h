@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ordered tree: a persistent (copy-on-write) B+-tree from key to object, for denial of existence.
+ *
+ * A signed zone needs "which name comes right before this one": NSEC by canonical name (RFC 4034 section 6.1), NSEC3 by hash. The
+ * names table cannot say; this tree can. It holds object addresses only, under a key of two parts: a 64-bit prefix, by
+ * which nearly every step is decided without touching an object, and the whole key, which lies in the object and is compared by a
+ * function where prefixes are equal.
+ *
+ *     page of 1 KiB: up to 63 entries of (prefix, address of object or child page), sorted; all leaves at one height
+ *
+ * Threads and RCU as in names.h: a struct order is a value that never changes, lookups are pure, a transaction belongs to one
+ * builder thread, copies each page it touches once, and hands what it replaced back as garbage for after a grace period.
+ * Design note: docs/design/ordered-tree.md.
+ */
+#ifndef ANSER_STORE_ORDER_H
+#define ANSER_STORE_ORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "zones/base/compiler.h"
+#include "zones/store/names.h"
+
+/* Order of an object's whole key against `key`: < 0, 0, > 0. Pure. Asked only where the prefixes are equal. */
+typedef int order_compare(const void *object, const void *key);
+
+struct order_page;
+
+/* An immutable tree, copied by value into its owner. All zero with `compare` set: empty. */
+struct order {
+	const struct order_page *root;
+	order_compare *compare;
+	uint64_t count;
+	uint8_t height; /* pages on the way from the root to a leaf */
+};
+
+/* -------- reading -------- */
+
+/* The last object whose key is ≤ (prefix, key), or NULL where all are greater. */
+const void *order_floor(const struct order *o, uint64_t prefix, const void *key);
+
+/* The object with the greatest key, or NULL: what comes before the first one, going round. */
+const void *order_last(const struct order *o);
+
+/*
+ * order_floor() in steps, so that a burst can overlap the waits: begin, then step until it returns false; each step has
+ * prefetched what the next one reads. Then order_walk_floor() tells the result (and touches the object).
+ */
+struct order_walk {
+	const struct order *order;
+	const struct order_page *page;
+	uint64_t prefix;
+	const void *key;
+	uint8_t level;
+	bool before_all;
+	const void *object;
+};
+void order_walk_begin(struct order_walk *w, const struct order *o, uint64_t prefix, const void *key);
+bool order_walk_step(struct order_walk *w);
+const void *order_walk_floor(struct order_walk *w);
+
+/* Visits all objects in order; stops when visit() returns non-zero, and returns that. */
+int order_each(const struct order *o, int (*visit)(const void *object, void *arg), void *arg);
+
+/* Bytes of pages. */
+size_t order_bytes(const struct order *o);
+
+/* -------- writing -------- */
+
+struct order_item {
+	uint64_t prefix;
+	const void *object;
+};
+
+/*
+ * Builds a tree of n items that are sorted and distinct already. 0, or -ENOMEM with nothing left behind. *out's compare is set
+ * from `compare`.
+ */
+int order_build(const struct order_item *items, size_t n, order_compare *compare, struct order *out) MUST_CHECK;
+
+struct order_txn;
+
+/* Opens a transaction on `base`. NULL: out of memory. */
+struct order_txn *order_txn_begin(const struct order *base) MUST_CHECK;
+
+/* Puts an object in, in place of the one with an equal key, which *replaced gets (or NULL). 0 or -ENOMEM (nothing changed). */
+int order_txn_put(struct order_txn *txn, uint64_t prefix, const void *key, const void *object,
+                  const void **replaced) MUST_CHECK;
+
+/* Takes the object with this key out; *removed gets it, or NULL. 0 or -ENOMEM (nothing changed). */
+int order_txn_remove(struct order_txn *txn, uint64_t prefix, const void *key, const void **removed) MUST_CHECK;
+
+/* As names_txn_commit(): cannot fail; garbage is what the base alone still uses. Consumes txn. */
+void order_txn_commit(struct order_txn *txn, struct order *out, struct names_garbage *garbage);
+
+/* Ends the transaction and frees what it made. */
+void order_txn_abort(struct order_txn *txn);
+
+/* Frees the pages of a tree that nobody reads any more; not the objects. */
+void order_free(struct order *o);
+
+#endif
