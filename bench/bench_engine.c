@@ -2,8 +2,8 @@
 /*
  * Cost of an answer: bursts of 32 random queries through engine_burst(), by kind of answer and size of zone.
  *
- * The queries are made before and copied into 32 packet buffers outside the measured stretch, as a NIC would put them
- * there; the names asked are random over the whole zone, many more than the caches hold.
+ * The queries are made before and copied into 32 packet buffers outside the measured stretch, as a NIC would put
+ * them there; the names asked are random over the whole zone, many more than the caches hold.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +107,8 @@ run(void *context)
 	for (unsigned i = 0; i < BURST; i++) {
 		uint32_t k = (e->next + i) % QUERIES;
 		memcpy(e->packets[i], e->queries[k], QUERY_MAX);
-		e->messages[i] = (struct engine_message){.msg = e->packets[i], .len = e->lens[k], .cap = sizeof(e->packets[i])};
+		e->messages[i] = (struct engine_message){
+			.msg = e->packets[i], .len = e->lens[k], .cap = sizeof(e->packets[i])};
 	}
 	e->next += BURST;
 	uint64_t start = bench_cycles();
@@ -124,21 +125,21 @@ tear_down(void *context)
 	free(e);
 }
 
-#define CASE(label, setup, size) {label, size, BURST, setup, run, tear_down}
+#define CASE(label, setup, size) label, size, BURST, setup, run, tear_down
 
 void
 bench_engine_cases(void)
 {
 	static const struct bench_case cases[] = {
-	        CASE("engine/positive", set_up_positive, 100),
-	        CASE("engine/positive", set_up_positive, 100000),
-	        CASE("engine/positive", set_up_positive, 1000000),
-	        CASE("engine/edns", set_up_edns, 1000000),
-	        CASE("engine/nxdomain", set_up_nxdomain, 1000000),
-	        CASE("engine/positive", set_up_positive, 10000000),
-	        CASE("engine/nxdomain", set_up_nxdomain, 10000000),
-	        CASE("engine/referral", set_up_referral, 100),
-	        CASE("engine/referral", set_up_referral, 1000000),
+		{CASE("engine/positive", set_up_positive, 100)},
+		{CASE("engine/positive", set_up_positive, 100000)},
+		{CASE("engine/positive", set_up_positive, 1000000)},
+		{CASE("engine/edns", set_up_edns, 1000000)},
+		{CASE("engine/nxdomain", set_up_nxdomain, 1000000)},
+		{CASE("engine/positive", set_up_positive, 10000000)},
+		{CASE("engine/nxdomain", set_up_nxdomain, 10000000)},
+		{CASE("engine/referral", set_up_referral, 100)},
+		{CASE("engine/referral", set_up_referral, 1000000)},
 	};
 	for (unsigned i = 0; i < ARRAY_LEN(cases); i++)
 		bench_register(&cases[i]);

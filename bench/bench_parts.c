@@ -24,9 +24,9 @@ struct parts_bench {
 	uint64_t sink; /* results that the compiler must not drop */
 };
 
-static const uint8_t query_bytes[] = {0, 0, 0,   0,   0,   1,   0,   0,   0,   0,   0, 1, 3,   'w', 'w', 'w', 7,
-                                      'e', 'x', 'a', 'm', 'p', 'l', 'e', 3,   'c', 'o', 'm', 0,   0,   1,   0,   1,
-                                      0,   0,   41,  4,   208, 0,   0,   0,   0,   0,   0};
+static const uint8_t query_bytes[] = {0,   0, 0,   0,   0,   1,   0,   0,   0,   0, 0,   1,   3,   'w', 'w',
+				      'w', 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 3, 'c', 'o', 'm', 0,   0,
+				      1,   0, 1,   0,   0,   41,  4,   208, 0,   0, 0,   0,   0,   0};
 
 static void *
 set_up_wire(int64_t arg)
@@ -74,7 +74,8 @@ run_lookup(void *context)
 	struct parts_bench *p = context;
 	const struct snapshot *s = zone_current(p->zone->zone);
 	for (unsigned i = 0; i < BATCH; i++) {
-		p->names[i] = bench_zone_name(BENCH_ZONE_FLAT, (int64_t)(bench_random(&p->random) % (uint64_t)p->n_names));
+		p->names[i] = bench_zone_name(BENCH_ZONE_FLAT,
+					      (int64_t)(bench_random(&p->random) % (uint64_t)p->n_names));
 		p->hashes[i] = name_hash(p->names[i].bytes);
 	}
 	uint64_t start = bench_cycles();
@@ -120,13 +121,13 @@ void
 bench_parts_cases(void)
 {
 	static const struct bench_case cases[] = {
-	        {"wire/query_parse", 0, BATCH, set_up_wire, run_parse, free},
-	        {"wire/name_suffixes", 0, BATCH, set_up_wire, run_suffixes, free},
-	        {"names/find", 100, BATCH, set_up_lookup, run_lookup, free},
-	        {"names/find", 1000000, BATCH, set_up_lookup, run_lookup, free},
-	        {"names/find", 10000000, BATCH, set_up_lookup, run_lookup, free},
-	        {"builder/delegations", 1000, 1000, set_up_build, run_build, free},
-	        {"builder/delegations", 100000, 100000, set_up_build, run_build, free},
+		{"wire/query_parse", 0, BATCH, set_up_wire, run_parse, free},
+		{"wire/name_suffixes", 0, BATCH, set_up_wire, run_suffixes, free},
+		{"names/find", 100, BATCH, set_up_lookup, run_lookup, free},
+		{"names/find", 1000000, BATCH, set_up_lookup, run_lookup, free},
+		{"names/find", 10000000, BATCH, set_up_lookup, run_lookup, free},
+		{"builder/delegations", 1000, 1000, set_up_build, run_build, free},
+		{"builder/delegations", 100000, 100000, set_up_build, run_build, free},
 	};
 	for (unsigned i = 0; i < ARRAY_LEN(cases); i++)
 		bench_register(&cases[i]);

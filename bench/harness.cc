@@ -56,7 +56,9 @@ void
 bench_register(const bench_case *c)
 {
 	std::string name = std::string(c->name) + "/" + std::to_string(c->arg);
-	benchmark::RegisterBenchmark(name.c_str(), [c](benchmark::State &state) { run_case(state, c); })->UseManualTime();
+	benchmark::RegisterBenchmark(name.c_str(), [c](benchmark::State &state) {
+		run_case(state, c);
+	})->UseManualTime();
 }
 
 int

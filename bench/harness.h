@@ -3,8 +3,8 @@
  * Bench cases in C on Google Benchmark (https://github.com/google/benchmark).
  *
  * A case times itself with the time-stamp counter, so that it can prepare each burst outside the measured
- * stretch. The harness turns that into Google Benchmark's manual time and adds the counter `cycles`: TSC cycles an item,
- * the median over all runs, so that what else the machine does in between weighs little. Single-threaded.
+ * stretch. The harness turns that into Google Benchmark's manual time and adds the counter `cycles`: TSC cycles an
+ * item, the median over all runs, so that what else the machine does in between weighs little. Single-threaded.
  */
 #ifndef ANSER_BENCH_HARNESS_H
 #define ANSER_BENCH_HARNESS_H
@@ -17,10 +17,10 @@ extern "C" {
 
 struct bench_case {
 	const char *name;
-	int64_t arg;                      /* the case's size; shown behind the name */
-	unsigned items;                   /* items that one run() handles */
-	void *(*set_up)(int64_t arg);     /* before the first run; NULL result: the case is reported as failed */
-	uint64_t (*run)(void *context);   /* handles `items` items; returns the TSC cycles they took */
+	int64_t arg;                    /* the case's size; shown behind the name */
+	unsigned items;                 /* items that one run() handles */
+	void *(*set_up)(int64_t arg);   /* before the first run; NULL result: the case is reported as failed */
+	uint64_t (*run)(void *context); /* handles `items` items; returns the TSC cycles they took */
 	void (*tear_down)(void *context);
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* anserbench: every case; Google Benchmark's flags choose (--benchmark_filter=REGEX, --benchmark_format=json ...). */
+/* anserbench: every case; Google Benchmark's flags choose (--benchmark_filter=REGEX, --benchmark_format=json). */
 #include "bench/cases.h"
 #include "bench/harness.h"
 

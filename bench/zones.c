@@ -94,7 +94,7 @@ bench_zone_fill(enum bench_zone_kind kind, int64_t names, struct zone_builder *b
 		uint8_t address[4];
 		store_be32(address, (uint32_t)i);
 		err = kind == BENCH_ZONE_FLAT ? add(b, &owner, RRTYPE_A, address, sizeof(address))
-		                              : fill_delegation(b, &owner, i);
+					      : fill_delegation(b, &owner, i);
 	}
 	return err;
 }

@@ -56,8 +56,8 @@ struct dataplane;
  * faults go to diag with cause and cure. 0, or -errno with everything undone. Call from the main thread, once at a
  * time. DPDK, once started, stays until the process ends; its own threads take over the caller's signal mask.
  */
-int dataplane_open(const struct dataplane_config *config, struct diag_list *diag,
-		   struct dataplane **out) MUST_CHECK;
+int
+dataplane_open(const struct dataplane_config *config, struct diag_list *diag, struct dataplane **out) MUST_CHECK;
 
 unsigned dataplane_worker_count(const struct dataplane *dp);
 

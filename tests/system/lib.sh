@@ -137,17 +137,6 @@ exception_addresses() {
 }
 
 client() {
-	netns_exec "$server_ns" ip link set wire0 netns "$client_ns"
-	client_address wire0
-}
-
-# own_port_routes: the kernel reaches the client through the port's exception path.
-own_port_routes() {
-	netns_exec "$server_ns" ip route add 10.53.0.0/24 dev anser-x0
-	netns_exec "$server_ns" ip route add fd53::/64 dev anser-x0
-}
-
-client() {
 	netns_exec "$client_ns" "$@"
 }
 
@@ -159,14 +148,14 @@ helper() {
 
 # -------- the daemon --------
 
-# config MODE PORT-LINES ZONE-LINES [LISTEN]: writes $work/anser.yaml. Empty PORT-LINES: no ports.
+# config MODE PORTS ZONE-LINES: writes $work/anser.yaml. No PORTS: none in the file.
 config() {
 	mkdir -p "$work/run" "$work/state"
 	cat >"$work/anser.yaml" <<-END
 	server:
 	  identity: under-test
 	  version: "test"
-	  listen: [${4:-"$server4, \"$server6\""}]
+	  listen: [$server4, "$server6"]
 	  state-dir: $work/state
 	  run-dir: $work/run
 	  zone-dir: $work/zones
@@ -227,12 +216,9 @@ server_stop() {
 	wait "$pid"
 }
 
-# metric NAME [LABELS]: sum of the samples of that name; LABELS as in the text, e.g. 'reason="short"'.
+# metric NAME: sum of the samples of that name.
 metric() {
-	ctl metrics | awk -v name="$1" -v labels="${2:-}" '
-		{ sample = $1; sub(/{.*/, "", sample) }
-		sample == name && (labels == "" || index($1, labels)) { sum += $2 }
-		END { printf "%d\n", sum }'
+	ctl metrics | awk -v name="$1" '{ sample = $1; sub(/{.*/, "", sample) } sample == name { sum += $2 } END { printf "%d\n", sum }'
 }
 
 # resident: the daemon's memory in KiB.

@@ -20,6 +20,9 @@
 /* Sets whose targets' addresses go into the additional section: one an alias step at most, and a referral. */
 #define FOLLOW_MAX 4
 
+/* Wildcards expanded in one answer; a chain with more of them is cut short. */
+#define EXPANSIONS_MAX 4
+
 /* Names whose addresses one answer carries; a set with more of them is served without the rest. */
 #define TARGETS_MAX 64
 
@@ -27,6 +30,13 @@ struct follow {
 	const struct rrset *set;
 	uint32_t base;            /* where it stands in the reply */
 	const struct node *cut;   /* the delegation that it is the NS set of, or NULL */
+};
+
+/* A wildcard was expanded: the proof goes into the authority section, once all answers are in. */
+struct expansion {
+	const struct snapshot *snapshot;
+	const struct node *encloser;
+	struct place place; /* of the name that it was expanded to */
 };
 
 struct answer {
@@ -54,6 +64,10 @@ struct answer {
 
 	unsigned n_follow;
 	struct follow follow[FOLLOW_MAX];
+
+	unsigned n_expansions;
+	struct expansion expansions[EXPANSIONS_MAX];
+	struct denial_given given;
 };
 
 enum step { STEP_DONE, STEP_NEXT_NAME };
@@ -89,7 +103,7 @@ deny(struct answer *a, enum denial kind, const struct lookup *found)
 	const struct snapshot *s = a->snapshot;
 	struct node_sets soa = {.set = s->negative_soa, .sigs = s->negative_soa_sigs};
 	if (!reply_add(a->r, SECTION_AUTHORITY, soa, ancestor_place(a, s->apex_len), NULL) ||
-	    !denial_prove(a->r, s, kind, a->asked, found))
+	    !denial_prove(a->r, s, kind, a->asked, a->place, found, &a->given))
 		return truncate(a);
 	return STEP_DONE;
 }
@@ -200,7 +214,7 @@ refer(struct answer *a, const struct lookup *found)
 		return STEP_DONE;
 	struct node_sets ds = node_find(cut, RRTYPE_DS);
 	bool fits = ds.set != NULL ? reply_add(a->r, SECTION_AUTHORITY, ds, owner, NULL)
-	                           : denial_prove(a->r, a->snapshot, DENIAL_DS, a->asked, found);
+	                           : denial_prove(a->r, a->snapshot, DENIAL_DS, a->asked, a->place, found, &a->given);
 	return fits ? STEP_DONE : truncate(a);
 }
 
@@ -211,7 +225,7 @@ static struct node_sets
 any_one_set(const struct node *n)
 {
 	for (unsigned i = 0; i < node_set_count(n); i++) {
-		if (node_set_type(n->sets[i]) != RRTYPE_RRSIG)
+		if (node_set_type(n->sets[i]) != RRTYPE_RRSIG && node_word_is_set(n->sets[i]))
 			return node_find(n, node_set_type(n->sets[i]));
 	}
 	return (struct node_sets){0};
@@ -269,6 +283,39 @@ answer_type(struct answer *a, const struct lookup *found)
 }
 
 static enum step
+answer_wildcard(struct answer *a, const struct lookup *found)
+{
+	if (a->n_expansions == EXPANSIONS_MAX)
+		return STEP_DONE;
+	struct expansion *e = &a->expansions[a->n_expansions];
+	*e = (struct expansion){.snapshot = a->snapshot, .encloser = found->encloser, .place = a->place};
+	unsigned before = a->r->count[SECTION_ANSWER];
+	enum step step = answer_type(a, found);
+	a->n_expansions += a->r->count[SECTION_ANSWER] != before;
+	return step;
+}
+
+static void
+prove_expansions(struct answer *a)
+{
+	for (unsigned i = 0; i < a->n_expansions; i++) {
+		const struct expansion *e = &a->expansions[i];
+		struct name text, name;
+		struct name_suffixes suffixes;
+		size_t pos = e->place.at;
+		if (name_expand(a->r->msg, a->r->pos, &pos, &text) != NAME_OK)
+			continue;
+		name.len = text.len;
+		name_lower(name.bytes, text.bytes, text.len);
+		name_suffixes(name.bytes, &suffixes);
+		struct lookup found = {.kind = LOOKUP_WILDCARD, .encloser = e->encloser};
+		struct asked asked = {.name = &name, .suffixes = &suffixes};
+		if (!denial_prove(a->r, e->snapshot, DENIAL_EXPANSION, asked, e->place, &found, &a->given))
+			a->r->is_truncated = true;
+	}
+}
+
+static enum step
 answer_name(struct answer *a)
 {
 	struct lookup found = lookup_name(a->snapshot, a->asked, a->first);
@@ -280,13 +327,8 @@ answer_name(struct answer *a)
 		if (a->q->qtype == RRTYPE_DS && found.node->entry.name_len == a->asked.name->len)
 			return answer_type(a, &found);
 		return refer(a, &found);
-	case LOOKUP_WILDCARD: {
-		enum step step = answer_type(a, &found);
-		bool expanded = a->r->count[SECTION_ANSWER] != 0 && !a->r->is_truncated;
-		if (expanded && !denial_prove(a->r, a->snapshot, DENIAL_EXPANSION, a->asked, &found))
-			return truncate(a);
-		return step;
-	}
+	case LOOKUP_WILDCARD:
+		return answer_wildcard(a, &found);
 	case LOOKUP_DNAME:
 		return answer_dname(a, found.node);
 	case LOOKUP_NONE:
@@ -387,10 +429,12 @@ answer_question(const struct zone_set *set, const struct zone *zone, const struc
 	a.n_zones = 1;
 	a.zones[0].zone = zone;
 	a.zones[0].snapshot = snapshot;
-	a.n_follow = 0;
+	a.n_follow = a.n_expansions = a.given.n = 0;
 
 	while (answer_name(&a) == STEP_NEXT_NAME)
 		;
+	if (!r->is_truncated && r->wants_dnssec)
+		prove_expansions(&a);
 	if (!r->is_truncated && a.n_follow != 0)
 		add_additional(&a);
 	return a.outcome;

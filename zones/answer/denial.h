@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proofs of denial: the one place that an answer asks for NSEC and NSEC3 records. Private to zones/answer.
+ * Proofs of denial: the one place that an answer asks for NSEC and NSEC3 records. Private to zones/answer. Pure.
  *
- * Each kind of answer that denies something names here what has to be proven; the denial index of the snapshot
- * will supply the records (docs/design/denial.md). Until a snapshot has that index, answers of signed zones
- * carry no proofs, and their AA data and signatures alone.
+ * Each kind of answer that denies something names here what has to be proven; what that takes, and nothing more, comes from
+ * the snapshot's denial index (zones/store/denial.h). Design note: docs/design/denial.md.
  */
 #ifndef ANSER_ANSWER_DENIAL_H
 #define ANSER_ANSWER_DENIAL_H
@@ -13,19 +12,25 @@
 #include "zones/answer/reply.h"
 
 enum denial {
-	DENIAL_NAME,            /* RFC 4035 section 3.1.3.2, RFC 5155 section 7.2.2 */
-	DENIAL_TYPE,            /* 3.1.3.1; 7.2.3 and 7.2.4 */
-	DENIAL_WILDCARD_TYPE,   /* 3.1.3.4; 7.2.5 */
-	DENIAL_EXPANSION,       /* 3.1.3.3; 7.2.6: no closer match than the wildcard */
-	DENIAL_DS,              /* 3.1.4.1; 7.2.7: the delegation is insecure */
+	DENIAL_NAME,          /* no such name: RFC 4035 section 3.1.3.2, RFC 5155 section 7.2.2 */
+	DENIAL_TYPE,          /* no such type there: 3.1.3.1; 7.2.3 and 7.2.4 */
+	DENIAL_WILDCARD_TYPE, /* nor at the wildcard that matches: 3.1.3.4; 7.2.5 */
+	DENIAL_EXPANSION,     /* no closer match than the wildcard: 3.1.3.3; 7.2.6 */
+	DENIAL_DS,            /* the delegation is insecure: 3.1.4.1; 7.2.7 */
 };
 
-/* Adds what proves `kind` for the name asked. False: no room, the answer must be truncated. */
-static inline bool
-denial_prove(struct reply *r, const struct snapshot *s, enum denial kind, struct asked asked,
-             const struct lookup *found)
-{
-	return true;
-}
+/* What one message has been given as proof, so that nothing is given twice. */
+#define DENIAL_GIVEN_MAX 16
+struct denial_given {
+	unsigned n;
+	const void *object[DENIAL_GIVEN_MAX];
+};
+
+/*
+ * Adds what proves `kind` for the name asked, which stands at `place` in the reply and of which the zone said `found`. Adds nothing
+ * for clients that did not ask for it, and for zones that have nothing to prove with. False: no room, the answer must be truncated.
+ */
+bool denial_prove(struct reply *r, const struct snapshot *s, enum denial kind, struct asked asked, struct place place,
+                  const struct lookup *found, struct denial_given *given);
 
 #endif

@@ -4,6 +4,8 @@
  */
 #include "zones/answer/reply.h"
 
+#include <assert.h>
+
 #include "zones/base/bytes.h"
 #include "zones/wire/rdata.h"
 #include "zones/wire/rrtype.h"
@@ -115,6 +117,52 @@ reply_add(struct reply *r, enum reply_section section, struct node_sets sets, st
 	r->count[section] = (uint16_t)(r->count[section] + n);
 	if (base != NULL)
 		*base = start;
+	return true;
+}
+
+/* Copies a set record by record, each owner in full but for what a pointer can say. False: no room. */
+static bool
+add_set_below(struct reply *r, const struct rrset *s, const uint8_t *prefix, unsigned prefix_len, uint32_t suffix_at,
+              uint32_t *owner_at)
+{
+	const uint8_t *wire = rrset_wire(s);
+	assert(s->n_fixups == 0);
+	for (uint32_t pos = 0, end; pos < s->wire_len; pos = end) {
+		end = pos + RRSET_RR_HEAD + load_be16(wire + pos + RRSET_RR_HEAD - 2);
+		bool is_written = *owner_at != 0 && *owner_at <= POINTER_MAX;
+		uint32_t own_len = is_written ? 0 : prefix_len;
+		if (r->pos + own_len + (end - pos) > r->limit)
+			return false;
+		if (!is_written) {
+			*owner_at = r->pos;
+			memcpy(r->msg + r->pos, prefix, prefix_len);
+			r->pos += prefix_len;
+		}
+		memcpy(r->msg + r->pos, wire + pos, end - pos);
+		store_be16(r->msg + r->pos, (uint16_t)(POINTER | (is_written ? *owner_at : suffix_at)));
+		r->pos += end - pos;
+	}
+	return true;
+}
+
+bool
+reply_add_below(struct reply *r, enum reply_section section, struct node_sets sets, const uint8_t *prefix,
+                unsigned prefix_len, struct place suffix)
+{
+	if (prefix_len == 0)
+		return reply_add(r, section, sets, suffix, NULL);
+	uint32_t start = r->pos, owner_at = 0;
+	unsigned n = sets.set->n_rr;
+	bool fits = suffix.at <= POINTER_MAX && add_set_below(r, sets.set, prefix, prefix_len, suffix.at, &owner_at);
+	if (fits && r->wants_dnssec && sets.sigs != NULL) {
+		fits = add_set_below(r, sets.sigs, prefix, prefix_len, suffix.at, &owner_at);
+		n += sets.sigs->n_rr;
+	}
+	if (!fits) {
+		r->pos = start;
+		return false;
+	}
+	r->count[section] = (uint16_t)(r->count[section] + n);
 	return true;
 }
 

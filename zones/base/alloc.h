@@ -27,7 +27,7 @@ void zalloc_free(void *p, size_t size);
 size_t zalloc_bytes(void);
 
 /*
- * Tests only: makes the n-th zalloc() from now fail (1: the next one), and every later one too; 0 switches that off.
+ * Tests only: makes the n-th zalloc() from now fail (1: the next one), and every later one too; 0: none.
  */
 void zalloc_fail_at(unsigned long n);
 

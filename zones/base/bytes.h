@@ -58,8 +58,8 @@ store_be64(void *p, uint64_t v)
 }
 
 /*
- * Copying and comparing the few dozen octets of a name or a record, inline: a library call costs more than the work.
- * Both read and write inside [p, p + len) alone; whole words overlap where len is no multiple of them.
+ * Copying and comparing the few dozen octets of a name or a record, inline: a library call costs more than the
+ * work. Both read and write inside [p, p + len) alone; whole words overlap where len is no multiple of them.
  */
 static inline void
 octets_copy(uint8_t *to, const uint8_t *from, uint32_t len)

@@ -6,13 +6,13 @@
 
 static const char *const drop_labels[] = {
 #define X(name, label, text) [name] = label,
-        DROP_REASONS(X)
+	DROP_REASONS(X)
 #undef X
 };
 
 static const char *const drop_texts[] = {
 #define X(name, label, text) [name] = text,
-        DROP_REASONS(X)
+	DROP_REASONS(X)
 #undef X
 };
 

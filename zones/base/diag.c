@@ -3,6 +3,7 @@
 #include "zones/base/diag.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,7 @@ diag_forget_warning(struct diag_list *list)
 
 void
 diag_add(struct diag_list *list, enum diag_severity severity, const char *file, uint32_t line, uint32_t column,
-         const char *fmt, ...)
+	 const char *fmt, ...)
 {
 	if (severity == DIAG_ERROR)
 		list->n_errors++;
@@ -139,7 +140,8 @@ edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 		row[0] = (unsigned)i;
 		for (size_t j = 1; j <= b_len; j++) {
 			unsigned above = row[j];
-			unsigned best = diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
+			bool differs = tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]);
+			unsigned best = diagonal + differs;
 			if (above + 1 < best)
 				best = above + 1;
 			if (row[j - 1] + 1 < best)

@@ -18,27 +18,27 @@ enum diag_severity { DIAG_WARNING, DIAG_ERROR };
 
 struct diag {
 	enum diag_severity severity;
-	char *file;           /* owned by the list; "" where there is no file */
+	char *file;            /* owned by the list; "" where there is no file */
 	uint32_t line, column; /* from 1; 0: not about a place */
-	char *message;        /* owned by the list; one line, without a full stop at its end */
+	char *message;         /* owned by the list; one line, without a full stop at its end */
 };
 
 struct diag_list {
 	struct diag *items;
 	unsigned n, cap;
-	unsigned limit;       /* kept at most; 0 means DIAG_DEFAULT_LIMIT */
-	unsigned n_errors;    /* all errors, kept or not */
-	unsigned n_warnings;  /* all warnings, kept or not */
+	unsigned limit;      /* kept at most; 0 means DIAG_DEFAULT_LIMIT */
+	unsigned n_errors;   /* all errors, kept or not */
+	unsigned n_warnings; /* all warnings, kept or not */
 };
 
 #define DIAG_DEFAULT_LIMIT 100
 
 /*
- * Adds one fault; `file` may be NULL. In a full list an error takes the place of the last warning. Out of memory: it is
- * only counted.
+ * Adds one fault; `file` may be NULL. In a full list an error takes the place of the last warning. Out of memory:
+ * it is only counted.
  */
 void diag_add(struct diag_list *list, enum diag_severity severity, const char *file, uint32_t line, uint32_t column,
-              const char *fmt, ...) PRINTF_LIKE(6, 7);
+	      const char *fmt, ...) PRINTF_LIKE(6, 7);
 
 /* Sorts the entries from index `from` on by file, line and column: for checks that walk a zone in no order. */
 void diag_sort(struct diag_list *list, unsigned from);

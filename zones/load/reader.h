@@ -34,9 +34,9 @@
 struct source {
 	const char *text;
 	size_t len;
-	size_t cap;      /* octets allocated at text; 0: not ours */
-	bool is_file;    /* and not the caller's memory */
-	dev_t device;    /* which file: to see when it includes itself */
+	size_t cap;   /* octets allocated at text; 0: not ours */
+	bool is_file; /* and not the caller's memory */
+	dev_t device; /* which file: to see when it includes itself */
 	ino_t inode;
 };
 

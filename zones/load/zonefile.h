@@ -4,8 +4,8 @@
  *
  * Understood: $ORIGIN, $TTL, $INCLUDE (relative to the including file, depth-limited, cycles refused), $GENERATE,
  * parentheses, quoted strings, escapes, comments, relative names, TTL units, class before or after the TTL, the
- * last owner repeated. Every fault is reported with file, line and column, up to the diag_list's limit; reading goes on
- * behind the faulty record so that all of them are seen at once.
+ * last owner repeated. Every fault is reported with file, line and column, up to the diag_list's limit; reading
+ * goes on behind the faulty record so that all of them are seen at once.
  *
  * Runs on a builder thread: opens and maps files, allocates. Nothing of RCU.
  */
@@ -24,28 +24,29 @@
 
 /*
  * Reads the file into the builder. `origin` is the zone's apex and the first $ORIGIN.
- * 0: no errors (there may be warnings). -EINVAL: faults are in diag. -errno: the file cannot be read (in diag, too). -ENOMEM.
- * The builder is the caller's in every case. File names in `place`s given to the builder are kept alive by *files, which
- * the caller frees with zonefile_files_free() after the builder is finished or aborted.
+ * 0: no errors (there may be warnings). -EINVAL: faults are in diag. -errno: the file cannot be read (in diag,
+ * too). -ENOMEM.
+ * The builder is the caller's in every case. File names in `place`s given to the builder are kept alive by *files,
+ * which the caller frees with zonefile_files_free() after the builder is finished or aborted.
  */
 struct zonefile_files;
 int zonefile_read(const char *path, const struct name *origin, struct zone_builder *b, struct diag_list *diag,
-                  struct zonefile_files **files) MUST_CHECK;
+		  struct zonefile_files **files) MUST_CHECK;
 void zonefile_files_free(struct zonefile_files *files);
 
-/* The files read, for whoever watches them for changes: newest first, the zone file itself last; NULL behind that. */
+/* The files read, for whoever watches them for changes: newest first, the zone file itself last; then NULL. */
 const char *zonefile_files_name(const struct zonefile_files *files);
 const struct zonefile_files *zonefile_files_next(const struct zonefile_files *files);
 
-/* The same from memory; `label` stands for the file name in messages; $INCLUDE is relative to the working directory. */
+/* The same from memory; `label` is the file name in messages; $INCLUDE is relative to the working directory. */
 int zonefile_read_text(const char *text, size_t len, const char *label, const struct name *origin,
-                       struct zone_builder *b, struct diag_list *diag, struct zonefile_files **files) MUST_CHECK;
+		       struct zone_builder *b, struct diag_list *diag, struct zonefile_files **files) MUST_CHECK;
 
 /*
  * From file to snapshot: reads, checks, compiles. What `reload`, `check zone` and start-up call.
  * 0 with *out owned by the caller, -EINVAL, -errno of the file, or -ENOMEM; diag as above.
  */
 int zonefile_load(const char *path, const struct name *origin, struct diag_list *diag,
-                  struct snapshot **out) MUST_CHECK;
+		  struct snapshot **out) MUST_CHECK;
 
 #endif

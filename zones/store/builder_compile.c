@@ -12,6 +12,7 @@
 #include "zones/base/alloc.h"
 #include "zones/base/bytes.h"
 #include "zones/store/builder_private.h"
+#include "zones/store/denial.h"
 #include "zones/store/intern.h"
 #include "zones/wire/rdata.h"
 
@@ -23,6 +24,10 @@ struct build {
 	struct intern interned;
 	struct rrset_rdata *rdatas; /* scratch: the records of one set */
 	unsigned rdatas_cap;
+	bool hashes_names;          /* the zone has NSEC3 records, made with `params` */
+	struct nsec3_params params;
+	struct nsec3 **nsec3s;      /* collected for the denial index */
+	size_t n_nsec3s, nsec3s_cap;
 };
 
 static bool
@@ -89,19 +94,35 @@ build_set(struct build *build, const struct log_record *records, size_t n, struc
 
 /* -------- nodes -------- */
 
+/* The node's last word, and what it leads to, behind the name. */
+static void
+put_hashes(const struct build *build, struct node *n, uint64_t *word)
+{
+	struct node_hashes *hashes = (struct node_hashes *)((uint8_t *)n + n->entry.name_off + n->entry.name_len);
+	struct name wildcard;
+	nsec3_hash(&build->params, node_name(n), n->entry.name_len, hashes->own);
+	if (name_wildcard(node_name(n), &wildcard))
+		nsec3_hash(&build->params, wildcard.bytes, wildcard.len, hashes->wildcard);
+	else
+		memcpy(hashes->wildcard, hashes->own, sizeof(hashes->own)); /* no name fits below, so none is asked */
+	*word = (uint64_t)RRTYPE_NSEC3 << NAMES_TAG_SHIFT | (uint64_t)(uintptr_t)hashes;
+}
+
 /*
  * Makes a node of these sets. Small ones move into the node and are released; the references to the others go over to it.
  */
 static struct node *
-node_new(const uint8_t *name, unsigned len, uint64_t hash, const uint64_t *sets, unsigned n_sets)
+node_new(const struct build *build, const uint8_t *name, unsigned len, uint64_t hash, const uint64_t *sets,
+         unsigned n_sets)
 {
+	unsigned n_words = n_sets + build->hashes_names;
 	struct names_entry head = {
 	        .hash = hash,
-	        .name_off = (uint16_t)(sizeof(struct node) + n_sets * sizeof(uint64_t)),
+	        .name_off = (uint16_t)(sizeof(struct node) + n_words * sizeof(uint64_t)),
 	        .name_len = (uint8_t)len,
 	};
-	size_t at = node_align(head.name_off + len);
-	size_t size = head.name_off + len;
+	size_t size = head.name_off + len + (build->hashes_names ? sizeof(struct node_hashes) : 0);
+	size_t at = node_align(size);
 	for (unsigned i = 0; i < n_sets; i++) {
 		if (node_takes_set(node_set(sets[i])))
 			size = node_align(size) + node_own_set_size(node_set(sets[i]));
@@ -111,6 +132,8 @@ node_new(const uint8_t *name, unsigned len, uint64_t hash, const uint64_t *sets,
 		return NULL;
 	n->entry = head;
 	memcpy((uint8_t *)n + head.name_off, name, len);
+	if (build->hashes_names)
+		put_hashes(build, n, &n->sets[n_sets]);
 	for (unsigned i = 0; i < n_sets; i++) {
 		struct rrset *set = (struct rrset *)(uintptr_t)node_set(sets[i]);
 		n->sets[i] = sets[i];
@@ -185,6 +208,11 @@ build_sets(struct build *build, const struct log_record *r, size_t n, uint64_t *
 		end = set_end(r, i, n);
 		if (is_orphan_signature(r, i))
 			continue;
+		if (r[i].type == RRTYPE_NSEC3) {
+			builder_fault(build->b, build->diag, DIAG_WARNING, &r[i],
+			              "not at a hash of its own below the apex, so it proves nothing");
+			continue;
+		}
 		struct rrset *set = NULL;
 		err = build_set(build, r + i, end - i, &set);
 		if (set != NULL)
@@ -225,7 +253,7 @@ build_node(struct build *build, const struct log_record *r, size_t n, struct nod
 		err = -EINVAL;
 	}
 	if (err == 0) {
-		*out = node_new(r[0].owner, r[0].owner_len, r[0].hash, sets, n_sets);
+		*out = node_new(build, r[0].owner, r[0].owner_len, r[0].hash, sets, n_sets);
 		err = *out == NULL ? -ENOMEM : 0;
 	}
 	if (err == 0)
@@ -235,6 +263,79 @@ build_node(struct build *build, const struct log_record *r, size_t n, struct nod
 	if (sets != few)
 		zalloc_free(sets, n * sizeof(*sets));
 	return err == -EINVAL ? 0 : err;
+}
+
+/* -------- NSEC3 -------- */
+
+/* Octets of the hash, if all records of a name are NSEC3 and signatures, and the name is a hash below the apex. */
+static bool
+is_nsec3_name(const struct build *build, const struct log_record *r, size_t n, uint8_t hash[NSEC3_HASH_LEN])
+{
+	if (!build->hashes_names || r->owner_len != build->b->apex.len + 1 + NSEC3_LABEL_LEN || r->type != RRTYPE_NSEC3)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (r[i].type != RRTYPE_NSEC3 && (r[i].type != RRTYPE_RRSIG || load_be16(r[i].rdata) != RRTYPE_NSEC3))
+			return false;
+	}
+	return nsec3_label_hash(r->owner, hash);
+}
+
+static int
+reserve_nsec3(struct build *build)
+{
+	if (build->n_nsec3s < build->nsec3s_cap)
+		return 0;
+	size_t cap = build->nsec3s_cap ? build->nsec3s_cap * 2 : 64;
+	struct nsec3 **sets = zalloc(cap * sizeof(*sets), 0);
+	if (sets == NULL)
+		return -ENOMEM;
+	if (build->n_nsec3s != 0)
+		memcpy(sets, build->nsec3s, build->n_nsec3s * sizeof(*sets));
+	zalloc_free(build->nsec3s, build->nsec3s_cap * sizeof(*sets));
+	build->nsec3s = sets;
+	build->nsec3s_cap = cap;
+	return 0;
+}
+
+static int
+build_nsec3(struct build *build, const struct log_record *r, size_t n, const uint8_t hash[NSEC3_HASH_LEN])
+{
+	struct rrset *set = NULL, *sigs = NULL;
+	size_t n_set = set_end(r, 0, n);
+	int err = reserve_nsec3(build);
+	if (err == 0)
+		err = build_set(build, r, n_set, &set);
+	if (err == 0 && n_set < n)
+		err = build_set(build, r + n_set, n - n_set, &sigs);
+	struct nsec3 *made = err == 0 && set != NULL ? nsec3_new(hash, set, sigs) : NULL;
+	if (made == NULL) {
+		rrset_release(set);
+		rrset_release(sigs);
+		return err != 0 ? err : set != NULL ? -ENOMEM : 0;
+	}
+	build->nsec3s[build->n_nsec3s++] = made;
+	return 0;
+}
+
+/* How the zone's names are hashed: the first usable NSEC3PARAM at the apex, if there are NSEC3 records as well. */
+static void
+find_nsec3_params(struct build *build)
+{
+	const struct zone_builder *b = build->b;
+	bool has_nsec3 = false;
+	for (size_t i = 0; i < b->n; i++) {
+		const struct log_record *r = &b->records[i];
+		has_nsec3 |= r->type == RRTYPE_NSEC3;
+		/* algorithm SHA-1, no flags (RFC 5155 section 4.1) */
+		if (r->type != RRTYPE_NSEC3PARAM || r->hash != b->apex_hash || build->hashes_names ||
+		    r->rdata[0] != 1 || r->rdata[1] != 0)
+			continue;
+		build->hashes_names = true;
+		build->params.iterations = load_be16(r->rdata + 2);
+		build->params.salt_len = r->rdata[4];
+		memcpy(build->params.salt, r->rdata + 5, r->rdata[4]);
+	}
+	build->hashes_names &= has_nsec3;
 }
 
 /* -------- the table -------- */
@@ -251,7 +352,7 @@ note_child(struct build *build, const uint8_t *name, unsigned len)
 	struct names_entry *parent =
 	        (struct names_entry *)(uintptr_t)names_txn_find(build->txn, hash, parent_name, len - skip);
 	if (parent == NULL) {
-		struct node *empty = node_new(parent_name, len - skip, hash, NULL, 0);
+		struct node *empty = node_new(build, parent_name, len - skip, hash, NULL, 0);
 		if (empty == NULL)
 			return -ENOMEM;
 		int err = add_node(build, empty);
@@ -294,7 +395,10 @@ add_nodes(struct build *build)
 	for (size_t i = 0, end; i < b->n; i = end) {
 		end = log_owner_end(b, i);
 		struct node *n = NULL;
-		int err = build_node(build, &b->records[i], end - i, &n);
+		uint8_t hash[NSEC3_HASH_LEN];
+		int err = is_nsec3_name(build, &b->records[i], end - i, hash)
+		                  ? build_nsec3(build, &b->records[i], end - i, hash)
+		                  : build_node(build, &b->records[i], end - i, &n);
 		if (err == 0 && n != NULL)
 			err = add_node(build, n);
 		if (err != 0)
@@ -321,6 +425,56 @@ mark_hidden(const struct names_entry *entry, void *arg)
 			return 0;
 		}
 	}
+	return 0;
+}
+
+/* -------- the denial index -------- */
+
+struct nsec_nodes {
+	const struct node **nodes;
+	size_t n;
+};
+
+static int
+collect_nsec(const struct names_entry *entry, void *arg)
+{
+	const struct node *n = (const struct node *)entry;
+	struct nsec_nodes *list = arg;
+	if ((entry->flags & NODE_BELOW) || node_find(n, RRTYPE_NSEC).set == NULL)
+		return 0;
+	if (list->nodes != NULL)
+		list->nodes[list->n] = n;
+	list->n++;
+	return 0;
+}
+
+static int
+fill_nsec(struct build *build)
+{
+	struct snapshot *s = build->snapshot;
+	struct nsec_nodes list = {0};
+	names_walk(&s->names, collect_nsec, &list);
+	size_t n = list.n;
+	list.nodes = zalloc(n * sizeof(list.nodes[0]), 0);
+	if (list.nodes == NULL)
+		return -ENOMEM;
+	list.n = 0;
+	names_walk(&s->names, collect_nsec, &list);
+	s->denial = denial_new_nsec(list.nodes, n, s->apex_labels);
+	zalloc_free(list.nodes, n * sizeof(list.nodes[0]));
+	return s->denial == NULL ? -ENOMEM : 0;
+}
+
+static int
+fill_denial(struct build *build)
+{
+	struct snapshot *s = build->snapshot;
+	if (build->n_nsec3s == 0)
+		return node_find(s->apex, RRTYPE_NSEC).set != NULL ? fill_nsec(build) : 0;
+	s->denial = denial_new_nsec3(build->nsec3s, build->n_nsec3s, &build->params);
+	if (s->denial == NULL)
+		return -ENOMEM;
+	build->n_nsec3s = 0; /* they are the index's now */
 	return 0;
 }
 
@@ -364,7 +518,8 @@ fill_snapshot(struct build *build)
 		return 0;
 	s->is_signed = node_find(s->apex, RRTYPE_DNSKEY).set != NULL || node_find(s->apex, RRTYPE_SOA).sigs != NULL;
 	names_walk(&s->names, mark_hidden, s);
-	return fill_soa(s, b->apex.bytes);
+	int err = fill_denial(build);
+	return err != 0 ? err : fill_soa(s, b->apex.bytes);
 }
 
 static struct snapshot *
@@ -388,6 +543,7 @@ builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot 
 		return -ENOMEM;
 	}
 
+	find_nsec3_params(&build);
 	int err = add_nodes(&build);
 	struct names_garbage garbage = {0};
 	names_txn_commit(build.txn, &build.snapshot->names, &garbage);
@@ -396,6 +552,9 @@ builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot 
 	zalloc_free(build.rdatas, build.rdatas_cap * sizeof(*build.rdatas));
 	if (err == 0)
 		err = fill_snapshot(&build);
+	for (size_t i = 0; i < build.n_nsec3s; i++)
+		nsec3_free(build.nsec3s[i]);
+	zalloc_free(build.nsec3s, build.nsec3s_cap * sizeof(*build.nsec3s));
 	if (err != 0) {
 		snapshot_free(build.snapshot);
 		return err;

@@ -2,27 +2,28 @@
 /*
  * The names table: a persistent (copy-on-write) hash table from domain name to entry.
  *
- * One table holds the names of a zone, another one the zones of the server. Readers see a `struct names`, a value that
- * never changes; a writer opens a transaction on it, copies each page that it touches once, and gets a new `struct names`
- * which shares all the rest. Publishing is the caller's: one pointer store. The cost of a transaction follows the
- * number of entries touched, growth included.
+ * One table holds the names of a zone, another one the zones of the server. Readers see a `struct names`, a value
+ * that never changes; a writer opens a transaction on it, copies each page that it touches once, and gets a new
+ * `struct names` which shares all the rest. Publishing is the caller's: one pointer store. The cost of a
+ * transaction follows the number of entries touched, growth included.
  *
  * Shape
  *
  *     top[] ──> chunk: 512 page pointers (4 KiB) ──> page: 16 buckets (1 KiB) ──> bucket: 8 words (one cache line)
  *
  *     word    bits 63..48 tag = hash >> 48, bits 47..0 pointer to the entry; 0 is an empty slot
- *     bucket  bits 4 of the hash choose the home bucket in the page; a full bucket overflows into the next one of the page,
- *             so a lookup goes on to the next bucket only where the bucket is full
- *     page    belongs to all directory indices that agree in the page's low `depth` bits; a page that is full splits
- *             (extendible hashing: Fagin et al., 1979), doubling the directory where it must, by sharing whole chunks
+ *     bucket  4 bits of the hash choose the home bucket in the page; a full bucket overflows into the next one
+ *             of the page, so a lookup goes on to the next bucket only where the bucket is full
+ *     page    belongs to all directory indices that agree in the page's low `depth` bits; a page that is full
+ *             splits (extendible hashing: Fagin et al., 1979), doubling the directory where it must, by sharing
+ *             whole chunks
  *
  * A small table has one chunk and one page, both only as long as it needs: 1, 2, 4 or 8 buckets serve up to 64
  * names, and bits of the hash that a shorter page has no bucket for do not count.
  *
  * Threads: lookups are pure and run anywhere, inside an RCU read-side section or with a reference held on whatever
- * owns the table. A transaction belongs to one builder thread. Pages that a transaction replaced may still be read by
- * others: they come back as a retire list, to be freed after a grace period.
+ * owns the table. A transaction belongs to one builder thread. Pages that a transaction replaced may still be read
+ * by others: they come back as a retire list, to be freed after a grace period.
  *
  * Reasons, pictures and figures: docs/design/names-table.md.
  */
@@ -46,7 +47,7 @@ struct names_entry {
 	uint32_t children; /* nodes: names one label below (writers only) */
 	uint16_t name_off;
 	uint8_t name_len;
-	uint8_t flags;     /* the owner's: node_flag or zone flags */
+	uint8_t flags; /* the owner's: node_flag or zone flags */
 };
 _Static_assert(sizeof(struct names_entry) == 16, "four entries' heads share a cache line");
 
@@ -72,8 +73,8 @@ struct names {
 	struct names_chunk **top; /* 2^max(depth-9, 0) chunks */
 	uint32_t mask;            /* 2^depth - 1: low bits of the hash that index pages */
 	uint8_t depth;
-	uint8_t bucket_mask;      /* 15; less while one page shorter than 1 KiB holds it all: small zones are many */
-	uint64_t count;           /* entries */
+	uint8_t bucket_mask; /* 15; less while one page shorter than 1 KiB holds it all: small zones are many */
+	uint64_t count;      /* entries */
 };
 
 #define NAMES_TAG_SHIFT 48
@@ -86,7 +87,7 @@ names_page_of(const struct names *t, uint64_t hash)
 {
 	uint32_t i = (uint32_t)hash & t->mask;
 	return (const struct names_page *)(t->top[i / NAMES_CHUNK_PAGES]->page[i % NAMES_CHUNK_PAGES] &
-	                                   ~NAMES_PAGE_DEPTH_MASK);
+					   ~NAMES_PAGE_DEPTH_MASK);
 }
 
 static inline unsigned
@@ -121,19 +122,16 @@ names_bucket_of(const struct names *t, uint64_t hash)
 /* Stage 3: the first entry of the home bucket whose tag fits, or NULL: what to prefetch, nothing more. */
 const struct names_entry *names_candidate(const struct names_bucket *bucket, uint64_t hash);
 
-/*
- * The entry with this hash and this name (lower case, `len` octets), or NULL. An empty table (top == NULL) has none.
- */
+/* The entry with this hash and name (lower case, `len` octets), or NULL. An empty table (top == NULL) has none. */
 const struct names_entry *names_find(const struct names *t, uint64_t hash, const uint8_t *name, unsigned len);
 
-/*
- * Stage 4: as names_find(), from the home bucket and what names_candidate() said of it, which is nearly always right.
+/* Stage 4: names_find() from the home bucket and what names_candidate() said of it, which is nearly always right.
  */
-const struct names_entry *names_find_from(const struct names *t, const struct names_bucket *home,
-                                          const struct names_entry *candidate, uint64_t hash, const uint8_t *name,
-                                          unsigned len);
+const struct names_entry *
+names_find_from(const struct names *t, const struct names_bucket *home, const struct names_entry *candidate,
+		uint64_t hash, const uint8_t *name, unsigned len);
 
-/* Visits every entry once, in no order that means anything; stops when visit() returns non-zero, and returns that. */
+/* Visits every entry once, in no particular order; stops when visit() returns non-zero, and returns that. */
 int names_walk(const struct names *t, int (*visit)(const struct names_entry *e, void *arg), void *arg);
 
 /* Bytes of pages, chunks and top. */
@@ -142,8 +140,13 @@ size_t names_bytes(const struct names *t);
 /* -------- writing -------- */
 
 /* Pages, chunks and tops that a transaction replaced: still visible to readers of the older table. */
+struct names_garbage_item {
+	void *p;
+	size_t size;
+};
+
 struct names_garbage {
-	struct names_garbage_item { void *p; size_t size; } *items;
+	struct names_garbage_item *items;
 	size_t n, cap;
 };
 
@@ -160,21 +163,24 @@ struct names_txn;
 struct names_txn *names_txn_begin(const struct names *base, uint64_t expected) MUST_CHECK;
 
 /* As names_find(), in the transaction's own view. */
-const struct names_entry *names_txn_find(const struct names_txn *txn, uint64_t hash, const uint8_t *name, unsigned len);
+const struct names_entry *
+names_txn_find(const struct names_txn *txn, uint64_t hash, const uint8_t *name, unsigned len);
 
 /*
- * Puts an entry in, in place of the one with the same name if there is one; that one is returned in *replaced (may be
- * NULL-pointed). The table keeps the pointer only; freeing a replaced entry is the caller's. 0, -ENOMEM, or -ENOSPC
- * when 128 other entries agree with this one in all 26 bits of the hash that a directory can use (nothing changed).
+ * Puts an entry in, in place of the one with the same name if there is one; that one is returned in *replaced (may
+ * be NULL-pointed). The table keeps the pointer only; freeing a replaced entry is the caller's. 0, -ENOMEM, or
+ * -ENOSPC when 128 other entries agree with this one in all 26 bits of the hash that a directory can use; after
+ * either nothing has changed.
  */
-int names_txn_put(struct names_txn *txn, const struct names_entry *e, const struct names_entry **replaced) MUST_CHECK;
+int
+names_txn_put(struct names_txn *txn, const struct names_entry *e, const struct names_entry **replaced) MUST_CHECK;
 
 /*
  * Takes the entry of this name out; *removed (may be NULL-pointed) gets it, or NULL if there was none. Pages do not
  * merge: a table never gets smaller than it was at its largest. 0 or -ENOMEM (nothing changed).
  */
 int names_txn_remove(struct names_txn *txn, uint64_t hash, const uint8_t *name, unsigned len,
-                     const struct names_entry **removed) MUST_CHECK;
+		     const struct names_entry **removed) MUST_CHECK;
 
 /*
  * Ends the transaction: *out becomes the new table, *garbage what the base alone still uses (to be freed after

@@ -4,16 +4,16 @@
  *
  *     struct names_entry | words: one a record set | owner name | small record sets
  *
- * Sets of up to NODE_OWN_SET_MAX octets, an address or two, are part of the node, so that the usual answer costs the
- * bucket and the node and no third cache miss. Larger ones, and NS sets, which many delegations have in common,
+ * Sets of up to NODE_OWN_SET_MAX octets, an address or two, are part of the node, so that the usual answer costs
+ * the bucket and the node and no third cache miss. Larger ones, and NS sets, which many delegations have in common,
  * stand alone and are shared between names.
  *
- * A word is a record set's address with its type in the upper 16 bits, sorted by type, with one exception that makes
- * DO answers a matter of looking one word further: the RRSIGs over a type are a set of their own which stands right
- * behind the set that they cover. RRSIGs that cover nothing stand first.
+ * A word is a record set's address with its type in the upper 16 bits, sorted by type, with one exception that
+ * makes DO answers a matter of looking one word further: the RRSIGs over a type are a set of their own which stands
+ * right behind the set that they cover. RRSIGs that cover nothing stand first.
  *
- * Nodes name other names by hash, never by address: a change stays local. Immutable once published; readers need RCU or a
- * reference on the snapshot.
+ * Nodes name other names by hash, never by address: a change stays local. Immutable once published; readers need
+ * RCU or a reference on the snapshot.
  */
 #ifndef ANSER_STORE_NODE_H
 #define ANSER_STORE_NODE_H
@@ -26,9 +26,9 @@
 
 enum node_flag {
 	NODE_APEX = 1,
-	NODE_CUT = 2,       /* NS below the apex: a delegation */
-	NODE_BELOW = 4,     /* below a cut or a DNAME: never answered from, but for glue */
-	NODE_WILDCARD = 8,  /* has a child `*` */
+	NODE_CUT = 2,      /* NS below the apex: a delegation */
+	NODE_BELOW = 4,    /* below a cut or a DNAME: never answered from, but for glue */
+	NODE_WILDCARD = 8, /* has a child `*` */
 	NODE_DNAME = 16,
 };
 
@@ -65,6 +65,31 @@ static inline const uint8_t *
 node_name(const struct node *n)
 {
 	return names_entry_name(&n->entry);
+}
+
+/*
+ * In zones with NSEC3 one word, the last, is no record set: its tag is NSEC3, which no node has as a set, and it
+ * leads to the NSEC3 hashes of the name and of the wildcard below it, in the node.
+ */
+struct node_hashes {
+	uint8_t own[20];
+	uint8_t wildcard[20];
+};
+
+static inline bool
+node_word_is_set(uint64_t word)
+{
+	return node_set_type(word) != RRTYPE_NSEC3;
+}
+
+/* NULL in zones without NSEC3. */
+static inline const struct node_hashes *
+node_hashes(const struct node *n)
+{
+	unsigned count = node_set_count(n);
+	if (count == 0 || node_word_is_set(n->sets[count - 1]))
+		return NULL;
+	return (const struct node_hashes *)(uintptr_t)(n->sets[count - 1] & NAMES_POINTER_MASK);
 }
 
 /* Is this set part of its node? Then it has no references of its own. */
@@ -112,7 +137,7 @@ node_find(const struct node *n, uint16_t type)
 {
 	unsigned count = node_set_count(n);
 	for (unsigned i = 0; i < count; i++) {
-		if (node_set_type(n->sets[i]) != type || type == RRTYPE_RRSIG)
+		if (node_set_type(n->sets[i]) != type || type == RRTYPE_RRSIG || type == RRTYPE_NSEC3)
 			continue;
 		struct node_sets found = {.set = node_set(n->sets[i])};
 		if (i + 1 < count && node_set_type(n->sets[i + 1]) == RRTYPE_RRSIG)

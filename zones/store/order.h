@@ -2,16 +2,17 @@
 /*
  * The ordered tree: a persistent (copy-on-write) B+-tree from key to object, for denial of existence.
  *
- * A signed zone needs "which name comes right before this one": NSEC by canonical name (RFC 4034 section 6.1), NSEC3 by hash. The
- * names table cannot say; this tree can. It holds object addresses only, under a key of two parts: a 64-bit prefix, by
- * which nearly every step is decided without touching an object, and the whole key, which lies in the object and is compared by a
- * function where prefixes are equal.
+ * A signed zone needs "which name comes right before this one": NSEC by canonical name (RFC 4034 section 6.1),
+ * NSEC3 by hash. The names table cannot say; this tree can. It holds object addresses only, under a key of two
+ * parts: a 64-bit prefix, by which nearly every step is decided without touching an object, and the whole key,
+ * which lies in the object and is compared by a function where prefixes are equal.
  *
- *     page of 1 KiB: up to 63 entries of (prefix, address of object or child page), sorted; all leaves at one height
+ *     page of 1 KiB: up to 60 entries of (prefix, address of object or child page), sorted; all leaves at one
+ * height
  *
- * Threads and RCU as in names.h: a struct order is a value that never changes, lookups are pure, a transaction belongs to one
- * builder thread, copies each page it touches once, and hands what it replaced back as garbage for after a grace period.
- * Design note: docs/design/ordered-tree.md.
+ * Threads and RCU as in names.h: a struct order is a value that never changes, lookups are pure, a transaction
+ * belongs to one builder thread, copies each page it touches once, and hands what it replaced back as garbage for
+ * after a grace period. Design note: docs/design/ordered-tree.md.
  */
 #ifndef ANSER_STORE_ORDER_H
 #define ANSER_STORE_ORDER_H
@@ -45,17 +46,19 @@ const void *order_floor(const struct order *o, uint64_t prefix, const void *key)
 const void *order_last(const struct order *o);
 
 /*
- * order_floor() in steps, so that a burst can overlap the waits: begin, then step until it returns false; each step has
- * prefetched what the next one reads. Then order_walk_floor() tells the result (and touches the object).
+ * order_floor() in steps, so that a burst can overlap the waits: begin, then step until it returns false; each step
+ * has prefetched what the next one reads. Then order_walk_floor() tells the result (and touches the object).
  */
 struct order_walk {
 	const struct order *order;
 	const struct order_page *page;
 	uint64_t prefix;
 	const void *key;
-	uint8_t level;
+	uint8_t level; /* pages below this one */
+	uint8_t group; /* of the page's entries: where to look for the prefix, once that is known */
 	bool before_all;
-	const void *object;
+	bool tie;           /* the object's prefix is the one asked for: its key decides */
+	const void *object; /* NULL until the last step */
 };
 void order_walk_begin(struct order_walk *w, const struct order *o, uint64_t prefix, const void *key);
 bool order_walk_step(struct order_walk *w);
@@ -75,8 +78,8 @@ struct order_item {
 };
 
 /*
- * Builds a tree of n items that are sorted and distinct already. 0, or -ENOMEM with nothing left behind. *out's compare is set
- * from `compare`.
+ * Builds a tree of n items that are sorted and distinct already. 0, or -ENOMEM with nothing left behind. *out's
+ * compare is set from `compare`.
  */
 int order_build(const struct order_item *items, size_t n, order_compare *compare, struct order *out) MUST_CHECK;
 
@@ -85,9 +88,10 @@ struct order_txn;
 /* Opens a transaction on `base`. NULL: out of memory. */
 struct order_txn *order_txn_begin(const struct order *base) MUST_CHECK;
 
-/* Puts an object in, in place of the one with an equal key, which *replaced gets (or NULL). 0 or -ENOMEM (nothing changed). */
+/* Puts an object in, in place of the one with an equal key, which *replaced gets (or NULL). 0 or -ENOMEM (nothing
+ * changed). */
 int order_txn_put(struct order_txn *txn, uint64_t prefix, const void *key, const void *object,
-                  const void **replaced) MUST_CHECK;
+		  const void **replaced) MUST_CHECK;
 
 /* Takes the object with this key out; *removed gets it, or NULL. 0 or -ENOMEM (nothing changed). */
 int order_txn_remove(struct order_txn *txn, uint64_t prefix, const void *key, const void **removed) MUST_CHECK;

@@ -2,8 +2,8 @@
 /*
  * Reading a compiled record set back. See rrset.h; the compiler is rrset_compile.c.
  *
- * Where an answer would have a pointer, the stored wire holds what the pointer means, marked by the two bits that no
- * label length has: RRSET_OWNER with a suffix length, or RRSET_LOCAL with an offset in the set.
+ * Where an answer would have a pointer, the stored wire holds what the pointer means, marked by the two bits that
+ * no label length has: RRSET_OWNER with a suffix length, or RRSET_LOCAL with an offset in the set.
  */
 #include "zones/store/rrset.h"
 

@@ -3,18 +3,19 @@
  * A record set, compiled: the records of one owner and type in wire form, ready to be copied into an answer.
  *
  * The wire bytes hold every record whole (owner, type, class, TTL, length, data); owners are 0xC00C, which is right
- * wherever the owner is QNAME. Names in the data are compressed already, as far as their type allows. What an answer
- * has to mend after the copy is listed beside the bytes:
+ * wherever the owner is QNAME. Names in the data are compressed already, as far as their type allows. What an
+ * answer has to mend after the copy is listed beside the bytes:
  *
  *   owners     where the owner is not QNAME (referral, chain, glue), one two-octet pointer a record;
- *   fix-ups    a pointer in the data, either to a suffix of the owner's name (value: the suffix's length in octets, so that
- *              its place is "end of the name that stands at the owner's place, minus value") or to an earlier name of
- *              the same set (value: its offset in the set).
+ *   fix-ups    a pointer in the data, either to a suffix of the owner's name (value: the suffix's length in
+ *              octets, so that its place is "end of the name that stands at the owner's place, minus value") or to
+ *              an earlier name of the same set (value: its offset in the set).
  *
- * Because a set speaks of its owner only by suffix lengths, sets of different owners are often equal octet by octet and
- * are stored once (hash-consed, counted by `refs`). Design note: docs/design/record-sets.md.
+ * Because a set speaks of its owner only by suffix lengths, sets of different owners are often equal octet by octet
+ * and are stored once (hash-consed, counted by `refs`). Design note: docs/design/record-sets.md.
  *
- * Immutable after rrset_compile(). Readers: any thread, RCU or a reference on the snapshot. `refs` belongs to writers.
+ * Immutable after rrset_compile(). Readers: any thread, RCU or a reference on the snapshot. Writers
+ * alone touch `refs`.
  */
 #ifndef ANSER_STORE_RRSET_H
 #define ANSER_STORE_RRSET_H
@@ -31,10 +32,11 @@
 
 struct rrset_fixup {
 	uint16_t pos;   /* of the two pointer octets, from the start of the set */
-	uint16_t value; /* the same as stands there: RRSET_LOCAL | offset in the set, or RRSET_OWNER | suffix length */
+	uint16_t value; /* what stands there: RRSET_LOCAL | offset in the set, or RRSET_OWNER | suffix length */
 };
 
-/* The wire bytes hold the value where the pointer will stand, so a set can be read back without an answer around it. */
+/* The wire bytes hold the value where the pointer will stand: a set can be read back without an answer around it.
+ */
 #define RRSET_LOCAL 0xc000
 #define RRSET_OWNER 0x8000
 #define RRSET_VALUE 0x3fff
@@ -81,7 +83,8 @@ rrset_ttl(const struct rrset *s)
 static inline size_t
 rrset_size(const struct rrset *s)
 {
-	return offsetof(struct rrset, data) + s->n_fixups * sizeof(struct rrset_fixup) + s->n_targets * sizeof(uint16_t) + s->wire_len;
+	return offsetof(struct rrset, data) + s->n_fixups * sizeof(struct rrset_fixup) +
+	       s->n_targets * sizeof(uint16_t) + s->wire_len;
 }
 
 /* One record's data as the compiler takes it: uncompressed wire form, already checked. */
@@ -91,12 +94,12 @@ struct rrset_rdata {
 };
 
 /*
- * Compiles a set of the zone `apex`. `owner` is its owner in lower case, `rdatas` its n ≥ 1 records in the order in which they shall be
- * served (the builder gives them in canonical order). *out belongs to the caller, with refs == 1.
+ * Compiles a set of the zone `apex`. `owner` is its owner in lower case, `rdatas` its n ≥ 1 records in the order in
+ * which they shall be served (the builder gives them in canonical order). *out is the caller's, with refs == 1.
  * 0, -ENOMEM, or -E2BIG: the set does not fit in a message.
  */
 int rrset_compile(const uint8_t *apex, const uint8_t *owner, uint16_t type, uint32_t ttl_s,
-                  const struct rrset_rdata *rdatas, unsigned n, struct rrset **out) MUST_CHECK;
+		  const struct rrset_rdata *rdatas, unsigned n, struct rrset **out) MUST_CHECK;
 
 /* A copy of a set with another TTL: the SOA of negative answers (RFC 2308 section 5). NULL: out of memory. */
 struct rrset *rrset_with_ttl(const struct rrset *s, uint32_t ttl_s) MUST_CHECK;

@@ -3,8 +3,8 @@
  * The record-set compiler: uncompressed records in, answer-ready octets with their fix-ups out. See rrset.h and
  * docs/design/record-sets.md.
  *
- * Compression is decided here, once, instead of in every answer. A name in the data may end in a suffix of the owner,
- * because the owner always stands somewhere in the answer (in the question, or as the name that led to this
+ * Compression is decided here, once, instead of in every answer. A name in the data may end in a suffix of the
+ * owner, because the owner always stands somewhere in the answer (in the question, or as the name that led to this
  * set), or in an earlier name of the set. The longer match wins; the owner wins a tie, since pointers to it stay
  * right in messages of any size. Builder threads.
  */
@@ -34,7 +34,7 @@ struct compiler {
 	uint8_t owner_skip; /* octets of the owner that a fix-up must not use: the `*` of a wildcard */
 	uint32_t len;
 	unsigned n_fixups, n_targets;
-	unsigned n_dictionary;  /* the slots below are only set up once the first name comes */
+	unsigned n_dictionary; /* the slots below are only set up once the first name comes */
 	bool has_dictionary;
 	struct {
 		uint64_t hash;
@@ -48,7 +48,8 @@ struct compiler {
 
 /* The longest suffix of `name`, at label `i` or later, that the owner ends in; its length, or 0. */
 static unsigned
-owner_suffix(const struct compiler *c, const uint8_t *name, const struct name_suffixes *suffixes, unsigned name_octets)
+owner_suffix(const struct compiler *c, const uint8_t *name, const struct name_suffixes *suffixes,
+	     unsigned name_octets)
 {
 	for (unsigned k = suffixes->labels; k > 0; k--) {
 		unsigned len = name_octets - name_suffix_start(suffixes, k);
@@ -156,7 +157,7 @@ put_compressed(struct compiler *c, const uint8_t *name, unsigned octets)
 /* Notes a name that additional processing follows, if it lies in the zone. */
 static int
 note_target(struct compiler *c, uint16_t type, const struct rrset_rdata *rd, const struct rdata_name *ref,
-            uint32_t rr_start)
+	    uint32_t rr_start)
 {
 	const uint8_t *name = rd->data + ref->pos;
 	uint32_t pos = c->len;
@@ -184,8 +185,8 @@ put_rdata(struct compiler *c, uint16_t type, const struct rrset_rdata *rd, uint3
 			err = note_target(c, type, rd, &refs[i], rr_start);
 		if (err == 0)
 			err = refs[i].flags & RDATA_NAME_COMPRESS
-			              ? put_compressed(c, rd->data + refs[i].pos, refs[i].len)
-			              : put_octets(c, rd->data + refs[i].pos, refs[i].len);
+				      ? put_compressed(c, rd->data + refs[i].pos, refs[i].len)
+				      : put_octets(c, rd->data + refs[i].pos, refs[i].len);
 		if (err != 0)
 			return err;
 		done = refs[i].pos + refs[i].len;
@@ -222,7 +223,7 @@ rrset_alloc(const struct rrset *head)
 
 int
 rrset_compile(const uint8_t *apex, const uint8_t *owner, uint16_t type, uint32_t ttl_s,
-              const struct rrset_rdata *rdatas, unsigned n, struct rrset **out)
+	      const struct rrset_rdata *rdatas, unsigned n, struct rrset **out)
 {
 	struct compiler c;
 	c.apex = apex;
@@ -239,10 +240,10 @@ rrset_compile(const uint8_t *apex, const uint8_t *owner, uint16_t type, uint32_t
 	}
 
 	struct rrset head = {.wire_len = (uint16_t)c.len,
-	                     .type = type,
-	                     .n_rr = (uint16_t)n,
-	                     .n_fixups = (uint16_t)c.n_fixups,
-	                     .n_targets = (uint16_t)c.n_targets};
+			     .type = type,
+			     .n_rr = (uint16_t)n,
+			     .n_fixups = (uint16_t)c.n_fixups,
+			     .n_targets = (uint16_t)c.n_targets};
 	struct rrset *s = rrset_alloc(&head);
 	if (s == NULL)
 		return -ENOMEM;

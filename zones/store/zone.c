@@ -8,6 +8,7 @@
 #include "zones/store/zone.h"
 
 #include "zones/base/alloc.h"
+#include "zones/store/denial.h"
 
 static int
 release_node(const struct names_entry *entry, void *arg)
@@ -20,8 +21,10 @@ size_t
 node_size(const struct node *n)
 {
 	size_t size = (size_t)n->entry.name_off + n->entry.name_len;
+	if (node_hashes(n) != NULL)
+		size += sizeof(struct node_hashes);
 	for (unsigned i = 0; i < node_set_count(n); i++) {
-		if (node_owns_set(node_set(n->sets[i])))
+		if (node_word_is_set(n->sets[i]) && node_owns_set(node_set(n->sets[i])))
 			size = node_align(size) + node_own_set_size(node_set(n->sets[i]));
 	}
 	return size;
@@ -32,7 +35,7 @@ node_free(struct node *n)
 {
 	size_t size = node_size(n);
 	for (unsigned i = 0; i < node_set_count(n); i++) {
-		if (!node_owns_set(node_set(n->sets[i])))
+		if (node_word_is_set(n->sets[i]) && !node_owns_set(node_set(n->sets[i])))
 			rrset_release((struct rrset *)(uintptr_t)node_set(n->sets[i]));
 	}
 	zalloc_free(n, size);
@@ -47,6 +50,7 @@ snapshot_free(struct snapshot *s)
 	names_free(&s->names);
 	rrset_release((struct rrset *)(uintptr_t)s->negative_soa);
 	rrset_release((struct rrset *)(uintptr_t)s->negative_soa_sigs);
+	denial_free((struct denial_index *)(uintptr_t)s->denial);
 	zalloc_free(s, sizeof(*s));
 }
 
@@ -56,7 +60,7 @@ add_node_bytes(const struct names_entry *entry, void *arg)
 	const struct node *n = (const struct node *)entry;
 	size_t *bytes = arg;
 	*bytes += node_size(n);
-	for (unsigned i = 0; i < node_set_count(n); i++) {
+	for (unsigned i = 0; i < node_set_count(n) && node_word_is_set(n->sets[i]); i++) {
 		const struct rrset *set = node_set(n->sets[i]);
 		if (!node_owns_set(set))
 			*bytes += rrset_size(set) / atomic_load_explicit(&set->refs, memory_order_relaxed);
@@ -86,10 +90,10 @@ zone_new(const uint8_t *apex)
 	if (z == NULL)
 		return NULL;
 	*z = (struct zone){
-	        .entry = {.hash = name_hash(apex),
-	                  .name_off = offsetof(struct zone, apex),
-	                  .name_len = (uint8_t)len},
-	        .labels = (uint8_t)name_labels(apex),
+		.entry = {.hash = name_hash(apex),
+			  .name_off = offsetof(struct zone, apex),
+			  .name_len = (uint8_t)len},
+		.labels = (uint8_t)name_labels(apex),
 	};
 	memcpy(z->apex, apex, len);
 	return z;

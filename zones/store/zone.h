@@ -37,25 +37,29 @@ depth_map_set(struct depth_map *m, unsigned k)
 	m->bits[k / 64] |= UINT64_C(1) << (k % 64);
 }
 
+struct denial_index;
+
 /* One verified version of one zone. Immutable. */
 struct snapshot {
 	struct names names;
 	struct depth_map depths;
 	const struct node *apex;
-	const struct rrset *negative_soa, *negative_soa_sigs; /* TTL capped by MINIMUM (RFC 2308 section 5); owned */
+	const struct rrset *negative_soa; /* TTL capped by MINIMUM (RFC 2308 section 5); owned, as its RRSIGs are */
+	const struct rrset *negative_soa_sigs;
+	const struct denial_index *denial; /* owned (denial.h); NULL: nothing to prove with */
 	uint64_t apex_hash;
 	uint32_t serial;
 	uint8_t apex_labels, apex_len;
-	bool is_signed;              /* the apex has DNSKEY or RRSIGs */
+	bool is_signed; /* the apex has DNSKEY or RRSIGs */
 	/* cold */
 	uint64_t records, sets;
 	uint32_t refresh_s, retry_s, expire_s, minimum_s;
 };
 
-/* Frees a snapshot with its nodes and sets. Only after a grace period, or when it was never published. NULL is allowed. */
+/* Frees a snapshot (may be NULL), its nodes and sets: after a grace period, or when it was never published. */
 void snapshot_free(struct snapshot *s);
 
-/* Bytes of zone data that the snapshot holds (nodes, sets counted once for each reference, table). Walks the zone. */
+/* Bytes of zone data that the snapshot holds (table, nodes, sets once for each reference). Walks the zone. */
 size_t snapshot_bytes(const struct snapshot *s);
 
 enum zone_flag {
@@ -64,11 +68,11 @@ enum zone_flag {
 
 /* A zone's slot: it stays at its address as long as the zone is configured; only its snapshot changes. */
 struct zone {
-	struct names_entry entry;           /* hash and apex name */
+	struct names_entry entry;                 /* hash and apex name */
 	_Atomic(const struct snapshot *) current; /* NULL: not loaded or expired, SERVFAIL */
 	uint8_t labels;
-	_Atomic uint8_t state;              /* enum zone_flag: why there is no snapshot */
-	uint8_t apex[];                     /* lower case */
+	_Atomic uint8_t state; /* enum zone_flag: why there is no snapshot */
+	uint8_t apex[];        /* lower case */
 };
 
 /* A new slot without snapshot; `apex` in lower case. NULL: out of memory. Owned by the caller until zone_free(). */
@@ -85,14 +89,14 @@ zone_current(const struct zone *z)
 }
 
 /*
- * Control thread: makes `s` (may be NULL) what is served, at once, for everyone. Takes ownership of s and returns the
- * snapshot served until now, which the caller frees after a grace period.
+ * Control thread: makes `s` (may be NULL) what is served, at once, for everyone. Takes ownership of s and returns
+ * the snapshot served until now, which the caller frees after a grace period.
  */
 const struct snapshot *zone_publish(struct zone *z, const struct snapshot *s) MUST_CHECK;
 
 /* What identifies the server in answers; lives and is replaced with the zone set. */
 struct answer_config {
-	uint16_t udp_payload;  /* largest UDP answer, and the size that our EDNS offers */
+	uint16_t udp_payload; /* largest UDP answer, and the size that our EDNS offers */
 	uint8_t identity_len, version_len;
 	uint8_t identity[255]; /* NSID, id.server, hostname.bind; length 0: REFUSED */
 	uint8_t version[255];  /* version.bind, version.server; length 0: REFUSED */
@@ -100,7 +104,7 @@ struct answer_config {
 
 /* All zones that the server answers for. Immutable but for the snapshots inside the slots. */
 struct zone_set {
-	struct names zones;      /* entries are struct zone */
+	struct names zones; /* entries are struct zone */
 	struct depth_map depths;
 	struct answer_config config;
 };

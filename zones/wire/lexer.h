@@ -19,11 +19,11 @@
 
 enum token_kind {
 	TOKEN_WORD,
-	TOKEN_QUOTED,  /* text is between the quotes */
-	TOKEN_BLANK,   /* white space at the start of a line outside parentheses: "the last owner" */
-	TOKEN_EOL,     /* end of a record; never inside parentheses */
-	TOKEN_EOF,     /* an EOL always comes before it, even where the last newline is missing */
-	TOKEN_ERROR,   /* unbalanced parenthesis or unterminated quote; text is a message for people */
+	TOKEN_QUOTED, /* text is between the quotes */
+	TOKEN_BLANK,  /* white space at the start of a line outside parentheses: "the last owner" */
+	TOKEN_EOL,    /* end of a record; never inside parentheses */
+	TOKEN_EOF,    /* an EOL always comes before it, even where the last newline is missing */
+	TOKEN_ERROR,  /* unbalanced parenthesis or unterminated quote; text is a message for people */
 };
 
 struct token {
@@ -37,7 +37,7 @@ struct lexer {
 	const char *cur, *end;
 	const char *line_start;
 	uint32_t line;
-	unsigned depth;        /* open parentheses */
+	unsigned depth;                    /* open parentheses */
 	uint32_t paren_line, paren_column; /* of the outermost open one */
 	bool at_line_start, last_was_eol;
 	bool has_unread;

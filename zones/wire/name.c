@@ -319,7 +319,8 @@ static inline __m128i
 lower_vector(const uint8_t *p)
 {
 	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-	__m128i from_a = _mm_cmpgt_epi8(v, _mm_set1_epi8('A' - 1)), to_z = _mm_cmplt_epi8(v, _mm_set1_epi8('Z' + 1));
+	__m128i from_a = _mm_cmpgt_epi8(v, _mm_set1_epi8('A' - 1));
+	__m128i to_z = _mm_cmplt_epi8(v, _mm_set1_epi8('Z' + 1));
 
 	return _mm_or_si128(v, _mm_and_si128(_mm_and_si128(from_a, to_z), _mm_set1_epi8(0x20)));
 }

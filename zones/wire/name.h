@@ -23,7 +23,7 @@
 #define NAME_MAX_LEN 255    /* octets on the wire, the root's zero included */
 #define NAME_MAX_LABELS 127 /* without the root */
 #define LABEL_MAX_LEN 63
-#define NAME_TEXT_MAX 1025  /* every octet as \DDD, with dots and NUL */
+#define NAME_TEXT_MAX 1025 /* every octet as \DDD, with dots and NUL */
 
 struct name {
 	uint8_t len; /* octets in use, from 1 */
@@ -46,11 +46,11 @@ enum name_error {
 const char *name_error_text(enum name_error e);
 
 /*
- * Text to wire (RFC 1035 section 5.1: `\X`, `\DDD`, `@`, relative names end in `origin`). `text` need not end in NUL;
- * the case is kept. `origin` may be NULL. On error *out is untouched.
+ * Text to wire (RFC 1035 section 5.1: `\X`, `\DDD`, `@`, relative names end in `origin`). `text` need not end in
+ * NUL; the case is kept. `origin` may be NULL. On error *out is untouched.
  */
-enum name_error name_from_text(const char *text, size_t text_len, const struct name *origin,
-                               struct name *out) MUST_CHECK;
+enum name_error
+name_from_text(const char *text, size_t text_len, const struct name *origin, struct name *out) MUST_CHECK;
 
 /*
  * Wire to absolute text with its closing dot and a NUL. Letters, digits, `-`, `_`, `*`, `/` and the like stay;
@@ -124,7 +124,7 @@ uint64_t name_hash(const uint8_t *lower);
 /* Every suffix of one name: where it begins, and its hash. Only the entries in use are ever touched. */
 struct name_suffixes {
 	uint8_t labels;
-	uint8_t start[NAME_MAX_LABELS + 1]; /* of the label with this number, from the left; start[labels]: the root */
+	uint8_t start[NAME_MAX_LABELS + 1]; /* of each label, counted from the left; start[labels]: the root */
 	uint64_t at[NAME_MAX_LABELS + 1];   /* at[k]: hash of the last k labels */
 };
 

@@ -2,8 +2,8 @@
 /*
  * A received query, parsed (RFC 1035 section 4.1, RFC 6891, RFC 8906, RFC 9619).
  *
- * Parsing copies out all that answering needs, because the reply is written over the query: the question stays where it is,
- * everything behind it is overwritten. Pure, any thread.
+ * Parsing copies out all that answering needs, because the reply is written over the query: the question stays
+ * where it is, everything behind it is overwritten. Pure, any thread.
  */
 #ifndef ANSER_WIRE_QUERY_H
 #define ANSER_WIRE_QUERY_H
@@ -43,13 +43,13 @@ enum query_status {
 };
 
 struct query {
-	uint16_t flags;        /* as received */
-	uint16_t rcode;        /* what QUERY_REFUSE answers with */
+	uint16_t flags; /* as received */
+	uint16_t rcode; /* what QUERY_REFUSE answers with */
 	uint16_t qtype, qclass;
 	uint16_t question_end; /* where answers begin; DNS_HEADER_LEN where there is no question to echo */
 	uint16_t edns_size;    /* as offered */
 	bool has_edns, wants_dnssec, wants_nsid;
-	struct name qname;     /* lower case; len 0 where there is no question */
+	struct name qname;             /* lower case; len 0 where there is no question */
 	struct name_suffixes suffixes; /* of qname; its hashes are filled in by whoever needs them */
 };
 

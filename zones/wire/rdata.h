@@ -26,13 +26,14 @@ struct rdata_error {
 };
 
 /*
- * Reads the data of one record of `type` from the lexer, up to and including its EOL. Relative names end in `origin`.
- * Accepts `\# len hex` for every type (RFC 3597 section 5) and then checks it as wire data. out[RDATA_MAX_LEN].
- * Returns the length (≥ 0) or -EINVAL with *err filled; after an error the lexer stands anywhere before the EOL's end, or just
- * behind it (`lex->last_was_eol`): call lexer_skip_record() unless last_was_eol is set.
+ * Reads the data of one record of `type` from the lexer, up to and including its EOL. Relative names end in
+ * `origin`. Accepts `\# len hex` for every type (RFC 3597 section 5) and then checks it as wire data. `out` has
+ * RDATA_MAX_LEN octets. Returns the length (≥ 0) or -EINVAL with *err filled; after an error the lexer stands
+ * anywhere before the EOL's end, or just behind it (`lex->last_was_eol`): call lexer_skip_record() unless
+ * last_was_eol is set.
  */
 int rdata_from_text(struct lexer *lex, uint16_t type, const struct name *origin, uint8_t *out,
-                    struct rdata_error *err) MUST_CHECK;
+		    struct rdata_error *err) MUST_CHECK;
 
 /*
  * Writes rdata as one line of text that rdata_from_text() reads back to the same bytes. The rdata must have passed
@@ -48,12 +49,15 @@ int rdata_check(uint16_t type, const uint8_t *rdata, size_t len, struct rdata_er
  * checks it. out[RDATA_MAX_LEN]. Returns the length or -EINVAL with *err (may be NULL).
  */
 int rdata_expand(uint16_t type, const uint8_t *msg, size_t msg_len, size_t pos, size_t rdlen, uint8_t *out,
-                 struct rdata_error *err) MUST_CHECK;
+		 struct rdata_error *err) MUST_CHECK;
 
-/* Canonical form in place: lower-cases the embedded names that RFC 4034 section 6.2 (as RFC 6840 section 5.1 has it) lists. */
+/*
+ * Canonical form in place: lower-cases the embedded names that RFC 4034 section 6.2, as amended by RFC 6840
+ * section 5.1, lists.
+ */
 void rdata_canonical(uint16_t type, uint8_t *rdata, size_t len);
 
-/* Canonical order of two rdatas of one type (RFC 4034 section 6.3): octets as they are, call rdata_canonical() first. */
+/* Canonical order of two rdatas of one type (RFC 4034 section 6.3): of octets; call rdata_canonical() before. */
 int rdata_compare(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
 
 enum rdata_name_flag {

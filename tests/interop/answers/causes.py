@@ -8,6 +8,7 @@ import dns.message
 import dns.rdatatype
 
 SHOWN = 12  # differences of one cause that are written out with all five answers; the others are a line each
+CHAPTERS = {"plain": "data", "unasked": "data", "signed": "data+do"}
 SECTIONS = ("answer", "authority", "additional")
 
 
@@ -20,9 +21,9 @@ def form_name(form):
     """The outcome in a word: what became of the question, if there is no message, or its rcode and flags."""
     if len(form) < 4:
         return " ".join(form[:1])
-    bits = [(0x0400, "aa"), (0x0200, "tc"), (0x0100, "rd"), (0x80, "ra"), (0x40, "z"), (0x20, "ad"), (0x10, "cd")]
+    bits = [(0x0400, "aa"), (0x0200, "tc"), (0x80, "ra"), (0x40, "z"), (0x20, "ad"), (0x10, "cd")]
     flags = " ".join(t for b, t in bits if form[1] & b)
-    return "rcode %d [%s]%s" % (form[0], flags, " op %d" % (form[1] >> 11 & 15) if form[1] >> 11 & 15 else "")
+    return "rcode %s [%s]%s" % (form[0], flags, " op %d" % (form[1] >> 11 & 15) if form[1] >> 11 & 15 else "")
 
 
 def section_difference(ours, theirs):
@@ -44,6 +45,8 @@ def difference(ours, theirs):
     words = []
     if form_name(ours) != form_name(theirs):
         words.append("ours %s, theirs %s" % (form_name(ours), form_name(theirs)))
+    elif ours[1] != theirs[1]:
+        words.append("flags ours %04x, theirs %04x" % (ours[1], theirs[1]))
     if ours[2] != theirs[2]:
         words.append("question")
     if ours[3] != theirs[3]:
@@ -103,28 +106,46 @@ def reply_text(data):
 
 
 def causes_of(names, results):
-    """{(badness, text, category, difference): [result]} of all that ours is not in the consensus of."""
+    """{(badness, text, chapter, difference): [result]} of all that ours is not in the consensus of."""
     groups = {}
     for result in results:
         kind = kind_of(names, result)
         if kind is not None:
-            key = kind + (result.category, difference(result.forms[0], reference(result)))
+            chapter = "proof" if result.category.endswith("+proof") else result.category.split("/")[0]
+            key = kind + (CHAPTERS.get(chapter, chapter), difference(result.forms[0], reference(result)))
             groups.setdefault(key, []).append(result)
     return groups
 
 
+def write_other(f, name, i, results):
+    """How another server differs from the consensus: its most frequent differences, with one question each."""
+    groups = {}
+    for result in results:
+        if result.consensus not in (None, result.forms[i]):
+            key = (result.category, difference(result.forms[i], result.consensus))
+            groups.setdefault(key, []).append(result)
+    f.write("== %s\n" % name)
+    for (category, text), members in sorted(groups.items(), key=lambda g: -len(g[1]))[:60]:
+        f.write("%6d x %s  %s\n         %s %s\n" % (len(members), category, text, members[0].transport, question(members[0].query.wire)))
+
+
 def write(work, names, results):
-    """causes.txt: a paragraph a cause, worst and most frequent first. differences.txt: the answers."""
+    """causes.txt: a paragraph a cause, worst and most frequent first. differences.txt: the answers. others.txt: of the others."""
+    with open(os.path.join(work, "others.txt"), "w", encoding="utf-8") as f:
+        for i, name in enumerate(names[1:], 1):
+            write_other(f, name, i, results)
     groups = sorted(causes_of(names, results).items(), key=lambda g: (g[0][0], -len(g[1])))
     with open(os.path.join(work, "causes.txt"), "w", encoding="utf-8") as brief, \
             open(os.path.join(work, "differences.txt"), "w", encoding="utf-8") as full:
         for number, (key, members) in enumerate(groups, 1):
             head = "#%d  %d x %s  %s  %s" % (number, len(members), key[2], key[1], key[3])
-            brief.write(head + "\n")
+            categories = collections.Counter(r.category for r in members)
+            brief.write(head + "\n    in " + ", ".join("%s %d" % c for c in categories.most_common(8)) + "\n")
             full.write("=" * 100 + "\n" + head + "\n")
+            members.sort(key=lambda r: len(r.query.wire))
             for i, result in enumerate(members):
                 line = "%s %s  <%s>" % (result.transport, question(result.query.wire), who(names, result))
-                if i < 3:
+                if i < 4:
                     brief.write("    %s\n" % line)
                 full.write("-- %s\n" % line)
                 if i < SHOWN:

@@ -39,7 +39,7 @@ class Result:
     @property
     def category(self):
         """The query's, and whether somebody proves a denial in it: a chapter of its own."""
-        if self.query.category.startswith("signed/") and any(has_proof(f) for f in self.forms):
+        if any(has_proof(f) for f in self.forms):
             return self.query.category + "+proof"
         return self.query.category
 
@@ -95,6 +95,15 @@ def percent(part, whole):
     return "%7.2f" % (int(10000 * part / whole) / 100) if whole else "      -"
 
 
+def summary(figures):
+    """Categories put together by what stands before the `/`; proofs apart."""
+    out = {}
+    for category, row in figures.items():
+        chapter = category.split("/")[0] + ("+proof" if category.endswith("+proof") else "")
+        out[chapter] = [a + b for a, b in zip(out.get(chapter, [0] * len(row)), row)]
+    return out
+
+
 def agreement(figures, names):
     """The table: a line a category."""
     head = "%-32s %8s %8s" % ("category", "asked", "consens.") + "".join(" %7s" % n for n in names) + " | %8s %7s" % ("4 agree", names[0])
@@ -139,7 +148,7 @@ def main():
     table = agreement(figures, names)
     with open(os.path.join(args.work, "agreement.txt"), "w", encoding="utf-8") as f:
         f.write("\n".join(table) + "\n")
-    print("\n".join(table), flush=True)
+    print("\n".join(agreement(summary(figures), names)), flush=True)
     causes.write(args.work, names, results)
 
 

@@ -3,7 +3,8 @@
 import struct
 
 A, NS, CNAME, SOA, AAAA, OPT, DS, RRSIG, NSEC, NSEC3, ANY = 1, 2, 5, 6, 28, 41, 43, 46, 47, 50, 255
-TC, AA = 0x0200, 0x0400
+RD, TC, AA, OPCODE = 0x0100, 0x0200, 0x0400, 0x7800
+FORMERR, NOTIMP = 1, 4
 
 # Record data with names: octets before the first name, and how many names follow. What stands behind them is taken as it is.
 NAMES = {2: (0, 1), 3: (0, 1), 4: (0, 1), 5: (0, 1), 6: (0, 2), 7: (0, 1), 8: (0, 1), 9: (0, 1), 12: (0, 1), 14: (0, 2),
@@ -143,8 +144,10 @@ def normal(data, qtype, apexes):
     rcode = flags & 15 | (opt[1] >> 20 & 0xff0 if opt else 0)
     edns = opt and (opt[1] >> 16 & 0xff, opt[1] & 0x8000)
     flags &= 0xfff0
+    if flags & OPCODE or rcode in (FORMERR, NOTIMP):  # rule `errors`
+        return (rcode, flags & ~RD, b"", None, tuple(answer), (), ())
     if flags & TC:  # rule `truncated`
-        return (rcode, flags, question, edns)
+        return ("cut off" if rcode in (0, 3, 6) else rcode, flags, question, edns)
     if qtype == ANY and answer:  # rule `any`
         return (rcode, flags, question, edns, "some")
     servers = [r for r in authority if r[1] == NS]

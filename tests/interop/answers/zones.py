@@ -40,8 +40,8 @@ HEAD = "$TTL 3600\n@ SOA ns admin 1 7200 900 1209600 300\n@ NS ns\nns A 192.0.2.
 
 # Types that make no sense at an ordinary name, or that one of the five takes for its own business.
 NOT_DATA = set("SOA NS OPT TKEY TSIG IXFR AXFR MAILB MAILA ANY NXNAME NSEC NSEC3 NSEC3PARAM RRSIG NXT SIG DNSKEY".split())
-# Text forms that a checker of another server accepts and the server then does not serve as written.
-NOT_READ = set()
+# What PowerDNS does not read; it has no checker to ask.
+NOT_READ = {"RT"}
 CHECKERS = (["named-checkzone", "-i", "none"], ["kzonecheck", "-o"], ["nsd-checkzone"])
 
 
@@ -50,6 +50,8 @@ def deep_zone(origin):
     rng = random.Random(255)
     out = [HEAD]
     room = 253 - len(origin)  # characters of a relative name: the text form has one dot less than the wire has length octets
+    if "nsec3" in origin:
+        room -= 2  # NSD 4.6.1 ends itself where `*.` before a name is no name any more
     for depth in (2, 5, 10, 30, 60, room // 2):
         out.append("%s A 192.0.2.%d\n" % (".".join("abcdefgh"[i % 8] for i in range(depth)), depth % 250))
     for length in (room, room - 1, room - 2, room - 10):

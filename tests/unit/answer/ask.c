@@ -105,9 +105,9 @@ server_send(struct server *s, const uint8_t *query, size_t len, bool tcp, uint8_
 {
 	memcpy(reply, query, len);
 	struct engine_message m = {.msg = reply,
-	                           .len = (uint32_t)len,
-	                           .cap = (uint32_t)cap,
-	                           .client = {.transport = tcp ? ENGINE_TCP : ENGINE_UDP}};
+				   .len = (uint32_t)len,
+				   .cap = (uint32_t)cap,
+				   .client = {.transport = tcp ? ENGINE_TCP : ENGINE_UDP}};
 	engine_burst(s->set, &m, 1, 0, &s->counters);
 	return m.verdict == ENGINE_ANSWER ? m.len : 0;
 }
@@ -179,8 +179,8 @@ read_rr(struct reader *r, char mark)
 void
 reply_to_text(const uint8_t *msg, size_t len, char text[REPLY_TEXT_MAX])
 {
-	static const char *const rcodes[16] = {"NOERROR", "FORMERR",  "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
-	                                       "YXDOMAIN", "YXRRSET", "NXRRSET",  "NOTAUTH",  "NOTZONE"};
+	static const char *const rcodes[16] = {"NOERROR",  "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED",
+					       "YXDOMAIN", "YXRRSET", "NXRRSET",  "NOTAUTH",  "NOTZONE"};
 	struct reader r = {.msg = msg, .len = len, .pos = DNS_HEADER_LEN, .text = text};
 	assert_true(len >= DNS_HEADER_LEN);
 	uint16_t flags = load_be16(msg + 2);
@@ -206,7 +206,8 @@ server_ask(struct server *s, const struct ask *ask, char text[REPLY_TEXT_MAX])
 {
 	uint8_t query[512];
 	static uint8_t reply[65535];
-	size_t len = server_send(s, query, ask_to_wire(ask, query), ask->tcp, reply, ask->tcp ? sizeof(reply) : 4096);
+	size_t len =
+		server_send(s, query, ask_to_wire(ask, query), ask->tcp, reply, ask->tcp ? sizeof(reply) : 4096);
 	assert_int_not_equal(len, 0);
 	reply_to_text(reply, len, text);
 	return len;

@@ -32,8 +32,8 @@ void server_free(struct server *s);
 struct ask {
 	const char *name, *type;
 	bool edns, dnssec, nsid, tcp;
-	uint16_t size;       /* offered by EDNS; 0: 1232 */
-	uint16_t rrclass;    /* 0: IN */
+	uint16_t size;    /* offered by EDNS; 0: 1232 */
+	uint16_t rrclass; /* 0: IN */
 };
 
 #define REPLY_TEXT_MAX 65536

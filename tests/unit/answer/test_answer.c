@@ -15,51 +15,50 @@
 #include "zones/base/compiler.h"
 #include "zones/wire/query.h"
 
-static const char zone_text[] =
-        "$TTL 3600\n"
-        "@ SOA ns1 host 7 7200 3600 1209600 300\n"
-        "@ NS ns1\n"
-        "@ NS ns.other.test.\n"
-        "@ MX 10 mail\n"
-        "@ MX 20 mail.other.test.\n"
-        "ns1 A 192.0.2.1\n"
-        "ns1 AAAA 2001:db8::1\n"
-        "mail A 192.0.2.2\n"
-        "www A 192.0.2.3\n"
-        "www A 192.0.2.4\n"
-        "alias CNAME www\n"
-        "alias2 CNAME alias\n"
-        "out CNAME www.other.test.\n"
-        "dangling CNAME nothing\n"
-        "loop1 CNAME loop2\n"
-        "loop2 CNAME loop1\n"
-        "self CNAME self\n"
-        "a.b.c TXT \"below an empty non-terminal\"\n"
-        "*.wild A 192.0.2.9\n"
-        "*.wild MX 5 mail\n"
-        "blocked.wild TXT block\n"
-        "*.walias CNAME www\n"
-        "_s._tcp SRV 0 0 80 www\n"
-        "svc HTTPS 1 . alpn=h2\n"
-        "svc A 192.0.2.8\n"
-        "svcalias HTTPS 0 www\n"
-        "tree DNAME elsewhere\n"
-        "x.elsewhere A 192.0.2.7\n"
-        "old DNAME new.other.test.\n"
-        "sub NS ns.sub\n"
-        "sub NS ns.sibling\n"
-        "sub NS ns.other.test.\n"
-        "sub DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000\n"
-        "ns.sub A 192.0.2.20\n"
-        "ns.sub AAAA 2001:db8::20\n"
-        "sibling NS ns.sibling\n"
-        "ns.sibling A 192.0.2.21\n"
-        "insecure NS ns.other.test.\n"
-        "tocut CNAME deep.sub\n"
-        "signed A 192.0.2.5\n"
-        "signed RRSIG A 13 3 3600 20300101000000 20200101000000 1 example.test. AAAA\n"
-        "signed TXT t\n"
-        "signed RRSIG TXT 13 3 3600 20300101000000 20200101000000 1 example.test. BBBB\n";
+static const char zone_text[] = "$TTL 3600\n"
+				"@ SOA ns1 host 7 7200 3600 1209600 300\n"
+				"@ NS ns1\n"
+				"@ NS ns.other.test.\n"
+				"@ MX 10 mail\n"
+				"@ MX 20 mail.other.test.\n"
+				"ns1 A 192.0.2.1\n"
+				"ns1 AAAA 2001:db8::1\n"
+				"mail A 192.0.2.2\n"
+				"www A 192.0.2.3\n"
+				"www A 192.0.2.4\n"
+				"alias CNAME www\n"
+				"alias2 CNAME alias\n"
+				"out CNAME www.other.test.\n"
+				"dangling CNAME nothing\n"
+				"loop1 CNAME loop2\n"
+				"loop2 CNAME loop1\n"
+				"self CNAME self\n"
+				"a.b.c TXT \"below an empty non-terminal\"\n"
+				"*.wild A 192.0.2.9\n"
+				"*.wild MX 5 mail\n"
+				"blocked.wild TXT block\n"
+				"*.walias CNAME www\n"
+				"_s._tcp SRV 0 0 80 www\n"
+				"svc HTTPS 1 . alpn=h2\n"
+				"svc A 192.0.2.8\n"
+				"svcalias HTTPS 0 www\n"
+				"tree DNAME elsewhere\n"
+				"x.elsewhere A 192.0.2.7\n"
+				"old DNAME new.other.test.\n"
+				"sub NS ns.sub\n"
+				"sub NS ns.sibling\n"
+				"sub NS ns.other.test.\n"
+				"sub DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000\n"
+				"ns.sub A 192.0.2.20\n"
+				"ns.sub AAAA 2001:db8::20\n"
+				"sibling NS ns.sibling\n"
+				"ns.sibling A 192.0.2.21\n"
+				"insecure NS ns.other.test.\n"
+				"tocut CNAME deep.sub\n"
+				"signed A 192.0.2.5\n"
+				"signed RRSIG A 13 3 3600 20300101000000 20200101000000 1 example.test. AAAA\n"
+				"signed TXT t\n"
+				"signed RRSIG TXT 13 3 3600 20300101000000 20200101000000 1 example.test. BBBB\n";
 
 #define SOA "! example.test. 300 SOA ns1.example.test. host.example.test. 7 7200 3600 1209600 300\n"
 
@@ -72,8 +71,8 @@ set_up(void **state)
 	memcpy(config.identity, "fra1-a", 6);
 	server_add(&server, "example.test.", zone_text);
 	server_add(&server, "other.test.",
-	           "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 198.51.100.1\nwww A 198.51.100.2\n"
-	           "x.new A 198.51.100.3\n");
+		   "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 198.51.100.1\nwww A 198.51.100.2\n"
+		   "x.new A 198.51.100.3\n");
 	server_add(&server, "broken.test.", NULL);
 	server_ready(&server, &config);
 	return 0;
@@ -99,7 +98,7 @@ check_all(const struct expected *cases, size_t n)
 		server_ask(&server, &cases[i].ask, text);
 		if (strcmp(text, cases[i].text) != 0)
 			fail_msg("%s %s\n--- expected\n%s--- got\n%s", cases[i].ask.name, cases[i].ask.type,
-			         cases[i].text, text);
+				 cases[i].text, text);
 	}
 }
 
@@ -109,38 +108,38 @@ static void
 test_positive(void **state)
 {
 	static const struct expected cases[] = {
-	        {{"www.example.test.", "A"},
-	         "NOERROR aa\n? www.example.test. A\n= www.example.test. 3600 A 192.0.2.3\n"
-	         "= www.example.test. 3600 A 192.0.2.4\n"},
-	        {{"WwW.ExAmPlE.TeSt.", "A"},
-	         "NOERROR aa\n? WwW.ExAmPlE.TeSt. A\n= WwW.ExAmPlE.TeSt. 3600 A 192.0.2.3\n"
-	         "= WwW.ExAmPlE.TeSt. 3600 A 192.0.2.4\n"},
-	        {{"example.test.", "MX"},
-	         "NOERROR aa\n? example.test. MX\n= example.test. 3600 MX 10 mail.example.test.\n"
-	         "= example.test. 3600 MX 20 mail.other.test.\n+ mail.example.test. 3600 A 192.0.2.2\n"},
-	        {{"example.test.", "NS"},
-	         "NOERROR aa\n? example.test. NS\n= example.test. 3600 NS ns.other.test.\n"
-	         "= example.test. 3600 NS ns1.example.test.\n+ ns1.example.test. 3600 A 192.0.2.1\n"
-	         "+ ns1.example.test. 3600 AAAA 2001:db8::1\n"},
-	        {{"example.test.", "SOA"},
-	         "NOERROR aa\n? example.test. SOA\n"
-	         "= example.test. 3600 SOA ns1.example.test. host.example.test. 7 7200 3600 1209600 300\n"},
-	        {{"_s._tcp.example.test.", "SRV"},
-	         "NOERROR aa\n? _s._tcp.example.test. SRV\n"
-	         "= _s._tcp.example.test. 3600 SRV 0 0 80 www.example.test.\n"
-	         "+ www.example.test. 3600 A 192.0.2.3\n+ www.example.test. 3600 A 192.0.2.4\n"},
-	        {{"svc.example.test.", "HTTPS"},
-	         "NOERROR aa\n? svc.example.test. HTTPS\n= svc.example.test. 3600 HTTPS 1 . alpn=\"h2\"\n"
-	         "+ svc.example.test. 3600 A 192.0.2.8\n"},
-	        {{"svcalias.example.test.", "HTTPS"},
-	         "NOERROR aa\n? svcalias.example.test. HTTPS\n"
-	         "= svcalias.example.test. 3600 HTTPS 0 www.example.test.\n"
-	         "+ www.example.test. 3600 A 192.0.2.3\n+ www.example.test. 3600 A 192.0.2.4\n"},
-	        {{"www.example.test.", "ANY"},
-	         "NOERROR aa\n? www.example.test. ANY\n= www.example.test. 3600 A 192.0.2.3\n"
-	         "= www.example.test. 3600 A 192.0.2.4\n"},
-	        {{"alias.example.test.", "ANY"},
-	         "NOERROR aa\n? alias.example.test. ANY\n= alias.example.test. 3600 CNAME www.example.test.\n"},
+		{{"www.example.test.", "A"},
+		 "NOERROR aa\n? www.example.test. A\n= www.example.test. 3600 A 192.0.2.3\n"
+		 "= www.example.test. 3600 A 192.0.2.4\n"},
+		{{"WwW.ExAmPlE.TeSt.", "A"},
+		 "NOERROR aa\n? WwW.ExAmPlE.TeSt. A\n= WwW.ExAmPlE.TeSt. 3600 A 192.0.2.3\n"
+		 "= WwW.ExAmPlE.TeSt. 3600 A 192.0.2.4\n"},
+		{{"example.test.", "MX"},
+		 "NOERROR aa\n? example.test. MX\n= example.test. 3600 MX 10 mail.example.test.\n"
+		 "= example.test. 3600 MX 20 mail.other.test.\n+ mail.example.test. 3600 A 192.0.2.2\n"},
+		{{"example.test.", "NS"},
+		 "NOERROR aa\n? example.test. NS\n= example.test. 3600 NS ns.other.test.\n"
+		 "= example.test. 3600 NS ns1.example.test.\n+ ns1.example.test. 3600 A 192.0.2.1\n"
+		 "+ ns1.example.test. 3600 AAAA 2001:db8::1\n"},
+		{{"example.test.", "SOA"},
+		 "NOERROR aa\n? example.test. SOA\n"
+		 "= example.test. 3600 SOA ns1.example.test. host.example.test. 7 7200 3600 1209600 300\n"},
+		{{"_s._tcp.example.test.", "SRV"},
+		 "NOERROR aa\n? _s._tcp.example.test. SRV\n"
+		 "= _s._tcp.example.test. 3600 SRV 0 0 80 www.example.test.\n"
+		 "+ www.example.test. 3600 A 192.0.2.3\n+ www.example.test. 3600 A 192.0.2.4\n"},
+		{{"svc.example.test.", "HTTPS"},
+		 "NOERROR aa\n? svc.example.test. HTTPS\n= svc.example.test. 3600 HTTPS 1 . alpn=\"h2\"\n"
+		 "+ svc.example.test. 3600 A 192.0.2.8\n"},
+		{{"svcalias.example.test.", "HTTPS"},
+		 "NOERROR aa\n? svcalias.example.test. HTTPS\n"
+		 "= svcalias.example.test. 3600 HTTPS 0 www.example.test.\n"
+		 "+ www.example.test. 3600 A 192.0.2.3\n+ www.example.test. 3600 A 192.0.2.4\n"},
+		{{"www.example.test.", "ANY"},
+		 "NOERROR aa\n? www.example.test. ANY\n= www.example.test. 3600 A 192.0.2.3\n"
+		 "= www.example.test. 3600 A 192.0.2.4\n"},
+		{{"alias.example.test.", "ANY"},
+		 "NOERROR aa\n? alias.example.test. ANY\n= alias.example.test. 3600 CNAME www.example.test.\n"},
 	};
 	CHECK(cases);
 }
@@ -149,18 +148,18 @@ static void
 test_negative(void **state)
 {
 	static const struct expected cases[] = {
-	        {{"www.example.test.", "AAAA"}, "NOERROR aa\n? www.example.test. AAAA\n" SOA},
-	        {{"none.example.test.", "A"}, "NXDOMAIN aa\n? none.example.test. A\n" SOA},
-	        {{"x.www.example.test.", "A"}, "NXDOMAIN aa\n? x.www.example.test. A\n" SOA},
-	        {{"1.2.3.4.5.6.7.8.9.example.test.", "A"},
-	         "NXDOMAIN aa\n? 1.2.3.4.5.6.7.8.9.example.test. A\n" SOA},
-	        {{"b.c.example.test.", "A"}, "NOERROR aa\n? b.c.example.test. A\n" SOA},
-	        {{"c.example.test.", "TXT"}, "NOERROR aa\n? c.example.test. TXT\n" SOA},
-	        {{"x.c.example.test.", "TXT"}, "NXDOMAIN aa\n? x.c.example.test. TXT\n" SOA},
-	        {{"example.test.", "DS"}, "NOERROR aa\n? example.test. DS\n" SOA},
-	        {{"nowhere.test.", "A"}, "REFUSED\n? nowhere.test. A\n"},
-	        {{".", "SOA"}, "REFUSED\n? . SOA\n"},
-	        {{"www.broken.test.", "A"}, "SERVFAIL\n? www.broken.test. A\n"},
+		{{"www.example.test.", "AAAA"}, "NOERROR aa\n? www.example.test. AAAA\n" SOA},
+		{{"none.example.test.", "A"}, "NXDOMAIN aa\n? none.example.test. A\n" SOA},
+		{{"x.www.example.test.", "A"}, "NXDOMAIN aa\n? x.www.example.test. A\n" SOA},
+		{{"1.2.3.4.5.6.7.8.9.example.test.", "A"},
+		 "NXDOMAIN aa\n? 1.2.3.4.5.6.7.8.9.example.test. A\n" SOA},
+		{{"b.c.example.test.", "A"}, "NOERROR aa\n? b.c.example.test. A\n" SOA},
+		{{"c.example.test.", "TXT"}, "NOERROR aa\n? c.example.test. TXT\n" SOA},
+		{{"x.c.example.test.", "TXT"}, "NXDOMAIN aa\n? x.c.example.test. TXT\n" SOA},
+		{{"example.test.", "DS"}, "NOERROR aa\n? example.test. DS\n" SOA},
+		{{"nowhere.test.", "A"}, "REFUSED\n? nowhere.test. A\n"},
+		{{".", "SOA"}, "REFUSED\n? . SOA\n"},
+		{{"www.broken.test.", "A"}, "SERVFAIL\n? www.broken.test. A\n"},
 	};
 	CHECK(cases);
 }
@@ -169,20 +168,20 @@ static void
 test_wildcards(void **state)
 {
 	static const struct expected cases[] = {
-	        {{"x.wild.example.test.", "A"},
-	         "NOERROR aa\n? x.wild.example.test. A\n= x.wild.example.test. 3600 A 192.0.2.9\n"},
-	        {{"x.y.wild.example.test.", "MX"},
-	         "NOERROR aa\n? x.y.wild.example.test. MX\n= x.y.wild.example.test. 3600 MX 5 mail.example.test.\n"
-	         "+ mail.example.test. 3600 A 192.0.2.2\n"},
-	        {{"x.wild.example.test.", "TXT"}, "NOERROR aa\n? x.wild.example.test. TXT\n" SOA},
-	        {{"*.wild.example.test.", "A"},
-	         "NOERROR aa\n? *.wild.example.test. A\n= *.wild.example.test. 3600 A 192.0.2.9\n"},
-	        {{"blocked.wild.example.test.", "A"}, "NOERROR aa\n? blocked.wild.example.test. A\n" SOA},
-	        {{"x.blocked.wild.example.test.", "A"}, "NXDOMAIN aa\n? x.blocked.wild.example.test. A\n" SOA},
-	        {{"wild.example.test.", "A"}, "NOERROR aa\n? wild.example.test. A\n" SOA},
-	        {{"q.walias.example.test.", "A"},
-	         "NOERROR aa\n? q.walias.example.test. A\n= q.walias.example.test. 3600 CNAME www.example.test.\n"
-	         "= www.example.test. 3600 A 192.0.2.3\n= www.example.test. 3600 A 192.0.2.4\n"},
+		{{"x.wild.example.test.", "A"},
+		 "NOERROR aa\n? x.wild.example.test. A\n= x.wild.example.test. 3600 A 192.0.2.9\n"},
+		{{"x.y.wild.example.test.", "MX"},
+		 "NOERROR aa\n? x.y.wild.example.test. MX\n= x.y.wild.example.test. 3600 MX 5 mail.example.test.\n"
+		 "+ mail.example.test. 3600 A 192.0.2.2\n"},
+		{{"x.wild.example.test.", "TXT"}, "NOERROR aa\n? x.wild.example.test. TXT\n" SOA},
+		{{"*.wild.example.test.", "A"},
+		 "NOERROR aa\n? *.wild.example.test. A\n= *.wild.example.test. 3600 A 192.0.2.9\n"},
+		{{"blocked.wild.example.test.", "A"}, "NOERROR aa\n? blocked.wild.example.test. A\n" SOA},
+		{{"x.blocked.wild.example.test.", "A"}, "NXDOMAIN aa\n? x.blocked.wild.example.test. A\n" SOA},
+		{{"wild.example.test.", "A"}, "NOERROR aa\n? wild.example.test. A\n" SOA},
+		{{"q.walias.example.test.", "A"},
+		 "NOERROR aa\n? q.walias.example.test. A\n= q.walias.example.test. 3600 CNAME www.example.test.\n"
+		 "= www.example.test. 3600 A 192.0.2.3\n= www.example.test. 3600 A 192.0.2.4\n"},
 	};
 	CHECK(cases);
 }
@@ -191,49 +190,50 @@ static void
 test_chains(void **state)
 {
 	static const struct expected cases[] = {
-	        {{"alias2.example.test.", "A"},
-	         "NOERROR aa\n? alias2.example.test. A\n= alias2.example.test. 3600 CNAME alias.example.test.\n"
-	         "= alias.example.test. 3600 CNAME www.example.test.\n= www.example.test. 3600 A 192.0.2.3\n"
-	         "= www.example.test. 3600 A 192.0.2.4\n"},
-	        {{"alias.example.test.", "CNAME"},
-	         "NOERROR aa\n? alias.example.test. CNAME\n= alias.example.test. 3600 CNAME www.example.test.\n"},
-	        {{"alias.example.test.", "TXT"},
-	         "NOERROR aa\n? alias.example.test. TXT\n= alias.example.test. 3600 CNAME www.example.test.\n" SOA},
-	        {{"dangling.example.test.", "A"},
-	         "NXDOMAIN aa\n? dangling.example.test. A\n"
-	         "= dangling.example.test. 3600 CNAME nothing.example.test.\n" SOA},
-	        {{"out.example.test.", "A"},
-	         "NOERROR aa\n? out.example.test. A\n= out.example.test. 3600 CNAME www.other.test.\n"
-	         "= www.other.test. 60 A 198.51.100.2\n"},
-	        {{"loop1.example.test.", "A"},
-	         "NOERROR aa\n? loop1.example.test. A\n= loop1.example.test. 3600 CNAME loop2.example.test.\n"
-	         "= loop2.example.test. 3600 CNAME loop1.example.test.\n"},
-	        {{"self.example.test.", "A"},
-	         "NOERROR aa\n? self.example.test. A\n= self.example.test. 3600 CNAME self.example.test.\n"},
-	        {{"x.tree.example.test.", "A"},
-	         "NOERROR aa\n? x.tree.example.test. A\n= tree.example.test. 3600 DNAME elsewhere.example.test.\n"
-	         "= x.tree.example.test. 3600 CNAME x.elsewhere.example.test.\n"
-	         "= x.elsewhere.example.test. 3600 A 192.0.2.7\n"},
-	        {{"tree.example.test.", "DNAME"},
-	         "NOERROR aa\n? tree.example.test. DNAME\n= tree.example.test. 3600 DNAME elsewhere.example.test.\n"},
-	        {{"tree.example.test.", "A"}, "NOERROR aa\n? tree.example.test. A\n" SOA},
-	        {{"x.old.example.test.", "A"},
-	         "NOERROR aa\n? x.old.example.test. A\n= old.example.test. 3600 DNAME new.other.test.\n"
-	         "= x.old.example.test. 3600 CNAME x.new.other.test.\n= x.new.other.test. 60 A 198.51.100.3\n"},
-	        {{"tocut.example.test.", "A"},
-	         "NOERROR aa\n? tocut.example.test. A\n= tocut.example.test. 3600 CNAME deep.sub.example.test.\n"
-	         "! sub.example.test. 3600 NS ns.sub.example.test.\n! sub.example.test. 3600 NS ns.other.test.\n"
-	         "! sub.example.test. 3600 NS ns.sibling.example.test.\n+ ns.sub.example.test. 3600 A 192.0.2.20\n"
-	         "+ ns.sub.example.test. 3600 AAAA 2001:db8::20\n+ ns.sibling.example.test. 3600 A 192.0.2.21\n"},
+		{{"alias2.example.test.", "A"},
+		 "NOERROR aa\n? alias2.example.test. A\n= alias2.example.test. 3600 CNAME alias.example.test.\n"
+		 "= alias.example.test. 3600 CNAME www.example.test.\n= www.example.test. 3600 A 192.0.2.3\n"
+		 "= www.example.test. 3600 A 192.0.2.4\n"},
+		{{"alias.example.test.", "CNAME"},
+		 "NOERROR aa\n? alias.example.test. CNAME\n= alias.example.test. 3600 CNAME www.example.test.\n"},
+		{{"alias.example.test.", "TXT"},
+		 "NOERROR aa\n? alias.example.test. TXT\n= alias.example.test. 3600 CNAME www.example.test.\n" SOA},
+		{{"dangling.example.test.", "A"},
+		 "NXDOMAIN aa\n? dangling.example.test. A\n"
+		 "= dangling.example.test. 3600 CNAME nothing.example.test.\n" SOA},
+		{{"out.example.test.", "A"},
+		 "NOERROR aa\n? out.example.test. A\n= out.example.test. 3600 CNAME www.other.test.\n"
+		 "= www.other.test. 60 A 198.51.100.2\n"},
+		{{"loop1.example.test.", "A"},
+		 "NOERROR aa\n? loop1.example.test. A\n= loop1.example.test. 3600 CNAME loop2.example.test.\n"
+		 "= loop2.example.test. 3600 CNAME loop1.example.test.\n"},
+		{{"self.example.test.", "A"},
+		 "NOERROR aa\n? self.example.test. A\n= self.example.test. 3600 CNAME self.example.test.\n"},
+		{{"x.tree.example.test.", "A"},
+		 "NOERROR aa\n? x.tree.example.test. A\n= tree.example.test. 3600 DNAME elsewhere.example.test.\n"
+		 "= x.tree.example.test. 3600 CNAME x.elsewhere.example.test.\n"
+		 "= x.elsewhere.example.test. 3600 A 192.0.2.7\n"},
+		{{"tree.example.test.", "DNAME"},
+		 "NOERROR aa\n? tree.example.test. DNAME\n= tree.example.test. 3600 DNAME "
+		 "elsewhere.example.test.\n"},
+		{{"tree.example.test.", "A"}, "NOERROR aa\n? tree.example.test. A\n" SOA},
+		{{"x.old.example.test.", "A"},
+		 "NOERROR aa\n? x.old.example.test. A\n= old.example.test. 3600 DNAME new.other.test.\n"
+		 "= x.old.example.test. 3600 CNAME x.new.other.test.\n= x.new.other.test. 60 A 198.51.100.3\n"},
+		{{"tocut.example.test.", "A"},
+		 "NOERROR aa\n? tocut.example.test. A\n= tocut.example.test. 3600 CNAME deep.sub.example.test.\n"
+		 "! sub.example.test. 3600 NS ns.sub.example.test.\n! sub.example.test. 3600 NS ns.other.test.\n"
+		 "! sub.example.test. 3600 NS ns.sibling.example.test.\n+ ns.sub.example.test. 3600 A 192.0.2.20\n"
+		 "+ ns.sub.example.test. 3600 AAAA 2001:db8::20\n+ ns.sibling.example.test. 3600 A 192.0.2.21\n"},
 	};
 	CHECK(cases);
 }
 
-#define REFERRAL                                                                                             \
-	"! sub.example.test. 3600 NS ns.sub.example.test.\n! sub.example.test. 3600 NS ns.other.test.\n" \
+#define REFERRAL                                                                                                   \
+	"! sub.example.test. 3600 NS ns.sub.example.test.\n! sub.example.test. 3600 NS ns.other.test.\n"           \
 	"! sub.example.test. 3600 NS ns.sibling.example.test.\n"
-#define GLUE                                                                                               \
-	"+ ns.sub.example.test. 3600 A 192.0.2.20\n+ ns.sub.example.test. 3600 AAAA 2001:db8::20\n" \
+#define GLUE                                                                                                       \
+	"+ ns.sub.example.test. 3600 A 192.0.2.20\n+ ns.sub.example.test. 3600 AAAA 2001:db8::20\n"                \
 	"+ ns.sibling.example.test. 3600 A 192.0.2.21\n"
 #define DS "sub.example.test. 3600 DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000\n"
 
@@ -241,15 +241,15 @@ static void
 test_referrals(void **state)
 {
 	static const struct expected cases[] = {
-	        {{"a.b.sub.example.test.", "A"}, "NOERROR\n? a.b.sub.example.test. A\n" REFERRAL GLUE},
-	        {{"sub.example.test.", "A"}, "NOERROR\n? sub.example.test. A\n" REFERRAL GLUE},
-	        {{"sub.example.test.", "NS"}, "NOERROR\n? sub.example.test. NS\n" REFERRAL GLUE},
-	        {{"ns.sub.example.test.", "A"}, "NOERROR\n? ns.sub.example.test. A\n" REFERRAL GLUE},
-	        {{"none.sub.example.test.", "DS"}, "NOERROR\n? none.sub.example.test. DS\n" REFERRAL GLUE},
-	        {{"sub.example.test.", "DS"}, "NOERROR aa\n? sub.example.test. DS\n= " DS},
-	        {{"insecure.example.test.", "DS"}, "NOERROR aa\n? insecure.example.test. DS\n" SOA},
-	        {{"sub.example.test.", "A", .dnssec = true},
-	         "NOERROR\n? sub.example.test. A\n" REFERRAL "! " DS GLUE "% 1232 do\n"},
+		{{"a.b.sub.example.test.", "A"}, "NOERROR\n? a.b.sub.example.test. A\n" REFERRAL GLUE},
+		{{"sub.example.test.", "A"}, "NOERROR\n? sub.example.test. A\n" REFERRAL GLUE},
+		{{"sub.example.test.", "NS"}, "NOERROR\n? sub.example.test. NS\n" REFERRAL GLUE},
+		{{"ns.sub.example.test.", "A"}, "NOERROR\n? ns.sub.example.test. A\n" REFERRAL GLUE},
+		{{"none.sub.example.test.", "DS"}, "NOERROR\n? none.sub.example.test. DS\n" REFERRAL GLUE},
+		{{"sub.example.test.", "DS"}, "NOERROR aa\n? sub.example.test. DS\n= " DS},
+		{{"insecure.example.test.", "DS"}, "NOERROR aa\n? insecure.example.test. DS\n" SOA},
+		{{"sub.example.test.", "A", .dnssec = true},
+		 "NOERROR\n? sub.example.test. A\n" REFERRAL "! " DS GLUE "% 1232 do\n"},
 	};
 	CHECK(cases);
 }
@@ -258,19 +258,22 @@ static void
 test_edns(void **state)
 {
 	static const struct expected cases[] = {
-	        {{"www.example.test.", "TXT", .edns = true}, "NOERROR aa\n? www.example.test. TXT\n" SOA "% 1232\n"},
-	        {{"nowhere.test.", "TXT", .nsid = true},
-	         "REFUSED\n? nowhere.test. TXT\n% 1232 nsid3=fra1-a\n"},
-	        {{"signed.example.test.", "A", .dnssec = true},
-	         "NOERROR aa\n? signed.example.test. A\n= signed.example.test. 3600 A 192.0.2.5\n"
-	         "= signed.example.test. 3600 RRSIG A 13 3 3600 20300101000000 20200101000000 1 example.test. AAAA\n"
-	         "% 1232 do\n"},
-	        {{"signed.example.test.", "A"},
-	         "NOERROR aa\n? signed.example.test. A\n= signed.example.test. 3600 A 192.0.2.5\n"},
-	        {{"signed.example.test.", "RRSIG"},
-	         "NOERROR aa\n? signed.example.test. RRSIG\n"
-	         "= signed.example.test. 3600 RRSIG A 13 3 3600 20300101000000 20200101000000 1 example.test. AAAA\n"
-	         "= signed.example.test. 3600 RRSIG TXT 13 3 3600 20300101000000 20200101000000 1 example.test. BBBB\n"},
+		{{"www.example.test.", "TXT", .edns = true},
+		 "NOERROR aa\n? www.example.test. TXT\n" SOA "% 1232\n"},
+		{{"nowhere.test.", "TXT", .nsid = true}, "REFUSED\n? nowhere.test. TXT\n% 1232 nsid3=fra1-a\n"},
+		{{"signed.example.test.", "A", .dnssec = true},
+		 "NOERROR aa\n? signed.example.test. A\n= signed.example.test. 3600 A 192.0.2.5\n"
+		 "= signed.example.test. 3600 RRSIG A 13 3 3600 20300101000000 20200101000000 1 example.test. "
+		 "AAAA\n"
+		 "% 1232 do\n"},
+		{{"signed.example.test.", "A"},
+		 "NOERROR aa\n? signed.example.test. A\n= signed.example.test. 3600 A 192.0.2.5\n"},
+		{{"signed.example.test.", "RRSIG"},
+		 "NOERROR aa\n? signed.example.test. RRSIG\n"
+		 "= signed.example.test. 3600 RRSIG A 13 3 3600 20300101000000 20200101000000 1 example.test. "
+		 "AAAA\n"
+		 "= signed.example.test. 3600 RRSIG TXT 13 3 3600 20300101000000 20200101000000 1 example.test. "
+		 "BBBB\n"},
 	};
 	CHECK(cases);
 }
@@ -279,11 +282,12 @@ static void
 test_chaos(void **state)
 {
 	static const struct expected cases[] = {
-	        {{"id.server.", "TXT", .rrclass = 3}, "NOERROR aa\n? id.server. TXT\n= id.server. 0 TXT \"fra1-a\"\n"},
-	        {{"HOSTNAME.bind.", "TXT", .rrclass = 3},
-	         "NOERROR aa\n? HOSTNAME.bind. TXT\n= HOSTNAME.bind. 0 TXT \"fra1-a\"\n"},
-	        {{"version.bind.", "TXT", .rrclass = 3}, "REFUSED\n? version.bind. TXT\n"},
-	        {{"www.example.test.", "A", .rrclass = 4}, "REFUSED\n? www.example.test. A\n"},
+		{{"id.server.", "TXT", .rrclass = 3},
+		 "NOERROR aa\n? id.server. TXT\n= id.server. 0 TXT \"fra1-a\"\n"},
+		{{"HOSTNAME.bind.", "TXT", .rrclass = 3},
+		 "NOERROR aa\n? HOSTNAME.bind. TXT\n= HOSTNAME.bind. 0 TXT \"fra1-a\"\n"},
+		{{"version.bind.", "TXT", .rrclass = 3}, "REFUSED\n? version.bind. TXT\n"},
+		{{"www.example.test.", "A", .rrclass = 4}, "REFUSED\n? www.example.test. A\n"},
 	};
 	CHECK(cases);
 }
@@ -292,11 +296,11 @@ static void
 test_meta_types(void **state)
 {
 	static const struct expected cases[] = {
-	        {{"example.test.", "AXFR"}, "REFUSED\n? example.test. AXFR\n"},
-	        {{"example.test.", "AXFR", .tcp = true}, "REFUSED\n? example.test. AXFR\n"},
-	        {{"example.test.", "MAILB"}, "NOTIMP\n? example.test. MAILB\n"},
-	        {{"example.test.", "OPT"}, "FORMERR\n? example.test. OPT\n"},
-	        {{"www.example.test.", "TYPE65280"}, "NOERROR aa\n? www.example.test. TYPE65280\n" SOA},
+		{{"example.test.", "AXFR"}, "REFUSED\n? example.test. AXFR\n"},
+		{{"example.test.", "AXFR", .tcp = true}, "REFUSED\n? example.test. AXFR\n"},
+		{{"example.test.", "MAILB"}, "NOTIMP\n? example.test. MAILB\n"},
+		{{"example.test.", "OPT"}, "FORMERR\n? example.test. OPT\n"},
+		{{"www.example.test.", "TYPE65280"}, "NOERROR aa\n? www.example.test. TYPE65280\n" SOA},
 	};
 	CHECK(cases);
 }
@@ -338,38 +342,94 @@ static void
 test_raw(void **state)
 {
 	static const struct raw_case cases[] = {
-	        {"11 octets", {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0}, 11, -1},
-	        {"a response", {1, 2, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1}, 34, -1},
-	        {"no question", {1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 12, RCODE_FORMERR, 0x8000, 0, 12},
-	        {"two questions", {1, 2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1, 0, 0, 1, 0, 1}, 39,
-	         RCODE_FORMERR, 0x8000, 0, 12},
-	        {"cut in QNAME", {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, 'w', 'w'}, 15, RCODE_FORMERR, 0x8000, 0, 12},
-	        {"pointer in QNAME", {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 0x0c, 0, 1, 0, 1}, 18, RCODE_FORMERR,
-	         0x8000, 0, 12},
-	        {"octets after the end", {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1, 9}, 35, RCODE_FORMERR,
-	         0x8000, 1, 34},
-	        {"opcode 15", {1, 2, 0x78, 0, 0, 1, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1}, 34, RCODE_NOTIMP, 0xf800, 1,
-	         34},
-	        {"opcode STATUS, nothing else", {1, 2, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 12, RCODE_NOTIMP, 0x9000, 0,
-	         12},
-	        {"all flags", {1, 2, 0x07, 0xf0, 0, 1, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1}, 34, RCODE_NOERROR, 0x8510,
-	         1},
-	        {"EDNS version 1",
-	         {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, QNAME, 0, 1, 0, 1, 0, 0, 41, 16, 0, 0, 1, 0, 0, 0, 0},
-	         45, 0 /* with the extended part: BADVERS */, 0x8000, 1, 45},
-	        {"two OPTs",
-	         {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 6, 0, 1, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0,
-	          0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0},
-	         39, RCODE_FORMERR, 0x8000, 1, 28},
-	        {"OPT not at the root",
-	         {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 6, 0, 1, 1, 'a', 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0},
-	         30, RCODE_FORMERR, 0x8000, 1, 17},
-	        {"EDNS option over the end",
-	         {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 6, 0, 1, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 4, 0, 3, 0, 1},
-	         32, RCODE_FORMERR, 0x8000, 1, 28},
-	        {"unknown EDNS option",
-	         {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 6, 0, 1, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 5, 0xff, 3, 0, 1, 7},
-	         33, RCODE_REFUSED, 0x8000, 1, 28},
+		{"11 octets", {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0}, 11, -1},
+		{"a response", {1, 2, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1}, 34, -1},
+		{"no question", {1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 12, RCODE_FORMERR, 0x8000, 0, 12},
+		{"two questions",
+		 {1, 2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1, 0, 0, 1, 0, 1},
+		 39,
+		 RCODE_FORMERR,
+		 0x8000,
+		 0,
+		 12},
+		{"cut in QNAME",
+		 {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, 'w', 'w'},
+		 15,
+		 RCODE_FORMERR,
+		 0x8000,
+		 0,
+		 12},
+		{"pointer in QNAME",
+		 {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 0x0c, 0, 1, 0, 1},
+		 18,
+		 RCODE_FORMERR,
+		 0x8000,
+		 0,
+		 12},
+		{"octets after the end",
+		 {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1, 9},
+		 35,
+		 RCODE_FORMERR,
+		 0x8000,
+		 1,
+		 34},
+		{"opcode 15",
+		 {1, 2, 0x78, 0, 0, 1, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1},
+		 34,
+		 RCODE_NOTIMP,
+		 0xf800,
+		 1,
+		 34},
+		{"opcode STATUS, nothing else",
+		 {1, 2, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		 12,
+		 RCODE_NOTIMP,
+		 0x9000,
+		 0,
+		 12},
+		{"all flags",
+		 {1, 2, 0x07, 0xf0, 0, 1, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1},
+		 34,
+		 RCODE_NOERROR,
+		 0x8510,
+		 1},
+		{"EDNS version 1",
+		 {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, QNAME, 0, 1, 0, 1, 0, 0, 41, 16, 0, 0, 1, 0, 0, 0, 0},
+		 45,
+		 0 /* with the extended part: BADVERS */,
+		 0x8000,
+		 1,
+		 45},
+		{"two OPTs",
+		 {1,  2, 0, 0, 0, 1, 0, 0, 0, 0, 0,  2,  0, 0, 6, 0, 1, 0, 0, 41,
+		  16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0},
+		 39,
+		 RCODE_FORMERR,
+		 0x8000,
+		 1,
+		 28},
+		{"OPT not at the root",
+		 {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 6, 0, 1, 1, 'a', 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 0},
+		 30,
+		 RCODE_FORMERR,
+		 0x8000,
+		 1,
+		 17},
+		{"EDNS option over the end",
+		 {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 6, 0, 1, 0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 4, 0, 3, 0, 1},
+		 32,
+		 RCODE_FORMERR,
+		 0x8000,
+		 1,
+		 28},
+		{"unknown EDNS option",
+		 {1, 2, 0,  0,  0, 1, 0, 0, 0, 0, 0, 1,    0, 0, 6, 0, 1,
+		  0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 5, 0xff, 3, 0, 1, 7},
+		 33,
+		 RCODE_REFUSED,
+		 0x8000,
+		 1,
+		 28},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct raw_case *c = &cases[i];
@@ -414,12 +474,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_positive),  cmocka_unit_test(test_negative),
-	        cmocka_unit_test(test_wildcards), cmocka_unit_test(test_chains),
-	        cmocka_unit_test(test_referrals), cmocka_unit_test(test_edns),
-	        cmocka_unit_test(test_chaos),     cmocka_unit_test(test_meta_types),
-	        cmocka_unit_test(test_dname_too_long), cmocka_unit_test(test_raw),
-	        cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_positive),       cmocka_unit_test(test_negative),
+		cmocka_unit_test(test_wildcards),      cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_referrals),      cmocka_unit_test(test_edns),
+		cmocka_unit_test(test_chaos),          cmocka_unit_test(test_meta_types),
+		cmocka_unit_test(test_dname_too_long), cmocka_unit_test(test_raw),
+		cmocka_unit_test(test_counters),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -3,8 +3,8 @@
  * DPDK ports, without privileges: a net_pcap device reads its frames from one file and writes what it is to send to
  * another. What comes out is checked with code of the tests' own, and every frame must be found in one counter.
  */
-#include "dataplane_fixture.h"
-#include "frame_fixture.h"
+#include "tests/unit/dataplane/dataplane_fixture.h"
+#include "tests/unit/dataplane/frame_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>

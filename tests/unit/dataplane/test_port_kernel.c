@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kernel mode over loopback: what UDP clients see, what is counted, what opening refuses. */
-#include "dataplane_fixture.h"
+#include "tests/unit/dataplane/dataplane_fixture.h"
 
 #include <errno.h>
 #include <stdio.h>

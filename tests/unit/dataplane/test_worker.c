@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The worker turn over made-up queues: order of its steps, RCU states, idling, time, stopping. */
-#include "dataplane_fixture.h"
+#include "tests/unit/dataplane/dataplane_fixture.h"
 
 #include <stdlib.h>
 #include <time.h>

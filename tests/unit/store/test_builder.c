@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The builder: what a snapshot holds, which zones are refused and which only warned of, and that running out of memory at
- * any moment leaves nothing behind.
+ * The builder: what a snapshot holds, which zones are refused and which only warned of, and that running out of
+ * memory at any moment leaves nothing behind.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -31,8 +31,8 @@ struct record {
 };
 
 #define APEX "example."
-#define SOA {APEX, "SOA", "ns.example. h.example. 9 2 3 4 60", 3600}
-#define NS {APEX, "NS", "ns.other.test.", 3600}
+#define SOA APEX, "SOA", "ns.example. h.example. 9 2 3 4 60", 3600
+#define NS APEX, "NS", "ns.other.test.", 3600
 
 /* Adds the records with their index + 1 as line; 0 or what zone_builder_add() said. */
 static int
@@ -81,18 +81,18 @@ find(const struct snapshot *s, const char *text)
 }
 
 static const struct record tree[] = {
-        SOA,
-        NS,
-        {"a.b.c.example.", "A", "192.0.2.1", 60},
-        {"*.w.example.", "A", "192.0.2.1", 60},
-        {"sub.example.", "NS", "ns.sub.example.", 60},
-        {"ns.sub.example.", "A", "192.0.2.2", 60},
-        {"ns.sub.example.", "AAAA", "::1", 60},
-        {"x.y.d.example.", "TXT", "hidden", 60},
-        {"d.example.", "DNAME", "elsewhere.test.", 60},
-        {"sub2.example.", "NS", "ns.other.test.", 60},
-        {"sub3.example.", "NS", "ns.other.test.", 60},
-        {NULL},
+	{SOA},
+	{NS},
+	{"a.b.c.example.", "A", "192.0.2.1", 60},
+	{"*.w.example.", "A", "192.0.2.1", 60},
+	{"sub.example.", "NS", "ns.sub.example.", 60},
+	{"ns.sub.example.", "A", "192.0.2.2", 60},
+	{"ns.sub.example.", "AAAA", "::1", 60},
+	{"x.y.d.example.", "TXT", "hidden", 60},
+	{"d.example.", "DNAME", "elsewhere.test.", 60},
+	{"sub2.example.", "NS", "ns.other.test.", 60},
+	{"sub3.example.", "NS", "ns.other.test.", 60},
+	{NULL},
 };
 
 static void
@@ -121,7 +121,7 @@ test_tree(void **state)
 	assert_int_equal(find(s, "x.y.d.example.")->entry.flags, NODE_BELOW);
 	/* equal sets are one */
 	assert_ptr_equal(node_find(find(s, "sub2.example."), RRTYPE_NS).set,
-	                 node_find(find(s, "sub3.example."), RRTYPE_NS).set);
+			 node_find(find(s, "sub3.example."), RRTYPE_NS).set);
 	for (unsigned k = 0; k < 6; k++)
 		assert_int_equal(depth_map_has(&s->depths, k), k >= 1 && k <= 4);
 	snapshot_free(s);
@@ -134,14 +134,14 @@ static void
 test_signatures(void **state)
 {
 	static const struct record records[] = {
-	        SOA,
-	        NS,
-	        {"s.example.", "RRSIG", "TXT 13 2 60 20300101000000 20200101000000 1 example. AAAA", 60},
-	        {"s.example.", "A", "192.0.2.1", 60},
-	        {"s.example.", "AAAA", "::1", 60},
-	        {"s.example.", "RRSIG", "A 13 2 60 20300101000000 20200101000000 1 example. AAAA", 60},
-	        {"s.example.", "RRSIG", "MX 13 2 60 20300101000000 20200101000000 1 example. AAAA", 60},
-	        {NULL},
+		{SOA},
+		{NS},
+		{"s.example.", "RRSIG", "TXT 13 2 60 20300101000000 20200101000000 1 example. AAAA", 60},
+		{"s.example.", "A", "192.0.2.1", 60},
+		{"s.example.", "AAAA", "::1", 60},
+		{"s.example.", "RRSIG", "A 13 2 60 20300101000000 20200101000000 1 example. AAAA", 60},
+		{"s.example.", "RRSIG", "MX 13 2 60 20300101000000 20200101000000 1 example. AAAA", 60},
+		{NULL},
 	};
 	struct diag_list diag = {0};
 	struct snapshot *s = NULL;
@@ -167,29 +167,41 @@ static void
 test_checks(void **state)
 {
 	static const struct verdict_case cases[] = {
-	        {{NS}, -EINVAL, "zone: error: zone example. has no SOA record at its apex\n"},
-	        {{SOA}, -EINVAL, "zone: error: zone example. has no NS record at its apex\n"},
-	        {{SOA, NS, {APEX, "SOA", "ns.example. h.example. 10 2 3 4 60", 3600}}, -EINVAL,
-	         "zone:3:1: error: example. SOA: more than one SOA record at this name\n"},
-	        {{SOA, NS, {"x.example.", "SOA", "ns.example. h.example. 10 2 3 4 60", 3600}}, -EINVAL,
-	         "zone:3:1: error: x.example. SOA: SOA below the apex of the zone\n"},
-	        {{SOA, NS, {"x.example.", "CNAME", "y.example.", 1}, {"x.example.", "TXT", "t", 1}}, -EINVAL,
-	         "zone:4:1: error: x.example. TXT: other data beside a CNAME (RFC 1034 section 3.6.2)\n"},
-	        {{SOA, NS, {"x.example.", "CNAME", "y.example.", 1}, {"x.example.", "CNAME", "z.example.", 1}}, -EINVAL,
-	         "zone:4:1: error: x.example. CNAME: more than one CNAME record at this name\n"},
-	        {{SOA, NS, {"x.example.", "NS", "y.test.", 1}, {"x.example.", "DNAME", "z.test.", 1}}, -EINVAL,
-	         "zone:4:1: error: x.example. DNAME: a name cannot be delegated and redirected (RFC 6672 section 2.4)\n"},
-	        {{SOA, NS, {"x.example.", "NS", "ns.x.example.", 1}}, 0,
-	         "zone:3:1: warning: x.example. NS: ns.x.example. has no address in the zone: glue is missing\n"},
-	        {{SOA, NS, {"x.example.", "A", "192.0.2.1", 1}, {"X.example.", "A", "192.0.2.1", 1}}, 0,
-	         "zone:4:1: warning: x.example. A: duplicate record\n"},
-	        {{SOA, NS, {"x.example.", "A", "192.0.2.1", 7}, {"x.example.", "A", "192.0.2.2", 5}}, 0,
-	         "zone:4:1: warning: x.example. A: TTL 5 differs from the 7 of the same record set; the lowest is used\n"},
-	        {{SOA, NS, {"x.example.", "NS", "y.test.", 1}, {"a.x.example.", "TXT", "t", 1}}, 0,
-	         "zone:4:1: warning: a.x.example. TXT: hidden by a delegation above it, never served\n"},
-	        {{SOA, NS, {APEX, "MX", "1 x.example.", 1}, {"x.example.", "CNAME", "y.test.", 1}}, 0,
-	         "zone:3:1: warning: example. MX: x.example. is an alias (RFC 2181 section 10.3)\n"},
-	        {{SOA, NS, {"x.test.", "A", "192.0.2.1", 1}}, -ERANGE, ""},
+		{{{NS}}, -EINVAL, "zone: error: zone example. has no SOA record at its apex\n"},
+		{{{SOA}}, -EINVAL, "zone: error: zone example. has no NS record at its apex\n"},
+		{{{SOA}, {NS}, {APEX, "SOA", "ns.example. h.example. 10 2 3 4 60", 3600}},
+		 -EINVAL,
+		 "zone:3:1: error: example. SOA: more than one SOA record at this name\n"},
+		{{{SOA}, {NS}, {"x.example.", "SOA", "ns.example. h.example. 10 2 3 4 60", 3600}},
+		 -EINVAL,
+		 "zone:3:1: error: x.example. SOA: SOA below the apex of the zone\n"},
+		{{{SOA}, {NS}, {"x.example.", "CNAME", "y.example.", 1}, {"x.example.", "TXT", "t", 1}},
+		 -EINVAL,
+		 "zone:4:1: error: x.example. TXT: other data beside a CNAME (RFC 1034 section 3.6.2)\n"},
+		{{{SOA}, {NS}, {"x.example.", "CNAME", "y.example.", 1}, {"x.example.", "CNAME", "z.example.", 1}},
+		 -EINVAL,
+		 "zone:4:1: error: x.example. CNAME: more than one CNAME record at this name\n"},
+		{{{SOA}, {NS}, {"x.example.", "NS", "y.test.", 1}, {"x.example.", "DNAME", "z.test.", 1}},
+		 -EINVAL,
+		 "zone:4:1: error: x.example. DNAME: a name cannot be delegated and redirected (RFC 6672 section "
+		 "2.4)\n"},
+		{{{SOA}, {NS}, {"x.example.", "NS", "ns.x.example.", 1}},
+		 0,
+		 "zone:3:1: warning: x.example. NS: ns.x.example. has no address in the zone: glue is missing\n"},
+		{{{SOA}, {NS}, {"x.example.", "A", "192.0.2.1", 1}, {"X.example.", "A", "192.0.2.1", 1}},
+		 0,
+		 "zone:4:1: warning: x.example. A: duplicate record\n"},
+		{{{SOA}, {NS}, {"x.example.", "A", "192.0.2.1", 7}, {"x.example.", "A", "192.0.2.2", 5}},
+		 0,
+		 "zone:4:1: warning: x.example. A: TTL 5 differs from the 7 of the same record set; the lowest is "
+		 "used\n"},
+		{{{SOA}, {NS}, {"x.example.", "NS", "y.test.", 1}, {"a.x.example.", "TXT", "t", 1}},
+		 0,
+		 "zone:4:1: warning: a.x.example. TXT: hidden by a delegation above it, never served\n"},
+		{{{SOA}, {NS}, {APEX, "MX", "1 x.example.", 1}, {"x.example.", "CNAME", "y.test.", 1}},
+		 0,
+		 "zone:3:1: warning: example. MX: x.example. is an alias (RFC 2181 section 10.3)\n"},
+		{{{SOA}, {NS}, {"x.test.", "A", "192.0.2.1", 1}}, -ERANGE, ""},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct diag_list diag = {0};
@@ -258,9 +270,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_tree),   cmocka_unit_test(test_signatures),
-	        cmocka_unit_test(test_checks), cmocka_unit_test(test_out_of_memory),
-	        cmocka_unit_test(test_order_does_not_matter),
+		cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_signatures),
+		cmocka_unit_test(test_checks),
+		cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_order_does_not_matter),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,7 @@ name_of(const char *text)
 /* Compiles n records given as text; the octets stay in `wire`, as uncompressed rdata. */
 static struct rrset *
 compile(const char *apex_text, const char *owner_text, const char *type_text, const char *const *texts, unsigned n,
-        struct rrset_rdata *rdatas)
+	struct rrset_rdata *rdatas)
 {
 	static uint8_t wire[64][2048];
 	uint16_t type;
@@ -77,27 +77,27 @@ static void
 test_compress(void **state)
 {
 	static const struct round_trip cases[] = {
-	        /* 12 octets of head a record; names as written */
-	        {"example.", "example.", "A", {"192.0.2.1", "192.0.2.2"}, 2, 32, 0, 0},
-	        /* 3+www and a pointer to the owner; 4+mail and one to the owner */
-	        {"example.", "example.", "NS", {"www.example.", "mail.example."}, 2, 12 + 6 + 12 + 7, 2, 2},
-	        /* the owner is below the apex, the target shares only the apex with it */
-	        {"example.", "a.b.example.", "CNAME", {"c.example."}, 1, 12 + 4, 1, 0},
-	        /* the whole owner */
-	        {"example.", "a.example.", "MX", {"10 a.example."}, 1, 12 + 2 + 2, 1, 1},
-	        /* nothing of the owner: the second name points into the first */
-	        {"tld.", "foo.tld.", "NS", {"ns1.host.test.", "ns2.host.test."}, 2, 12 + 15 + 12 + 6, 1, 0},
-	        /* SOA: two names in one record */
-	        {"tld.", "tld.", "SOA", {"ns.tld. ns.tld. 1 2 3 4 5"}, 1, 12 + 3 + 2 + 2 + 20, 2, 0},
-	        /* a wildcard's own label is never pointed at */
-	        {"tld.", "*.w.tld.", "CNAME", {"x.*.w.tld."}, 1, 12 + 2 + 2 + 2, 1, 0},
-	        /* types younger than RFC 1035 are not compressed, yet may have targets */
-	        {"tld.", "s.tld.", "SRV", {"1 2 3 a.tld."}, 1, 12 + 6 + 7, 0, 1},
-	        {"tld.", "s.tld.", "HTTPS", {"1 ."}, 1, 12 + 3, 0, 1},
-	        {"tld.", "s.tld.", "HTTPS", {"0 ."}, 1, 12 + 3, 0, 0},
-	        /* the root has nothing worth a pointer */
-	        {".", ".", "NS", {"a.root.", "b.root."}, 2, 12 + 8 + 12 + 4, 1, 2},
-	        {".", "x.", "MX", {"0 ."}, 1, 12 + 3, 0, 1},
+		/* 12 octets of head a record; names as written */
+		{"example.", "example.", "A", {"192.0.2.1", "192.0.2.2"}, 2, 32, 0, 0},
+		/* 3+www and a pointer to the owner; 4+mail and one to the owner */
+		{"example.", "example.", "NS", {"www.example.", "mail.example."}, 2, 12 + 6 + 12 + 7, 2, 2},
+		/* the owner is below the apex, the target shares only the apex with it */
+		{"example.", "a.b.example.", "CNAME", {"c.example."}, 1, 12 + 4, 1, 0},
+		/* the whole owner */
+		{"example.", "a.example.", "MX", {"10 a.example."}, 1, 12 + 2 + 2, 1, 1},
+		/* nothing of the owner: the second name points into the first */
+		{"tld.", "foo.tld.", "NS", {"ns1.host.test.", "ns2.host.test."}, 2, 12 + 15 + 12 + 6, 1, 0},
+		/* SOA: two names in one record */
+		{"tld.", "tld.", "SOA", {"ns.tld. ns.tld. 1 2 3 4 5"}, 1, 12 + 3 + 2 + 2 + 20, 2, 0},
+		/* a wildcard's own label is never pointed at */
+		{"tld.", "*.w.tld.", "CNAME", {"x.*.w.tld."}, 1, 12 + 2 + 2 + 2, 1, 0},
+		/* types younger than RFC 1035 are not compressed, yet may have targets */
+		{"tld.", "s.tld.", "SRV", {"1 2 3 a.tld."}, 1, 12 + 6 + 7, 0, 1},
+		{"tld.", "s.tld.", "HTTPS", {"1 ."}, 1, 12 + 3, 0, 1},
+		{"tld.", "s.tld.", "HTTPS", {"0 ."}, 1, 12 + 3, 0, 0},
+		/* the root has nothing worth a pointer */
+		{".", ".", "NS", {"a.root.", "b.root."}, 2, 12 + 8 + 12 + 4, 1, 2},
+		{".", "x.", "MX", {"0 ."}, 1, 12 + 3, 0, 1},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct round_trip *c = &cases[i];
@@ -199,8 +199,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_compress),  cmocka_unit_test(test_many_names), cmocka_unit_test(test_too_large),
-	        cmocka_unit_test(test_with_ttl), cmocka_unit_test(test_intern),
+		cmocka_unit_test(test_compress),  cmocka_unit_test(test_many_names),
+		cmocka_unit_test(test_too_large), cmocka_unit_test(test_with_ttl),
+		cmocka_unit_test(test_intern),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,79 +36,77 @@ read_text(const char *mnemonic, const char *text)
 
 #define BYTES(text) text, sizeof(text) - 1
 
+static const struct {
+	const char *type, *text, *octets;
+	size_t len;
+} known[] = {
+	{"A", "192.0.2.1", BYTES("\xc0\0\2\1")},
+	{"AAAA", "2001:db8::1", BYTES("\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\1")},
+	{"NS", "ns1", BYTES("\3ns1\7example\3com\0")},
+	{"MX", "10 Mail.", BYTES("\0\12\4Mail\0")},
+	{"SOA", "a. b. 1 2h 3m 1w 5", BYTES("\1a\0\1b\0\0\0\0\1\0\0\x1c\x20\0\0\0\xb4\0\x9\x3a\x80\0\0\0\5")},
+	{"TXT", "\"a b\" c\\100 \"\"", BYTES("\3a b\2cd\0")},
+	{"HINFO", "x \"\"", BYTES("\1x\0")},
+	{"SRV", "1 2 53 a.", BYTES("\0\1\0\2\0\x35\1a\0")},
+	{"NAPTR", "1 2 s x \"\" a.", BYTES("\0\1\0\2\1s\1x\0\1a\0")},
+	{"WKS", "192.0.2.1 tcp 0 25", BYTES("\xc0\0\2\1\6\x80\0\0\x40")},
+	/* RFC 1876's defaults: 1 m, 10 km, 10 m */
+	{"LOC", "42 21 54 N 71 06 18 W -24m 30m",
+	 BYTES("\0\x33\x16\x13\x89\x17\x2d\xd0\x70\xbe\x15\xf0\0\x98\x8d\x20")},
+	/* RFC 3123 section 4 */
+	{"APL", "1:192.168.32.0/21 !1:192.168.38.0/28", BYTES("\0\1\x15\3\xc0\xa8\x20\0\1\x1c\x83\xc0\xa8\x26")},
+	{"APL", "", BYTES("")},
+	{"DS", "60485 5 1 2BB183AF5F22588179A53B0A98631FAD1A292118",
+	 BYTES("\xec\x45\5\1\x2b\xb1\x83\xaf\x5f\x22\x58\x81\x79\xa5\x3b\x0a\x98\x63\x1f\xad\x1a\x29\x21"
+	       "\x18")},
+	/* RFC 4034 section 4.3 */
+	{"NSEC", "host.example.com. A MX RRSIG NSEC TYPE1234",
+	 BYTES("\4host\7example\3com\0\0\6\x40\1\0\0\0\3\4\x1b"
+	       "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x20")},
+	{"RRSIG", "A RSASHA256 3 1h 19700101000001 4294967295 7 A. AQI=",
+	 BYTES("\0\1\x8\3\0\0\xe\x10\0\0\0\1\xff\xff\xff\xff\0\7\1A\0\1\2")},
+	{"NSEC3", "1 0 10 ab 0G A", BYTES("\1\0\0\12\1\xab\1\4\0\1\x40")},
+	{"NSEC3PARAM", "1 0 0 -", BYTES("\1\0\0\0\0")},
+	{"CERT", "PGP 1 ED25519 AQ==", BYTES("\0\3\0\1\xf\1")},
+	{"IPSECKEY", "10 3 2 a. AQ==", BYTES("\12\3\2\1a\0\1")},
+	{"AMTRELAY", "10 1 1 192.0.2.1", BYTES("\12\x81\xc0\0\2\1")},
+	{"HIP", "2 0102 AwQF a. b.", BYTES("\2\2\0\3\1\2\3\4\5\1a\0\1b\0")},
+	{"A6", "61 ::7:0:0:0:1 p.", BYTES("\x3d\7\0\0\0\0\0\0\0\1\1p\0")},
+	{"CAA", "128 Issue \"a;b\"", BYTES("\x80\5Issuea;b")},
+	{"URI", "1 2 \"x y\"", BYTES("\0\1\0\2x y")},
+	{"EUI48", "00-00-5e-00-53-2A", BYTES("\0\0\x5e\0\x53\x2a")},
+	{"NID", "10 14:4fff:ff20:ee64", BYTES("\0\12\0\x14\x4f\xff\xff\x20\xee\x64")},
+	{"DSYNC", "CDS NOTIFY 53 a.", BYTES("\0\x3b\1\0\x35\1a\0")},
+	{"X25", "3110", BYTES("\0043110")},
+	{"NSAP", "0x47.00.05", BYTES("\x47\0\5")},
+	{"ATMA", "+1.23", BYTES("\001123")},
+	{"CSYNC", "1 3 A", BYTES("\0\0\0\1\0\3\0\1\x40")},
+	{"NXT", "a. A NXT", BYTES("\1a\0\x40\0\0\2")},
+	/* RFC 9460 appendix D.2: mandatory is sorted, and so are the parameters */
+	{"SVCB", "16 foo.example.org. alpn=h2,h3-19 mandatory=ipv4hint,alpn ipv4hint=192.0.2.1",
+	 BYTES("\0\x10\3foo\7example\3org\0\0\0\0\4\0\1\0\4\0\1\0\x9\2h2\5h3-19\0\4\0\4\xc0\0\2\1")},
+	{"SVCB", "16 foo.example.org. alpn=\"f\\\\\\\\oo\\\\,bar,h2\"",
+	 BYTES("\0\x10\3foo\7example\3org\0\0\1\0\xc\x8"
+	       "f\\oo,bar\2h2")},
+	{"SVCB", "16 foo.example.org. alpn=f\\\\\\092oo\\092,bar,h2",
+	 BYTES("\0\x10\3foo\7example\3org\0\0\1\0\xc\x8"
+	       "f\\oo,bar\2h2")},
+	{"SVCB", "1 . key667=\"hello\\210qoo\"", BYTES("\0\1\0\2\x9b\0\x9hello\xd2qoo")},
+	{"TYPE65280", "\\# 3 01 0203", BYTES("\1\2\3")},
+	{"A", "\\# 4 c0 00 02 01", BYTES("\xc0\0\2\1")},
+	{"TXT", "\"\\\\#\" 1 a", BYTES("\2\\#\0011\1a")},
+	{"TXT", "( a ; one\n  b ) ; two", BYTES("\1a\1b")},
+};
+
 static void
 known_octets(void **state)
 {
-	static const struct {
-		const char *type, *text, *octets;
-		size_t len;
-	} cases[] = {
-		{"A", "192.0.2.1", BYTES("\xc0\0\2\1")},
-		{"AAAA", "2001:db8::1", BYTES("\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\1")},
-		{"NS", "ns1", BYTES("\3ns1\7example\3com\0")},
-		{"MX", "10 Mail.", BYTES("\0\12\4Mail\0")},
-		{"SOA", "a. b. 1 2h 3m 1w 5",
-		 BYTES("\1a\0\1b\0\0\0\0\1\0\0\x1c\x20\0\0\0\xb4\0\x9\x3a\x80\0\0\0\5")},
-		{"TXT", "\"a b\" c\\100 \"\"", BYTES("\3a b\2cd\0")},
-		{"HINFO", "x \"\"", BYTES("\1x\0")},
-		{"SRV", "1 2 53 a.", BYTES("\0\1\0\2\0\x35\1a\0")},
-		{"NAPTR", "1 2 s x \"\" a.", BYTES("\0\1\0\2\1s\1x\0\1a\0")},
-		{"WKS", "192.0.2.1 tcp 0 25", BYTES("\xc0\0\2\1\6\x80\0\0\x40")},
-		/* RFC 1876's defaults: 1 m, 10 km, 10 m */
-		{"LOC", "42 21 54 N 71 06 18 W -24m 30m",
-		 BYTES("\0\x33\x16\x13\x89\x17\x2d\xd0\x70\xbe\x15\xf0\0\x98\x8d\x20")},
-		/* RFC 3123 section 4 */
-		{"APL", "1:192.168.32.0/21 !1:192.168.38.0/28",
-		 BYTES("\0\1\x15\3\xc0\xa8\x20\0\1\x1c\x83\xc0\xa8\x26")},
-		{"APL", "", BYTES("")},
-		{"DS", "60485 5 1 2BB183AF5F22588179A53B0A98631FAD1A292118",
-		 BYTES("\xec\x45\5\1\x2b\xb1\x83\xaf\x5f\x22\x58\x81\x79\xa5\x3b\x0a\x98\x63\x1f\xad\x1a\x29\x21"
-		       "\x18")},
-		/* RFC 4034 section 4.3 */
-		{"NSEC", "host.example.com. A MX RRSIG NSEC TYPE1234",
-		 BYTES("\4host\7example\3com\0\0\6\x40\1\0\0\0\3\4\x1b"
-		       "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x20")},
-		{"RRSIG", "A RSASHA256 3 1h 19700101000001 4294967295 7 A. AQI=",
-		 BYTES("\0\1\x8\3\0\0\xe\x10\0\0\0\1\xff\xff\xff\xff\0\7\1A\0\1\2")},
-		{"NSEC3", "1 0 10 ab 0G A", BYTES("\1\0\0\12\1\xab\1\4\0\1\x40")},
-		{"NSEC3PARAM", "1 0 0 -", BYTES("\1\0\0\0\0")},
-		{"CERT", "PGP 1 ED25519 AQ==", BYTES("\0\3\0\1\xf\1")},
-		{"IPSECKEY", "10 3 2 a. AQ==", BYTES("\12\3\2\1a\0\1")},
-		{"AMTRELAY", "10 1 1 192.0.2.1", BYTES("\12\x81\xc0\0\2\1")},
-		{"HIP", "2 0102 AwQF a. b.", BYTES("\2\2\0\3\1\2\3\4\5\1a\0\1b\0")},
-		{"A6", "61 ::7:0:0:0:1 p.", BYTES("\x3d\7\0\0\0\0\0\0\0\1\1p\0")},
-		{"CAA", "128 Issue \"a;b\"", BYTES("\x80\5Issuea;b")},
-		{"URI", "1 2 \"x y\"", BYTES("\0\1\0\2x y")},
-		{"EUI48", "00-00-5e-00-53-2A", BYTES("\0\0\x5e\0\x53\x2a")},
-		{"NID", "10 14:4fff:ff20:ee64", BYTES("\0\12\0\x14\x4f\xff\xff\x20\xee\x64")},
-		{"DSYNC", "CDS NOTIFY 53 a.", BYTES("\0\x3b\1\0\x35\1a\0")},
-		{"X25", "3110", BYTES("\0043110")},
-		{"NSAP", "0x47.00.05", BYTES("\x47\0\5")},
-		{"ATMA", "+1.23", BYTES("\001123")},
-		{"CSYNC", "1 3 A", BYTES("\0\0\0\1\0\3\0\1\x40")},
-		{"NXT", "a. A NXT", BYTES("\1a\0\x40\0\0\2")},
-		/* RFC 9460 appendix D.2: mandatory is sorted, and so are the parameters */
-		{"SVCB", "16 foo.example.org. alpn=h2,h3-19 mandatory=ipv4hint,alpn ipv4hint=192.0.2.1",
-		 BYTES("\0\x10\3foo\7example\3org\0\0\0\0\4\0\1\0\4\0\1\0\x9\2h2\5h3-19\0\4\0\4\xc0\0\2\1")},
-		{"SVCB", "16 foo.example.org. alpn=\"f\\\\\\\\oo\\\\,bar,h2\"",
-		 BYTES("\0\x10\3foo\7example\3org\0\0\1\0\xc\x8"
-		       "f\\oo,bar\2h2")},
-		{"SVCB", "16 foo.example.org. alpn=f\\\\\\092oo\\092,bar,h2",
-		 BYTES("\0\x10\3foo\7example\3org\0\0\1\0\xc\x8"
-		       "f\\oo,bar\2h2")},
-		{"SVCB", "1 . key667=\"hello\\210qoo\"", BYTES("\0\1\0\2\x9b\0\x9hello\xd2qoo")},
-		{"TYPE65280", "\\# 3 01 0203", BYTES("\1\2\3")},
-		{"A", "\\# 4 c0 00 02 01", BYTES("\xc0\0\2\1")},
-		{"TXT", "\"\\\\#\" 1 a", BYTES("\2\\#\0011\1a")},
-		{"TXT", "( a ; one\n  b ) ; two", BYTES("\1a\1b")},
-	};
-
-	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
-		int n = read_text(cases[i].type, cases[i].text);
+	for (unsigned i = 0; i < ARRAY_LEN(known); i++) {
+		int n = read_text(known[i].type, known[i].text);
 		if (n < 0)
-			fail_msg("%s %s: %s", cases[i].type, cases[i].text, err.message);
-		assert_int_equal(n, cases[i].len);
-		assert_memory_equal(wire, cases[i].octets, cases[i].len);
+			fail_msg("%s %s: %s", known[i].type, known[i].text, err.message);
+		assert_int_equal(n, known[i].len);
+		assert_memory_equal(wire, known[i].octets, known[i].len);
 	}
 }
 

@@ -1,0 +1,807 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ordered tree against an array that is indexed by the rank of a key, over several versions that live at once;
+ * then its promises one by one: shape, exact garbage, cost of a change, no trace after a failed allocation.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "zones/base/alloc.h"
+#include "zones/store/order_private.h"
+
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#define cycles() __rdtsc()
+#else
+#define cycles() UINT64_C(0)
+#endif
+
+/* -------- objects, and how their prefixes fall -------- */
+
+struct object {
+	uint64_t prefix;
+	uint32_t rank; /* the whole key: in the order of all objects, which that of prefixes never contradicts */
+};
+
+typedef uint64_t prefix_of(uint32_t rank);
+
+static uint64_t
+prefix_spread(uint32_t rank)
+{
+	return (rank + 1) * UINT64_C(0x400000001b3);
+}
+
+static uint64_t
+prefix_zero(uint32_t rank)
+{
+	return 0;
+}
+
+/* What pages fill up with behind their last entry, too. */
+static uint64_t
+prefix_all_ones(uint32_t rank)
+{
+	return UINT64_MAX;
+}
+
+/* Runs of two to some hundred, from no prefix bit at all to every one, so that runs end within and between pages.
+ */
+static uint64_t
+prefix_runs(uint32_t rank)
+{
+	static const uint32_t end[] = {2, 61, 62, 100, 101, 350, 351, 352, 500, 900, 930};
+	unsigned i = 0;
+	while (i < ARRAY_LEN(end) && rank >= end[i])
+		i++;
+	return i == ARRAY_LEN(end) ? UINT64_MAX - (rank < 990) : i == 0 ? 0 : (UINT64_C(1) << (i + 52)) - 1;
+}
+
+static prefix_of *const prefixes[] = {prefix_spread, prefix_zero, prefix_all_ones, prefix_runs};
+
+static int
+compare(const void *object, const void *key)
+{
+	uint32_t a = ((const struct object *)object)->rank, b = *(const uint32_t *)key;
+	return a < b ? -1 : a > b;
+}
+
+/* Fails the test when it is asked. */
+static int
+compare_never(const void *object, const void *key)
+{
+	fail();
+	return 0;
+}
+
+static struct object *
+objects_new(uint32_t n, prefix_of *of)
+{
+	struct object *o = malloc(n * sizeof(*o));
+	assert_non_null(o);
+	for (uint32_t i = 0; i < n; i++)
+		o[i] = (struct object){of(i), i};
+	return o;
+}
+
+static uint64_t random_state = 88172645463325252;
+
+static uint32_t
+random_below(uint32_t n)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)((random_state >> 16) % n);
+}
+
+static uint32_t *
+ranks_shuffled(uint32_t n)
+{
+	uint32_t *r = malloc(n * sizeof(*r));
+	assert_non_null(r);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t k = random_below(i + 1);
+		r[i] = r[k];
+		r[k] = i;
+	}
+	return r;
+}
+
+static void
+put(struct order_txn *txn, const struct object *o)
+{
+	const void *was = o;
+	assert_int_equal(order_txn_put(txn, o->prefix, &o->rank, o, &was), 0);
+	assert_null(was);
+}
+
+static void
+take(struct order_txn *txn, const struct object *o)
+{
+	const void *was = NULL;
+	assert_int_equal(order_txn_remove(txn, o->prefix, &o->rank, &was), 0);
+	assert_ptr_equal(was, o);
+}
+
+static struct order_txn *
+begin(const struct order *base)
+{
+	struct order_txn *txn = order_txn_begin(base);
+	assert_non_null(txn);
+	return txn;
+}
+
+static void
+commit_and_free_old(struct order_txn *txn, struct order *o)
+{
+	struct names_garbage garbage;
+	order_txn_commit(txn, o, &garbage);
+	names_garbage_free(&garbage);
+}
+
+static struct order
+tree_of(const struct object *objects, uint32_t n)
+{
+	struct order o;
+	struct order_item *items = malloc((n + 1) * sizeof(*items));
+	assert_non_null(items);
+	for (uint32_t i = 0; i < n; i++)
+		items[i] = (struct order_item){objects[i].prefix, &objects[i]};
+	assert_int_equal(order_build(items, n, compare, &o), 0);
+	free(items);
+	return o;
+}
+
+/* -------- shape -------- */
+
+/* Asserts the rules of order_private.h below a page; returns its entries, and counts pages. */
+static uint64_t
+check_page(const struct order_page *page, unsigned below, bool is_root, size_t *pages)
+{
+	uint64_t n = 0;
+	unsigned least = !is_root ? ORDER_ENTRIES_MIN : below > 0 ? 2 : 1;
+	++*pages;
+	assert_in_range(page->count, least, ORDER_ENTRIES);
+	for (unsigned i = 0; i < ORDER_ENTRIES; i++) {
+		if (i >= page->count)
+			assert_int_equal(page->prefix[i], ORDER_NO_PREFIX);
+		else if (i > 0)
+			assert_true(page->prefix[i - 1] <= page->prefix[i]);
+		if (i > 0 && i % ORDER_GROUP == 0)
+			assert_int_equal(page->pivot[i / ORDER_GROUP - 1], page->prefix[i]);
+	}
+	for (unsigned i = 0; i < page->count; i++) {
+		if (below == 0) {
+			assert_int_equal(page->prefix[i], ((const struct object *)order_word(page, i))->prefix);
+			continue;
+		}
+		assert_true(order_child(page, i)->generation <= page->generation);
+		assert_int_equal(page->prefix[i], order_child(page, i)->prefix[0]);
+		n += check_page(order_child(page, i), below - 1, false, pages);
+	}
+	return below == 0 ? page->count : n;
+}
+
+static void
+check_shape(const struct order *o)
+{
+	size_t pages = 0;
+	assert_int_equal(o->root == NULL, o->height == 0);
+	assert_int_equal(o->root == NULL, o->count == 0);
+	if (o->root != NULL)
+		assert_int_equal(check_page(o->root, o->height - 1u, true, &pages), o->count);
+	assert_int_equal(order_bytes(o), pages * sizeof(struct order_page));
+}
+
+/* -------- the model -------- */
+
+#define VERSIONS 4
+#define MODEL_MAX 10000
+
+struct version {
+	struct order tree;
+	struct names_garbage garbage; /* what the next version replaced of this one */
+	const struct object *model[MODEL_MAX];
+};
+
+struct visit {
+	const struct object *const *model;
+	uint32_t next, end;
+};
+
+static int
+visit_next(const void *object, void *arg)
+{
+	struct visit *v = arg;
+	while (v->next < v->end && v->model[v->next] == NULL)
+		v->next++;
+	assert_true(v->next < v->end);
+	assert_ptr_equal(object, v->model[v->next++]);
+	return 0;
+}
+
+static const void *
+walk(const struct order *o, uint64_t prefix, const void *key)
+{
+	struct order_walk w;
+	unsigned steps = 0;
+	order_walk_begin(&w, o, prefix, key);
+	while (order_walk_step(&w))
+		steps++;
+	assert_true(steps <= 2u * o->height);
+	assert_false(order_walk_step(&w));
+	return order_walk_floor(&w);
+}
+
+/* The tree says of every key, there or not, what the array says. */
+static void
+check_model(const struct order *o, const struct object *const *model, const struct object *all, uint32_t n)
+{
+	struct visit v = {model, 0, n};
+	const struct object *floor = NULL;
+	uint64_t count = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		if (model[i] != NULL) {
+			floor = model[i];
+			count++;
+		}
+		assert_ptr_equal(order_floor(o, all[i].prefix, &i), floor);
+		assert_ptr_equal(walk(o, all[i].prefix, &i), floor);
+	}
+	assert_ptr_equal(order_last(o), floor);
+	assert_int_equal(o->count, count);
+	assert_int_equal(order_each(o, visit_next, &v), 0);
+	while (v.next < n && model[v.next] == NULL)
+		v.next++;
+	assert_int_equal(v.next, n);
+	check_shape(o);
+}
+
+static void
+model_step(struct order_txn *txn, struct version *next, const struct object *all, uint32_t n, uint32_t rank,
+	   bool putting)
+{
+	const struct object *o = &all[rank + (random_below(2) != 0 ? n : 0)];
+	const void *was = txn;
+	int rc = putting ? order_txn_put(txn, o->prefix, &rank, o, &was)
+			 : order_txn_remove(txn, o->prefix, &rank, &was);
+	assert_int_equal(rc, 0);
+	assert_ptr_equal(was, next->model[rank]);
+	next->model[rank] = putting ? o : NULL;
+}
+
+/* Some random steps, or a stretch of neighbours: mostly puts while `rising`, mostly removals otherwise. */
+static void
+model_steps(struct order_txn *txn, struct version *next, const struct object *all, uint32_t n, bool rising)
+{
+	for (uint32_t steps = random_below(n) + 1; steps > 0; steps--) {
+		bool putting = random_below(8) < (rising ? 6 : 2);
+		uint32_t rank = random_below(n), stretch = random_below(50) == 0 ? random_below(200) : 1;
+		for (uint32_t k = 0; k < stretch && rank + k < n; k++)
+			model_step(txn, next, all, n, rank + k, putting);
+	}
+}
+
+/* Two objects for each key, so that a put over an old one shows. */
+static struct object *
+model_objects(uint32_t n, prefix_of *of)
+{
+	struct object *all = objects_new(2 * n, of);
+	for (uint32_t i = 0; i < n; i++)
+		all[n + i] = all[i];
+	return all;
+}
+
+static void
+model_run(prefix_of *of, uint32_t n, unsigned rounds)
+{
+	static struct version ring[VERSIONS];
+	struct object *all = model_objects(n, of);
+	size_t start = zalloc_bytes();
+	memset(ring, 0, sizeof(ring));
+	ring[0].tree.compare = compare;
+	for (unsigned round = 1; round <= rounds; round++) {
+		struct version *base = &ring[(round - 1) % VERSIONS], *next = &ring[round % VERSIONS];
+		names_garbage_free(&next->garbage);
+		memcpy(next->model, base->model, sizeof(next->model));
+		struct order_txn *txn = begin(&base->tree);
+		model_steps(txn, next, all, n, round % 20 < 10);
+		if (random_below(4) == 0) {
+			order_txn_abort(txn);
+			memcpy(next->model, base->model, sizeof(next->model));
+			txn = begin(&base->tree);
+		}
+		order_txn_commit(txn, &next->tree, &base->garbage);
+		for (unsigned k = 0; k < VERSIONS && k <= round; k++)
+			check_model(&ring[(round - k) % VERSIONS].tree, ring[(round - k) % VERSIONS].model, all, n);
+	}
+	for (unsigned k = 0; k < VERSIONS; k++)
+		names_garbage_free(&ring[k].garbage);
+	assert_int_equal(zalloc_bytes() - start, order_bytes(&ring[rounds % VERSIONS].tree));
+	order_free(&ring[rounds % VERSIONS].tree);
+	assert_int_equal(zalloc_bytes(), start);
+	free(all);
+}
+
+static void
+test_model(void **state)
+{
+	for (unsigned k = 0; k < ARRAY_LEN(prefixes); k++) {
+		model_run(prefixes[k], 1000, 60);
+		model_run(prefixes[k], 130, 100);
+		model_run(prefixes[k], 3, 100);
+	}
+	model_run(prefix_spread, MODEL_MAX, 24);
+}
+
+/* -------- orders of coming and going -------- */
+
+enum coming { ASCENDING, DESCENDING, AT_RANDOM };
+
+/* In and out again in one order, with a version for each `stride` changes; all queries at the fullest. */
+static void
+come_and_go(prefix_of *of, uint32_t n, enum coming how, uint32_t stride)
+{
+	static const struct object *model[MODEL_MAX];
+	struct object *all = objects_new(n, of);
+	uint32_t *random = ranks_shuffled(n);
+	struct order o = {.compare = compare};
+	size_t start = zalloc_bytes();
+	struct order_txn *txn = begin(&o);
+	for (uint32_t i = 0; i < 2 * n; i++) {
+		uint32_t k = i % n, rank = how == ASCENDING ? k : how == DESCENDING ? n - 1 - k : random[k];
+		if (i < n)
+			put(txn, &all[rank]);
+		else
+			take(txn, &all[rank]);
+		model[rank] = i < n ? &all[rank] : NULL;
+		if (i % stride != stride - 1 && i != n - 1)
+			continue;
+		commit_and_free_old(txn, &o);
+		check_shape(&o);
+		if (i == n - 1 || i == n + n / 2)
+			check_model(&o, model, all, n);
+		txn = begin(&o);
+	}
+	commit_and_free_old(txn, &o);
+	assert_null(o.root);
+	assert_null(order_last(&o));
+	assert_int_equal(zalloc_bytes(), start);
+	free(random);
+	free(all);
+}
+
+static void
+test_come_and_go(void **state)
+{
+	for (unsigned k = 0; k < ARRAY_LEN(prefixes); k++) {
+		for (enum coming how = ASCENDING; how <= AT_RANDOM; how++) {
+			come_and_go(prefixes[k], MODEL_MAX, how, 997);
+			come_and_go(prefixes[k], 500, how, 1);
+		}
+	}
+}
+
+/* A removal somewhere else each time brings a tree of pages that are full, or just not too empty, down by merging.
+ */
+static void
+test_prefixes_decide_alone(void **state)
+{
+	enum { N = 5000 };
+	struct object *all = objects_new(N, prefix_spread);
+	struct order o = tree_of(all, N);
+	o.compare = compare_never;
+	assert_null(order_floor(&o, all[0].prefix - 1, NULL));
+	assert_null(order_floor(&o, 0, NULL));
+	for (uint32_t i = 0; i < N; i++)
+		assert_ptr_equal(order_floor(&o, all[i].prefix + 1, NULL), &all[i]);
+	assert_ptr_equal(order_floor(&o, UINT64_MAX, NULL), &all[N - 1]);
+	order_free(&o);
+	assert_ptr_equal(o.compare, compare_never);
+	free(all);
+}
+
+/* -------- building -------- */
+
+static void
+test_build(void **state)
+{
+	static const uint32_t sizes[] = {0, 1, 2, 55, 56, 57, 112, 113, 3135, 3136, 3137, 9999};
+	static const struct object *model[MODEL_MAX];
+	for (unsigned k = 0; k < ARRAY_LEN(sizes) * ARRAY_LEN(prefixes); k++) {
+		uint32_t n = sizes[k / ARRAY_LEN(prefixes)];
+		struct object *all = objects_new(n + 1, prefixes[k % ARRAY_LEN(prefixes)]);
+		size_t start = zalloc_bytes();
+		struct order o = tree_of(all, n);
+		assert_int_equal(zalloc_bytes() - start, order_bytes(&o));
+		assert_int_equal(o.height, n == 0 ? 0 : n <= 56 ? 1 : n <= 3136 ? 2 : 3);
+		for (uint32_t i = 0; i < n; i++)
+			model[i] = &all[i];
+		check_model(&o, model, all, n);
+		struct order_txn *txn = begin(&o);
+		put(txn, &all[n]);
+		for (uint32_t i = 0; i < n; i += 3) {
+			take(txn, &all[i]);
+			model[i] = NULL;
+		}
+		model[n] = &all[n];
+		commit_and_free_old(txn, &o);
+		check_model(&o, model, all, n + 1);
+		order_free(&o);
+		assert_int_equal(zalloc_bytes(), start);
+		free(all);
+	}
+}
+
+static int
+visit_until(const void *object, void *arg)
+{
+	unsigned *left = arg;
+	return --*left == 0 ? 42 : 0;
+}
+
+static void
+test_empty_and_each(void **state)
+{
+	struct order o = {.compare = compare}, same;
+	struct names_garbage garbage;
+	struct object one = {7, 1};
+	uint32_t other = 0;
+	unsigned left = 10;
+	size_t start = zalloc_bytes();
+	assert_null(order_floor(&o, UINT64_MAX, &other));
+	assert_null(order_last(&o));
+	assert_int_equal(order_each(&o, NULL, NULL), 0);
+	assert_int_equal(order_bytes(&o), 0);
+	struct order_txn *txn = begin(&o);
+	const void *was = &one;
+	assert_int_equal(order_txn_remove(txn, 7, &other, &was), 0);
+	assert_null(was);
+	put(txn, &one);
+	commit_and_free_old(txn, &o);
+	assert_null(order_floor(&o, 7, &other));
+	assert_ptr_equal(order_floor(&o, 8, &other), &one);
+	txn = begin(&o);
+	assert_int_equal(order_txn_remove(txn, 7, &other, NULL), 0);
+	order_txn_commit(txn, &same, &garbage);
+	assert_int_equal(garbage.n, 0); /* nothing happened, nothing is copied */
+	assert_ptr_equal(same.root, o.root);
+	order_free(&o);
+	assert_int_equal(zalloc_bytes(), start);
+	struct object *all = objects_new(1000, prefix_spread);
+	o = tree_of(all, 1000);
+	assert_int_equal(order_each(&o, visit_until, &left), 42);
+	assert_int_equal(left, 0);
+	order_free(&o);
+	free(all);
+}
+
+/* -------- what a change costs, and what it leaves -------- */
+
+struct pages {
+	const struct order_page *at[1000];
+	size_t n;
+};
+
+static void
+pages_add(struct pages *p, const struct order_page *page, unsigned below)
+{
+	p->at[p->n++] = page;
+	for (unsigned i = 0; below > 0 && i < page->count; i++)
+		pages_add(p, order_child(page, i), below - 1);
+}
+
+static bool
+pages_have(const struct pages *p, const void *page)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->at[i] == page)
+			return true;
+	return false;
+}
+
+/* The garbage is what the base has and the new tree has not, each page once. */
+static void
+check_garbage(const struct order *base, const struct order *now, const struct names_garbage *g)
+{
+	struct pages old = {.n = 0}, new = {.n = 0};
+	size_t gone = 0;
+	pages_add(&old, base->root, base->height - 1u);
+	pages_add(&new, now->root, now->height - 1u);
+	for (size_t i = 0; i < old.n; i++)
+		gone += !pages_have(&new, old.at[i]);
+	assert_int_equal(g->n, gone);
+	for (size_t i = 0; i < g->n; i++) {
+		assert_int_equal(g->items[i].size, sizeof(struct order_page));
+		assert_true(pages_have(&old, g->items[i].p) && !pages_have(&new, g->items[i].p));
+		for (size_t k = 0; k < i; k++)
+			assert_ptr_not_equal(g->items[i].p, g->items[k].p);
+	}
+}
+
+static void
+test_garbage_is_exact(void **state)
+{
+	enum { N = 9000 };
+	struct object *all = objects_new(N, prefix_spread);
+	struct order o = tree_of(all, N), next;
+	struct names_garbage garbage;
+	size_t start = zalloc_bytes() - order_bytes(&o);
+	uint32_t *rank = ranks_shuffled(N);
+	for (uint32_t i = 0, run = 1; i + run < N - 1; i += run, run = random_below(300) + 1) {
+		struct order_txn *txn = begin(&o);
+		for (uint32_t k = 0; k < run; k++)
+			take(txn, &all[rank[i + k]]);
+		order_txn_commit(txn, &next, &garbage);
+		check_garbage(&o, &next, &garbage);
+		if (run == 1)
+			assert_int_equal(garbage.n, o.height);
+		names_garbage_free(&garbage);
+		o = next;
+		assert_int_equal(zalloc_bytes() - start, order_bytes(&o));
+	}
+	order_free(&o);
+	assert_int_equal(zalloc_bytes(), start);
+	free(rank);
+	free(all);
+}
+
+/* A change copies the way down, and on each level a neighbour at most. */
+static void
+test_change_costs_its_way(void **state)
+{
+	enum { N = 9000 };
+	struct object *all = objects_new(N, prefix_spread);
+	struct order o = tree_of(all, N - 1);
+	struct names_garbage garbage;
+	assert_int_equal(o.height, 3);
+	for (uint32_t i = N - 1; i > 0; i--) {
+		struct order_txn *txn = begin(&o);
+		take(txn, &all[i - 1]);
+		size_t before = o.height;
+		order_txn_commit(txn, &o, &garbage);
+		assert_in_range(garbage.n, before, 2 * before - 1);
+		names_garbage_free(&garbage);
+	}
+	assert_null(o.root);
+	free(all);
+}
+
+/* -------- failing allocations -------- */
+
+/*
+ * A tree of `base` objects, of which a transaction takes some out while others come in: every third one goes, those
+ * from `base` on come.
+ */
+struct sweep {
+	prefix_of *of;
+	uint32_t base, changes;
+	bool build;
+};
+
+/* Makes changes from number `from` on until one fails; returns how many there are now. */
+static uint32_t
+sweep_change(struct order_txn *txn, const struct sweep *s, const struct object *all, uint32_t from,
+	     const struct object **model)
+{
+	for (uint32_t i = from; i < s->changes; i++) {
+		bool putting = s->base == 0 || i % 4 == 0;
+		const struct object *o = &all[putting ? s->base + i : i * 7 % s->base];
+		const void *was = &random_state;
+		int rc = putting ? order_txn_put(txn, o->prefix, &o->rank, o, &was)
+				 : order_txn_remove(txn, o->prefix, &o->rank, &was);
+		if (rc != 0) {
+			assert_int_equal(rc, -ENOMEM);
+			assert_ptr_equal(was, &random_state);
+			return i;
+		}
+		model[o->rank] = putting ? o : NULL;
+	}
+	return s->changes;
+}
+
+static const struct object **
+sweep_model(const struct sweep *s, const struct object *all)
+{
+	const struct object **model = calloc(s->base + s->changes + 1, sizeof(*model));
+	assert_non_null(model);
+	for (uint32_t i = 0; i < s->base; i++)
+		model[i] = &all[i];
+	return model;
+}
+
+/* One run with the n-th allocation failing; false when the run needs fewer than n. */
+static bool
+sweep_once(const struct sweep *s, const struct object *all, unsigned long n)
+{
+	const struct object **model = sweep_model(s, all), **base_model = sweep_model(s, all);
+	uint32_t ranks = s->base + s->changes, done = 0;
+	struct names_garbage garbage;
+	struct order base = tree_of(all, s->base), now;
+	size_t base_bytes = zalloc_bytes();
+	zalloc_fail_at(n);
+	struct order_txn *txn = order_txn_begin(&base);
+	if (txn != NULL)
+		done = sweep_change(txn, s, all, 0, model);
+	zalloc_fail_at(0);
+	if (txn != NULL && n % 2 == 1) { /* memory is back: it goes on from where it stood */
+		assert_int_equal(sweep_change(txn, s, all, done, model), s->changes);
+		order_txn_commit(txn, &now, &garbage);
+		check_model(&now, model, all, ranks);
+		check_model(&base, base_model, all, ranks);
+		names_garbage_free(&garbage);
+		base = now;
+	} else {
+		if (txn != NULL)
+			order_txn_abort(txn);
+		assert_int_equal(zalloc_bytes(), base_bytes);
+		check_model(&base, base_model, all, ranks);
+	}
+	assert_int_equal(zalloc_bytes(), order_bytes(&base));
+	order_free(&base);
+	free(model);
+	free(base_model);
+	return done < s->changes;
+}
+
+static bool
+sweep_build_once(const struct order_item *items, size_t n, unsigned long at)
+{
+	struct order o = {.count = 99};
+	zalloc_fail_at(at);
+	int rc = order_build(items, n, compare, &o);
+	zalloc_fail_at(0);
+	if (rc != 0) {
+		assert_int_equal(rc, -ENOMEM);
+		assert_int_equal(o.count, 99);
+		assert_int_equal(zalloc_bytes(), 0);
+		return true;
+	}
+	order_free(&o);
+	assert_int_equal(zalloc_bytes(), 0);
+	return false;
+}
+
+static void
+test_allocation_failures(void **state)
+{
+	static const struct sweep sweeps[] = {
+		{prefix_spread, 0, 500},     /* grows from nothing */
+		{prefix_spread, 3300, 2000}, /* splits, merges, balances */
+		{prefix_zero, 700, 600},
+		{prefix_spread, 200, 3}, /* a small change */
+	};
+	assert_int_equal(zalloc_bytes(), 0);
+	for (unsigned k = 0; k < ARRAY_LEN(sweeps); k++) {
+		struct object *all = objects_new(sweeps[k].base + sweeps[k].changes, sweeps[k].of);
+		unsigned long n = 1;
+		while (sweep_once(&sweeps[k], all, n))
+			n++;
+		assert_true(n > 3);
+		print_message("sweep %u: %lu allocations, each failed once\n", k, n - 1);
+		free(all);
+	}
+	struct order_item items[3200];
+	unsigned long n = 1;
+	struct object *all = objects_new(3200, prefix_spread);
+	for (uint32_t i = 0; i < 3200; i++)
+		items[i] = (struct order_item){all[i].prefix, &all[i]};
+	while (sweep_build_once(items, 3200, n))
+		n++;
+	assert_int_equal(n, 58 + 1 + 2 + 1 + 1 + 1 +
+				    1); /* pages and lists of three levels, and the one that goes well */
+	free(all);
+}
+
+/* -------- cost -------- */
+
+#define COST_N 1000000
+#define BURST 16
+
+static uint64_t
+prefix_hash(uint32_t rank)
+{
+	return (uint64_t)rank * (UINT64_MAX / COST_N) + (rank * UINT64_C(2654435761)) % 100000;
+}
+
+/* Finds each object, the one right before the prefix asked for; touches it, as an answer would. */
+static void
+cost_one_by_one(const struct order *o, const struct object *asked)
+{
+	uint64_t start = cycles(), hits = 0;
+	for (uint32_t i = 0; i < COST_N; i++) {
+		const struct object *found = order_floor(o, asked[i].prefix + 1, &asked[i].rank);
+		hits += found->rank == asked[i].rank;
+	}
+	print_message("  %4.0f cycles: order_floor(), one by one\n", (double)(cycles() - start) / COST_N);
+	assert_int_equal(hits, COST_N);
+}
+
+static void
+cost_in_groups(const struct order *o, const struct object *asked)
+{
+	struct order_walk w[BURST];
+	uint64_t start = cycles(), hits = 0;
+	for (uint32_t i = 0; i < COST_N; i += BURST) {
+		bool more = true;
+		for (unsigned k = 0; k < BURST; k++)
+			order_walk_begin(&w[k], o, asked[i + k].prefix + 1, &asked[i + k].rank);
+		while (more) {
+			more = false;
+			for (unsigned k = 0; k < BURST; k++)
+				more |= order_walk_step(&w[k]);
+		}
+		for (unsigned k = 0; k < BURST; k++)
+			hits += ((const struct object *)order_walk_floor(&w[k]))->rank == asked[i + k].rank;
+	}
+	print_message("  %4.0f cycles: order_walk, groups of %d\n", (double)(cycles() - start) / COST_N, BURST);
+	assert_int_equal(hits, COST_N);
+}
+
+static void
+cost_lookups(const struct order *o, const struct object *asked)
+{
+	print_message("  %5.2f bytes an entry, height %u\n", (double)order_bytes(o) / COST_N, o->height);
+	for (unsigned k = 0; k < 3; k++) {
+		cost_one_by_one(o, asked);
+		cost_in_groups(o, asked);
+	}
+}
+
+/* Prints figures for the design note; asserts those that do not depend on the machine. */
+static void
+test_cost(void **state)
+{
+	struct object *all = objects_new(COST_N, prefix_hash);
+	struct object *asked = malloc(COST_N * sizeof(*asked));
+	uint32_t *rank = ranks_shuffled(COST_N);
+	assert_non_null(asked);
+	for (uint32_t i = 0; i < COST_N; i++)
+		asked[i] = all[rank[i]];
+	struct order o = tree_of(all, COST_N), grown = {.compare = compare};
+	print_message("built, %d entries\n", COST_N);
+	cost_lookups(&o, asked);
+	assert_true(order_bytes(&o) <= 20 * (size_t)COST_N);
+	order_free(&o);
+	struct order_txn *txn = begin(&grown);
+	uint64_t start = cycles();
+	for (uint32_t i = 0; i < COST_N; i++)
+		put(txn, &all[rank[i]]);
+	print_message("grown by random puts: %.0f cycles each\n", (double)(cycles() - start) / COST_N);
+	commit_and_free_old(txn, &grown);
+	cost_lookups(&grown, asked);
+	assert_true(order_bytes(&grown) <= 28 * (size_t)COST_N);
+	start = cycles();
+	for (uint32_t i = 0; i < 10000; i++) {
+		txn = begin(&grown);
+		take(txn, &all[rank[i]]);
+		commit_and_free_old(txn, &grown);
+	}
+	print_message("a transaction that removes one: %.0f cycles\n", (double)(cycles() - start) / 10000);
+	order_free(&grown);
+	free(asked);
+	free(rank);
+	free(all);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_come_and_go),
+		cmocka_unit_test(test_prefixes_decide_alone),
+		cmocka_unit_test(test_build),
+		cmocka_unit_test(test_empty_and_each),
+		cmocka_unit_test(test_garbage_is_exact),
+		cmocka_unit_test(test_change_costs_its_way),
+		cmocka_unit_test(test_allocation_failures),
+		cmocka_unit_test(test_cost),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

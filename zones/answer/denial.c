@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Proofs of denial. See denial.h.
+ *
+ * A proof is one to three record sets; the same set may serve two ends and is then given once. A chain with holes in it proves
+ * nothing there, and nothing is added: the loader has warned of it.
+ */
+#include "zones/answer/denial.h"
+
+#include "zones/store/denial.h"
+#include "zones/wire/nsec3.h"
+
+struct proof {
+	struct reply *r;
+	const struct snapshot *s;
+	struct asked asked;
+	struct place place;
+	struct denial_given *given;
+};
+
+static bool
+is_given(struct proof *p, const void *object)
+{
+	struct denial_given *g = p->given;
+	for (unsigned i = 0; i < g->n; i++) {
+		if (g->object[i] == object)
+			return true;
+	}
+	if (g->n < DENIAL_GIVEN_MAX)
+		g->object[g->n++] = object;
+	return false;
+}
+
+/* Where the suffix of the asked name with that many octets stands. */
+static struct place
+suffix_place(const struct proof *p, unsigned len)
+{
+	return (struct place){.at = (uint16_t)reply_suffix_at(p->r, p->place, len),
+	                      .len = (uint8_t)len,
+	                      .is_whole = p->place.is_whole};
+}
+
+/* -------- NSEC -------- */
+
+/* Octets that the end of an owner has in common with the name asked: at least the apex. */
+static unsigned
+common_suffix(const struct proof *p, const uint8_t *owner, const struct name_suffixes *s)
+{
+	const struct name_suffixes *asked = p->asked.suffixes;
+	const uint8_t *name = p->asked.name->bytes;
+	unsigned k = p->s->apex_labels;
+	while (k < s->labels && k < asked->labels) {
+		const uint8_t *a = owner + name_suffix_start(s, k + 1), *b = name + name_suffix_start(asked, k + 1);
+		if (*a != *b || !octets_equal(a, b, 1u + *a))
+			break;
+		k++;
+	}
+	return p->asked.name->len - name_suffix_start(asked, k);
+}
+
+static bool
+give_nsec(struct proof *p, const struct node *n)
+{
+	struct node_sets sets = n != NULL ? node_find(n, RRTYPE_NSEC) : (struct node_sets){0};
+	if (sets.set == NULL || is_given(p, n))
+		return true;
+	struct name_suffixes suffixes;
+	if (name_scan(node_name(n), n->entry.name_len, &suffixes) < 0)
+		return true;
+	unsigned shared = common_suffix(p, node_name(n), &suffixes);
+	return reply_add_below(p->r, SECTION_AUTHORITY, sets, node_name(n), n->entry.name_len - shared,
+	                       suffix_place(p, shared));
+}
+
+static bool
+cover_nsec(struct proof *p, const uint8_t *name)
+{
+	return give_nsec(p, denial_nsec(p->s->denial, name));
+}
+
+/* The NSEC at a name; an empty non-terminal has none and is denied by the one before it. */
+static bool
+match_nsec(struct proof *p, const struct node *n)
+{
+	return node_find(n, RRTYPE_NSEC).set != NULL ? give_nsec(p, n) : cover_nsec(p, node_name(n));
+}
+
+static bool
+prove_by_nsec(struct proof *p, enum denial kind, const struct lookup *found)
+{
+	const uint8_t *name = p->asked.name->bytes;
+	struct name wildcard;
+	switch (kind) {
+	case DENIAL_TYPE:
+		return match_nsec(p, found->node);
+	case DENIAL_DS:
+		return give_nsec(p, found->node);
+	case DENIAL_EXPANSION:
+		return cover_nsec(p, name);
+	case DENIAL_WILDCARD_TYPE:
+		return match_nsec(p, found->node) && cover_nsec(p, name);
+	case DENIAL_NAME:
+		return cover_nsec(p, name) && (!name_wildcard(node_name(found->encloser), &wildcard) ||
+		                               cover_nsec(p, wildcard.bytes));
+	}
+	return true;
+}
+
+/* -------- NSEC3 -------- */
+
+static bool
+give_nsec3(struct proof *p, const struct nsec3 *n)
+{
+	if (n == NULL || is_given(p, n))
+		return true;
+	uint8_t label[1 + NSEC3_LABEL_LEN];
+	nsec3_label(n->hash, label);
+	return reply_add_below(p->r, SECTION_AUTHORITY, (struct node_sets){.set = n->set, .sigs = n->sigs}, label,
+	                       sizeof(label), suffix_place(p, p->s->apex_len));
+}
+
+static bool
+cover_hash(struct proof *p, const uint8_t hash[NSEC3_HASH_LEN])
+{
+	return give_nsec3(p, denial_nsec3(p->s->denial, hash));
+}
+
+/* The NSEC3 set of a node, or NULL: opt-out leaves insecure delegations, and what only leads to them, without. */
+static const struct nsec3 *
+nsec3_of(const struct proof *p, const struct node *n)
+{
+	const struct node_hashes *hashes = n != NULL ? node_hashes(n) : NULL;
+	const struct nsec3 *found = hashes != NULL ? denial_nsec3(p->s->denial, hashes->own) : NULL;
+	return found != NULL && memcmp(found->hash, hashes->own, NSEC3_HASH_LEN) == 0 ? found : NULL;
+}
+
+static const struct node *
+suffix_node(const struct proof *p, unsigned k)
+{
+	unsigned start = name_suffix_start(p->asked.suffixes, k);
+	return (const struct node *)names_find(&p->s->names, p->asked.suffixes->at[k], p->asked.name->bytes + start,
+	                                       p->asked.name->len - start);
+}
+
+/* Covers the asked name's suffix of k labels: from its node's hash where it has a node, else by the one hash computed here. */
+static bool
+cover_suffix(struct proof *p, unsigned k)
+{
+	const struct node *n = suffix_node(p, k);
+	if (n != NULL && node_hashes(n) != NULL)
+		return cover_hash(p, node_hashes(n)->own);
+	unsigned start = name_suffix_start(p->asked.suffixes, k);
+	uint8_t hash[NSEC3_HASH_LEN];
+	nsec3_hash(&p->s->denial->params, p->asked.name->bytes + start, p->asked.name->len - start, hash);
+	return cover_hash(p, hash);
+}
+
+/*
+ * The closest provable encloser at or above k labels: its NSEC3, and the one that covers the next closer name (RFC 5155
+ * section 7.2.1). *encloser gets it.
+ */
+static bool
+prove_encloser(struct proof *p, unsigned k, const struct node **encloser)
+{
+	const struct nsec3 *match = NULL;
+	*encloser = NULL;
+	for (;; k--) {
+		*encloser = suffix_node(p, k);
+		match = nsec3_of(p, *encloser);
+		if (match != NULL || k == p->s->apex_labels)
+			break;
+	}
+	return give_nsec3(p, match) && cover_suffix(p, k + 1);
+}
+
+static unsigned
+labels_of(const struct node *n)
+{
+	return name_labels(node_name(n));
+}
+
+/* No type at a node: its own NSEC3, or, where opt-out left it without, the proof that it may be missing. */
+static bool
+match_nsec3(struct proof *p, const struct node *n)
+{
+	const struct nsec3 *match = nsec3_of(p, n);
+	if (match != NULL)
+		return give_nsec3(p, match);
+	const struct node *encloser;
+	unsigned k = labels_of(n);
+	return k == p->s->apex_labels || prove_encloser(p, k - 1, &encloser);
+}
+
+static bool
+prove_by_nsec3(struct proof *p, enum denial kind, const struct lookup *found)
+{
+	const struct node *encloser;
+	switch (kind) {
+	case DENIAL_TYPE:
+	case DENIAL_DS:
+		return match_nsec3(p, found->node);
+	case DENIAL_EXPANSION:
+		return cover_suffix(p, labels_of(found->encloser) + 1);
+	case DENIAL_WILDCARD_TYPE:
+		return prove_encloser(p, labels_of(found->encloser), &encloser) &&
+		       give_nsec3(p, nsec3_of(p, found->node));
+	case DENIAL_NAME:
+		return prove_encloser(p, labels_of(found->encloser), &encloser) &&
+		       (node_hashes(encloser) == NULL || cover_hash(p, node_hashes(encloser)->wildcard));
+	}
+	return true;
+}
+
+bool
+denial_prove(struct reply *r, const struct snapshot *s, enum denial kind, struct asked asked, struct place place,
+             const struct lookup *found, struct denial_given *given)
+{
+	if (!r->wants_dnssec || s->denial == NULL)
+		return true;
+	struct proof p = {.r = r, .s = s, .asked = asked, .place = place, .given = given};
+	return s->denial->kind == DENIAL_BY_NSEC ? prove_by_nsec(&p, kind, found) : prove_by_nsec3(&p, kind, found);
+}
