@@ -56,6 +56,15 @@ make_query(uint8_t *out, const struct name *qname, const char *label, enum query
 	return (uint8_t)(p - out);
 }
 
+static void
+tear_down(void *context)
+{
+	struct engine_bench *e = context;
+	free(e->queries);
+	free(e->lens);
+	free(e);
+}
+
 static void *
 set_up(enum bench_zone_kind zone_kind, enum query_kind kind, int64_t names)
 {
@@ -65,8 +74,10 @@ set_up(enum bench_zone_kind zone_kind, enum query_kind kind, int64_t names)
 	e->zone = bench_zone(zone_kind, names);
 	e->queries = malloc((size_t)QUERIES * QUERY_MAX);
 	e->lens = malloc(QUERIES);
-	if (e->zone == NULL || e->queries == NULL || e->lens == NULL)
+	if (e->zone == NULL || e->queries == NULL || e->lens == NULL) {
+		tear_down(e);
 		return NULL;
+	}
 	uint64_t random = 1;
 	for (uint32_t i = 0; i < QUERIES; i++) {
 		int64_t which = (int64_t)(bench_random(&random) % (uint64_t)names);
@@ -114,15 +125,6 @@ run(void *context)
 	uint64_t start = bench_cycles();
 	engine_burst(e->zone->set, e->messages, BURST, 0, &e->counters);
 	return bench_cycles() - start;
-}
-
-static void
-tear_down(void *context)
-{
-	struct engine_bench *e = context;
-	free(e->queries);
-	free(e->lens);
-	free(e);
 }
 
 #define CASE(label, setup, size) label, size, BURST, setup, run, tear_down

@@ -64,7 +64,11 @@ set_up_lookup(int64_t names)
 		return NULL;
 	p->zone = bench_zone(BENCH_ZONE_FLAT, names);
 	p->n_names = names;
-	return p->zone != NULL ? p : NULL;
+	if (p->zone == NULL) {
+		free(p);
+		return NULL;
+	}
+	return p;
 }
 
 /* What staging saves: the same lookups, each waiting for its own misses. */

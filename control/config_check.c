@@ -334,7 +334,7 @@ config_check_catalog(struct config_reader *r, const struct config_node *map, voi
 		*member = template->zone;
 	else
 		config_read_section(r, config_section_find(&config_root, "zones")->section, NULL, member, false);
-	if (member->file != NULL)
+	if (template != NULL && member->file != NULL)
 		config_error(r, config_node_find(map, "template"),
 			     "template: \"%s\" has a file, but members of a catalog are "
 			     "secondaries; name a template with primaries or with neither",

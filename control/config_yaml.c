@@ -151,21 +151,29 @@ build_scalar(struct builder *b, const yaml_event_t *event, struct config_node *n
 
 static int build_node(struct builder *b, const yaml_event_t *event, unsigned depth, struct config_node **out);
 
+/* The next node inside a list or map; 0 with *child NULL at its end, which `end` is. */
+static int
+build_child(struct builder *b, yaml_event_type_t end, unsigned depth, struct config_node **child)
+{
+	yaml_event_t event;
+	int rc = next_event(b, &event);
+	*child = NULL;
+	if (rc != 0)
+		return rc;
+	if (event.type != end)
+		rc = build_node(b, &event, depth, child);
+	yaml_event_delete(&event);
+	return rc;
+}
+
 /* Reads nodes up to the end of the list. */
 static int
 build_list(struct builder *b, struct config_node *list, unsigned depth)
 {
 	for (;;) {
-		yaml_event_t event;
-		int rc = next_event(b, &event);
-		if (rc != 0)
-			return rc;
-		bool end = event.type == YAML_SEQUENCE_END_EVENT;
-		struct config_node *child = NULL;
-		if (!end)
-			rc = build_node(b, &event, depth, &child);
-		yaml_event_delete(&event);
-		if (end || rc != 0)
+		struct config_node *child;
+		int rc = build_child(b, YAML_SEQUENCE_END_EVENT, depth, &child);
+		if (rc != 0 || child == NULL)
 			return rc;
 		node_append(list, child);
 	}
@@ -201,16 +209,9 @@ build_map(struct builder *b, struct config_node *map, unsigned depth)
 {
 	struct config_node *key = NULL;
 	for (;;) {
-		yaml_event_t event;
-		int rc = next_event(b, &event);
-		if (rc != 0)
-			return rc;
-		bool end = event.type == YAML_MAPPING_END_EVENT;
-		struct config_node *child = NULL;
-		if (!end)
-			rc = build_node(b, &event, depth, &child);
-		yaml_event_delete(&event);
-		if (end || rc != 0)
+		struct config_node *child;
+		int rc = build_child(b, YAML_MAPPING_END_EVENT, depth, &child);
+		if (rc != 0 || child == NULL)
 			return rc;
 		if (key == NULL) {
 			key = child;

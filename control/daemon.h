@@ -82,8 +82,8 @@ void daemon_free(struct daemon *d);
 void daemon_stop(struct daemon *d, struct request *rq);
 
 /*
- * The alarm of DESIGN section 3, invariant 9: a grace period lasts far longer than any turn of a reader, or loaded
- * zones wait because too much cannot be freed.
+ * The alarm of invariant 9 (docs/ARCHITECTURE.md): a grace period lasts far longer than any turn of a reader, or
+ * loaded zones wait because too much cannot be freed.
  */
 bool daemon_reader_stalls(const struct daemon *d);
 

@@ -9,7 +9,7 @@
  * Whatever input can trigger goes through log_limited(), which lets a few lines of each call site through every
  * interval and says later how many it kept back: an attacker must not be able to fill a disk.
  *
- * Any thread but a worker (DESIGN section 3, invariant 4); a line is one write(2). Nothing of RCU.
+ * Any thread but a worker (docs/ARCHITECTURE.md, invariant 4); a line is one write(2). Nothing of RCU.
  */
 #ifndef ANSER_CONTROL_LOG_H
 #define ANSER_CONTROL_LOG_H

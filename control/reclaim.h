@@ -8,8 +8,8 @@
  * object and before it is published: so retiring, like publishing, cannot fail. One grace period covers everything
  * that was retired before it began, however many objects that is.
  *
- * The budget is what keeps a stalled reader from costing all memory (DESIGN section 3, invariant 9): who wants to
- * replace something asks reclaim_has_room() first and waits when there is none; on_room tells when to ask again.
+ * The budget is what keeps a stalled reader from costing all memory (docs/ARCHITECTURE.md, invariant 9): who wants
+ * to replace something asks reclaim_has_room() first and waits when there is none; on_room tells when to ask again.
  * Nothing is ever freed early. That is why call_rcu, which has no such brake, is not used.
  *
  * Long readers (zone transfers out, dumps) keep an object over many turns by a hold; the object goes to the list

@@ -138,8 +138,6 @@ daemon_warn_of_gaps(const struct config *config)
 			    "text");
 	if (config->limits.rate_per_s != 0)
 		log_warning("limits: this version limits no rates; the section is ignored");
-	if (config->cookies.mode == CONFIG_COOKIES_REQUIRED || config->cookies.secret_file != NULL)
-		log_warning("cookies: this version knows no DNS cookies; the section is ignored");
 	unsigned n_secondaries = config->n_catalogs;
 	for (unsigned i = 0; i < config->n_zones; i++)
 		n_secondaries += config->zones[i].role == CONFIG_SECONDARY;

@@ -10,8 +10,8 @@
  *     ← {"ok": true, "result": {...}}                          or
  *     ← {"ok": false, "code": 1, "error": "...", "result": {...}}   result where there is one
  *
- * and then the daemon closes. `code` is the exit code that anserctl is to end with (INTERFACE: 1 failed, 2 usage, 4
- * faults were found, 5 timed out).
+ * and then the daemon closes. `code` is the exit code that anserctl is to end with (docs/manual/anserctl.md): 1
+ * failed, 2 usage, 4 faults were found, 5 timed out.
  *
  * Everything runs on the control thread's loop. A request stays valid until it is replied to, whether the client is
  * still there or not; so whoever handles one needs no case for clients that have gone.

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "control/zones_private.h"
 
@@ -96,14 +97,31 @@ struct zones_plan {
 	struct served_set *set;
 };
 
+/* DNS cookies: the secrets that several servers share, or one of this process alone. */
 static void
-answer_config_fill(struct answer_config *out, const struct config_server *server)
+cookies_fill(struct answer_config *out, const struct zones *z, const struct config_cookies *cookies)
 {
+	if (cookies->mode == CONFIG_COOKIES_OFF)
+		return;
+	out->cookies_required = cookies->mode == CONFIG_COOKIES_REQUIRED;
+	out->n_cookie_secrets = cookies->n_secrets != 0 ? (uint8_t)cookies->n_secrets : 1;
+	memcpy(out->cookie_secrets[0], z->cookie_secret, sizeof(z->cookie_secret));
+	for (unsigned i = 0; i < cookies->n_secrets; i++)
+		memcpy(out->cookie_secrets[i], cookies->secrets[i], sizeof(out->cookie_secrets[i]));
+}
+
+static void
+answer_config_fill(struct answer_config *out, const struct zones *z, const struct config *config)
+{
+	const struct config_server *server = &config->server;
+	uint64_t idle_100ms = config->tcp.idle_timeout_ms / 100;
 	*out = (struct answer_config){
 		.udp_payload = (uint16_t)server->udp_payload_bytes,
 		.identity_len = (uint8_t)strlen(server->identity),
 		.version_len = (uint8_t)strlen(server->version),
+		.tcp_idle_100ms = idle_100ms < UINT16_MAX ? (uint16_t)idle_100ms : UINT16_MAX,
 	};
+	cookies_fill(out, z, &config->cookies);
 	memcpy(out->identity, server->identity, out->identity_len);
 	memcpy(out->version, server->version, out->version_len);
 }
@@ -147,7 +165,7 @@ plan_names(struct zones_plan *plan)
 }
 
 static int
-plan_set(struct zones_plan *plan)
+plan_set(const struct zones *z, struct zones_plan *plan)
 {
 	struct zone **slots = malloc((plan->n_items + 1) * sizeof(struct zone *));
 	if (!slots)
@@ -155,7 +173,7 @@ plan_set(struct zones_plan *plan)
 	for (size_t i = 0; i < plan->n_items; i++)
 		slots[i] = plan->items[i]->slot;
 	struct answer_config answers;
-	answer_config_fill(&answers, &plan->config->server);
+	answer_config_fill(&answers, z, plan->config);
 	struct zone_set *set = zone_set_new(slots, plan->n_items, &answers);
 	free(slots);
 	if (!set)
@@ -177,7 +195,7 @@ zones_plan(const struct zones *z, const struct config *config, struct zones_plan
 	if (!err)
 		err = plan_names(plan);
 	if (!err)
-		err = plan_set(plan);
+		err = plan_set(z, plan);
 	if (err) {
 		zones_plan_free(plan);
 		return err;
@@ -258,6 +276,10 @@ zones_new(const struct zones_options *options, struct zones **out)
 	if (!z)
 		return -ENOMEM;
 	z->options = *options;
+	if (getrandom(z->cookie_secret, sizeof(z->cookie_secret), 0) != (ssize_t)sizeof(z->cookie_secret)) {
+		free(z);
+		return -EIO;
+	}
 	z->parked_last = &z->parked_first;
 	struct zones_plan *plan;
 	int err = zones_plan(z, &nothing, &plan);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The worker turn (DESIGN section 5): what was received is answered and sent, then a quiescent state is reported.
+ * The worker turn (docs/design/dataplane.md): what was received is answered and sent, then a quiescent state is
+ * reported.
  *
  * Everything here runs on worker threads. A turn makes no system call of its own; the ports do for their packets,
  * the clock is read through the vDSO, and only a worker without work sleeps.

@@ -6,6 +6,7 @@
  * Input: one octet of switches, two octets for the size of the answer, then the frame. Frames stand in buffers of
  * exact size, so a sanitizer sees every access beside them. A wrong answer aborts.
  */
+#include "tests/fuzz/check.h"
 #include "tests/unit/dataplane/frame_fixture.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
@@ -19,14 +20,6 @@ enum {
 	SWITCH_ADDRESS = 32, /* make the frame one for us: what a fuzzer can hardly guess */
 	SWITCH_REPAIR = 64,  /* make its checksums right */
 };
-
-#define CHECK(condition)                                                                                           \
-	do {                                                                                                       \
-		if (!(condition)) {                                                                                \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                    \
-			abort();                                                                                   \
-		}                                                                                                  \
-	} while (0)
 
 static const uint8_t zeros[16];
 

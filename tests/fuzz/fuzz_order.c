@@ -67,10 +67,13 @@ prefix_of(unsigned id, uint8_t way)
 	}
 }
 
+/* Keys are objects, too. */
 static int
 compare(const void *object, const void *key)
 {
-	return (int)((const struct object *)object)->id - (int)*(const uint16_t *)key;
+	const struct object *a = object, *b = key;
+	CHECK(a->prefix == b->prefix);
+	return (int)a->id - (int)b->id;
 }
 
 static void
@@ -135,7 +138,7 @@ static void
 step_put(struct order_txn *txn, struct model *m, const struct object *o)
 {
 	const void *was = NULL;
-	CHECK(order_txn_put(txn, o->prefix, &o->id, o, &was) == 0);
+	CHECK(order_txn_put(txn, o->prefix, o, o, &was) == 0);
 	CHECK(was == model_find(m, o->id));
 	model_put(m, o);
 }
@@ -145,7 +148,7 @@ step_remove(struct order_txn *txn, struct model *m, unsigned id)
 {
 	const struct object *o = &objects[0][id];
 	const void *was = NULL;
-	CHECK(order_txn_remove(txn, o->prefix, &o->id, &was) == 0);
+	CHECK(order_txn_remove(txn, o->prefix, o, &was) == 0);
 	CHECK(was == model_find(m, id));
 	model_remove(m, id);
 }
@@ -171,7 +174,7 @@ version_check(const struct version *v)
 	CHECK(v->tree.count == v->model.n);
 	for (unsigned id = 0; id < KEYS; id++) {
 		const struct object *o = &objects[0][id];
-		CHECK(order_floor(&v->tree, o->prefix, &o->id) == model_floor(&v->model, id));
+		CHECK(order_floor(&v->tree, o->prefix, o) == model_floor(&v->model, id));
 	}
 	CHECK(order_last(&v->tree) == model_floor(&v->model, KEYS));
 	CHECK(order_each(&v->tree, visit_check, &visit) == 0);

@@ -21,7 +21,9 @@ enum {
 	T_DNAME = 39,
 	T_OPT = 41,
 	T_DS = 43,
-	T_RRSIG = 46
+	T_RRSIG = 46,
+	T_NSEC = 47,
+	T_NSEC3 = 50,
 };
 
 #define PLAIN_UDP 512
@@ -176,7 +178,9 @@ judge_authority(const struct view *v, const struct seen_record *r)
 	const struct zone *z = fuzz_zones_find(v->c->zones, r->owner.bytes, r->owner.len);
 	if (r->type == T_SOA && (z == NULL || z->entry.name_len != r->owner.len))
 		return "an SOA that is at no apex";
-	if (r->type == T_RRSIG ? !v->wants_dnssec : r->type != T_SOA && r->type != T_NS && r->type != T_DS)
+	if (r->type == T_RRSIG || r->type == T_NSEC || r->type == T_NSEC3)
+		return v->wants_dnssec ? NULL : "a proof that nobody wanted";
+	if (r->type != T_SOA && r->type != T_NS && r->type != T_DS)
 		return "a type that has no place in the authority section";
 	if (r->type == T_NS && !seen_name_under(&v->reply->qname, r->owner.bytes, r->owner.len) &&
 	    v->reply->count[1] == 0)

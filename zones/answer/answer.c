@@ -3,8 +3,8 @@
  * Answering one question. See answer.h.
  *
  * One pass: look the name up, add what it has, and where that is an alias look up the next name, until there is an
- * answer, a denial, a referral, or nothing of ours. Additional records come last, for all sets that were added on the way.
- * Worker, TCP and test threads; everything lives on the stack of the call.
+ * answer, a denial, a referral, or nothing of ours. Additional records come last, for all sets that were added on
+ * the way. Worker, TCP and test threads; everything lives on the stack of the call.
  */
 #include "zones/answer/answer.h"
 
@@ -28,8 +28,8 @@
 
 struct follow {
 	const struct rrset *set;
-	uint32_t base;            /* where it stands in the reply */
-	const struct node *cut;   /* the delegation that it is the NS set of, or NULL */
+	uint32_t base;          /* where it stands in the reply */
+	const struct node *cut; /* the delegation that it is the NS set of, or NULL */
 };
 
 /* A wildcard was expanded: the proof goes into the authority section, once all answers are in. */
@@ -84,8 +84,8 @@ static struct place
 ancestor_place(const struct answer *a, unsigned len)
 {
 	return (struct place){.at = (uint16_t)reply_suffix_at(a->r, a->place, len),
-	                      .len = (uint8_t)len,
-	                      .is_whole = a->place.is_whole};
+			      .len = (uint8_t)len,
+			      .is_whole = a->place.is_whole};
 }
 
 static void
@@ -117,7 +117,8 @@ deny_name(struct answer *a, const struct lookup *found)
 
 /* -------- aliases -------- */
 
-/* The version of a zone that this answer speaks of: the one it has seen, or the current one. NULL: none, or too many zones. */
+/* The version of a zone that this answer speaks of: the one it has seen, or the current one. NULL: none, or too
+ * many zones. */
 static const struct snapshot *
 snapshot_of(struct answer *a, const struct zone *zone)
 {
@@ -213,8 +214,9 @@ refer(struct answer *a, const struct lookup *found)
 	if (!a->r->wants_dnssec)
 		return STEP_DONE;
 	struct node_sets ds = node_find(cut, RRTYPE_DS);
-	bool fits = ds.set != NULL ? reply_add(a->r, SECTION_AUTHORITY, ds, owner, NULL)
-	                           : denial_prove(a->r, a->snapshot, DENIAL_DS, a->asked, a->place, found, &a->given);
+	bool fits = ds.set != NULL
+			    ? reply_add(a->r, SECTION_AUTHORITY, ds, owner, NULL)
+			    : denial_prove(a->r, a->snapshot, DENIAL_DS, a->asked, a->place, found, &a->given);
 	return fits ? STEP_DONE : truncate(a);
 }
 
@@ -240,7 +242,8 @@ add_all_signatures(struct answer *a, const struct node *n, bool *fits)
 		if (node_set_type(n->sets[i]) != RRTYPE_RRSIG)
 			continue;
 		found = true;
-		*fits = reply_add(a->r, SECTION_ANSWER, (struct node_sets){.set = node_set(n->sets[i])}, a->place, NULL);
+		*fits = reply_add(a->r, SECTION_ANSWER, (struct node_sets){.set = node_set(n->sets[i])}, a->place,
+				  NULL);
 	}
 	return found;
 }
@@ -368,8 +371,8 @@ find_target(const struct answer *a, const struct follow *f, unsigned i, struct p
 		return NULL;
 	place->len = lower.len = target.len;
 	name_lower(lower.bytes, target.bytes, target.len);
-	const struct node *n =
-	        (const struct node *)names_find(&a->snapshot->names, name_hash(lower.bytes), lower.bytes, lower.len);
+	const struct node *n = (const struct node *)names_find(&a->snapshot->names, name_hash(lower.bytes),
+							       lower.bytes, lower.len);
 	/* What lies below a cut is glue, and glue goes with NS sets alone. */
 	if (n != NULL && (n->entry.flags & (NODE_BELOW | NODE_CUT)) && f->set->type != RRTYPE_NS)
 		return NULL;
@@ -377,8 +380,8 @@ find_target(const struct answer *a, const struct follow *f, unsigned i, struct p
 }
 
 /*
- * Adds the addresses of a set's targets. For a referral the servers below the cut come first, since nobody finds those without
- * glue; where it does not fit, the answer is truncated (RFC 9471 section 3). All others are a favour.
+ * Adds the addresses of a set's targets. For a referral the servers below the cut come first, since nobody finds
+ * those without glue; where it does not fit, the answer is truncated (RFC 9471 section 3). All others are a favour.
  */
 static void
 add_targets(struct answer *a, const struct follow *f, bool needed, struct additional *add)
@@ -413,14 +416,15 @@ add_additional(struct answer *a)
 
 struct outcome
 answer_question(const struct zone_set *set, const struct zone *zone, const struct snapshot *snapshot,
-                struct lookup_first first, const struct query *q, struct reply *r)
+		struct lookup_first first, const struct query *q, struct reply *r)
 {
 	struct answer a;
 	a.set = set;
 	a.snapshot = snapshot;
 	a.q = q;
 	a.r = r;
-	a.outcome = (struct outcome){.rcode = RCODE_NOERROR, .is_authoritative = true};
+	a.outcome = (struct outcome){
+		.rcode = RCODE_NOERROR, .error = EDE_NONE, .is_authoritative = true, .snapshot = snapshot};
 	a.asked = (struct asked){.name = &q->qname, .suffixes = &q->suffixes};
 	a.first = first;
 	a.place = (struct place){.at = DNS_HEADER_LEN, .len = q->qname.len, .is_whole = true};

@@ -14,15 +14,17 @@
 /* What comes of it, beside the records in the reply. */
 struct outcome {
 	uint16_t rcode;
+	int16_t error; /* enum edns_error */
 	bool is_authoritative;
+	const struct snapshot *snapshot; /* of the zone that was asked; NULL: none */
 };
 
 /*
- * Answers `q` (class IN, suffixes hashed) from `snapshot`, the version of `zone` that was loaded for it and where `first` was the
- * first probe for its name; chains go on into other zones of `set`.
+ * Answers `q` (class IN, suffixes hashed) from `snapshot`, the version of `zone` that was loaded for it and where
+ * `first` was the first probe for its name; chains go on into other zones of `set`.
  */
 struct outcome answer_question(const struct zone_set *set, const struct zone *zone, const struct snapshot *snapshot,
-                               struct lookup_first first, const struct query *q, struct reply *r);
+			       struct lookup_first first, const struct query *q, struct reply *r);
 
 /* Answers a question of class CH: who and what the server is (RFC 4892). */
 struct outcome answer_chaos(const struct answer_config *config, const struct query *q, struct reply *r);

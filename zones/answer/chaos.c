@@ -9,16 +9,16 @@ static const struct {
 	const char *name; /* wire form */
 	enum chaos_text text;
 } chaos_names[] = {
-        {"\2id\6server", CHAOS_IDENTITY},
-        {"\10hostname\4bind", CHAOS_IDENTITY},
-        {"\7version\4bind", CHAOS_VERSION},
-        {"\7version\6server", CHAOS_VERSION},
+	{"\2id\6server", CHAOS_IDENTITY},
+	{"\10hostname\4bind", CHAOS_IDENTITY},
+	{"\7version\4bind", CHAOS_VERSION},
+	{"\7version\6server", CHAOS_VERSION},
 };
 
 struct outcome
 answer_chaos(const struct answer_config *config, const struct query *q, struct reply *r)
 {
-	struct outcome refused = {.rcode = RCODE_REFUSED};
+	struct outcome refused = {.rcode = RCODE_REFUSED, .error = EDE_NONE};
 	for (unsigned i = 0; i < ARRAY_LEN(chaos_names); i++) {
 		if (!name_equal((const uint8_t *)chaos_names[i].name, q->qname.bytes))
 			continue;
@@ -27,7 +27,7 @@ answer_chaos(const struct answer_config *config, const struct query *q, struct r
 		uint8_t len = is_identity ? config->identity_len : config->version_len;
 		if (len == 0)
 			return refused;
-		struct outcome found = {.rcode = RCODE_NOERROR, .is_authoritative = true};
+		struct outcome found = {.rcode = RCODE_NOERROR, .error = EDE_NONE, .is_authoritative = true};
 		if (q->qtype == RRTYPE_TXT || q->qtype == RRTYPE_ANY)
 			r->is_truncated = !reply_add_chaos(r, text, len);
 		return found;

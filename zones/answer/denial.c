@@ -2,8 +2,8 @@
 /*
  * Proofs of denial. See denial.h.
  *
- * A proof is one to three record sets; the same set may serve two ends and is then given once. A chain with holes in it proves
- * nothing there, and nothing is added: the loader has warned of it.
+ * A proof is one to three record sets; the same set may serve two ends and is then given once. A chain with holes
+ * in it proves nothing there, and nothing is added: the loader has warned of it.
  */
 #include "zones/answer/denial.h"
 
@@ -36,8 +36,8 @@ static struct place
 suffix_place(const struct proof *p, unsigned len)
 {
 	return (struct place){.at = (uint16_t)reply_suffix_at(p->r, p->place, len),
-	                      .len = (uint8_t)len,
-	                      .is_whole = p->place.is_whole};
+			      .len = (uint8_t)len,
+			      .is_whole = p->place.is_whole};
 }
 
 /* -------- NSEC -------- */
@@ -69,7 +69,7 @@ give_nsec(struct proof *p, const struct node *n)
 		return true;
 	unsigned shared = common_suffix(p, node_name(n), &suffixes);
 	return reply_add_below(p->r, SECTION_AUTHORITY, sets, node_name(n), n->entry.name_len - shared,
-	                       suffix_place(p, shared));
+			       suffix_place(p, shared));
 }
 
 static bool
@@ -100,8 +100,8 @@ prove_by_nsec(struct proof *p, enum denial kind, const struct lookup *found)
 	case DENIAL_WILDCARD_TYPE:
 		return match_nsec(p, found->node) && cover_nsec(p, name);
 	case DENIAL_NAME:
-		return cover_nsec(p, name) && (!name_wildcard(node_name(found->encloser), &wildcard) ||
-		                               cover_nsec(p, wildcard.bytes));
+		return cover_nsec(p, name) &&
+		       (!name_wildcard(node_name(found->encloser), &wildcard) || cover_nsec(p, wildcard.bytes));
 	}
 	return true;
 }
@@ -116,7 +116,7 @@ give_nsec3(struct proof *p, const struct nsec3 *n)
 	uint8_t label[1 + NSEC3_LABEL_LEN];
 	nsec3_label(n->hash, label);
 	return reply_add_below(p->r, SECTION_AUTHORITY, (struct node_sets){.set = n->set, .sigs = n->sigs}, label,
-	                       sizeof(label), suffix_place(p, p->s->apex_len));
+			       sizeof(label), suffix_place(p, p->s->apex_len));
 }
 
 static bool
@@ -139,10 +139,11 @@ suffix_node(const struct proof *p, unsigned k)
 {
 	unsigned start = name_suffix_start(p->asked.suffixes, k);
 	return (const struct node *)names_find(&p->s->names, p->asked.suffixes->at[k], p->asked.name->bytes + start,
-	                                       p->asked.name->len - start);
+					       p->asked.name->len - start);
 }
 
-/* Covers the asked name's suffix of k labels: from its node's hash where it has a node, else by the one hash computed here. */
+/* Covers the asked name's suffix of k labels: from its node's hash where it has a node, else by the one hash
+ * computed here. */
 static bool
 cover_suffix(struct proof *p, unsigned k)
 {
@@ -156,8 +157,8 @@ cover_suffix(struct proof *p, unsigned k)
 }
 
 /*
- * The closest provable encloser at or above k labels: its NSEC3, and the one that covers the next closer name (RFC 5155
- * section 7.2.1). *encloser gets it.
+ * The closest provable encloser at or above k labels: its NSEC3, and the one that covers the next closer name (RFC
+ * 5155 section 7.2.1). *encloser gets it.
  */
 static bool
 prove_encloser(struct proof *p, unsigned k, const struct node **encloser)
@@ -213,7 +214,7 @@ prove_by_nsec3(struct proof *p, enum denial kind, const struct lookup *found)
 
 bool
 denial_prove(struct reply *r, const struct snapshot *s, enum denial kind, struct asked asked, struct place place,
-             const struct lookup *found, struct denial_given *given)
+	     const struct lookup *found, struct denial_given *given)
 {
 	if (!r->wants_dnssec || s->denial == NULL)
 		return true;

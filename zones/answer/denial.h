@@ -2,8 +2,8 @@
 /*
  * Proofs of denial: the one place that an answer asks for NSEC and NSEC3 records. Private to zones/answer. Pure.
  *
- * Each kind of answer that denies something names here what has to be proven; what that takes, and nothing more, comes from
- * the snapshot's denial index (zones/store/denial.h). Design note: docs/design/denial.md.
+ * Each kind of answer that denies something names here what has to be proven; what that takes, and nothing more,
+ * comes from the snapshot's denial index (zones/store/denial.h). Design note: docs/design/denial.md.
  */
 #ifndef ANSER_ANSWER_DENIAL_H
 #define ANSER_ANSWER_DENIAL_H
@@ -27,10 +27,11 @@ struct denial_given {
 };
 
 /*
- * Adds what proves `kind` for the name asked, which stands at `place` in the reply and of which the zone said `found`. Adds nothing
- * for clients that did not ask for it, and for zones that have nothing to prove with. False: no room, the answer must be truncated.
+ * Adds what proves `kind` for the name asked, which stands at `place` in the reply and of which the zone said
+ * `found`. Adds nothing for clients that did not ask for it, and for zones that have nothing to prove with. False:
+ * no room, the answer must be truncated.
  */
-bool denial_prove(struct reply *r, const struct snapshot *s, enum denial kind, struct asked asked, struct place place,
-                  const struct lookup *found, struct denial_given *given);
+bool denial_prove(struct reply *r, const struct snapshot *s, enum denial kind, struct asked asked,
+		  struct place place, const struct lookup *found, struct denial_given *given);
 
 #endif

@@ -2,21 +2,18 @@
 /*
  * The engine: bursts of messages through the stages of an answer. See engine.h.
  *
- * A query touches memory in a chain of dependent loads: zone bucket, snapshot, directory, name bucket, node, record set.
- * One query alone would wait for each of them; a group walks the chain stage by stage, each stage prefetching what the
- * next one reads, so that the waits of a group overlap. The stages only warm the cache; the answer itself
+ * A query touches memory in a chain of dependent loads: zone bucket, snapshot, directory, name bucket, node, record
+ * set. One query alone would wait for each of them; a group walks the chain stage by stage, each stage prefetching
+ * what the next one reads, so that the waits of a group overlap. The stages only warm the cache; the answer itself
  * is made by one code path (answer.c), whatever the prefetches were good for.
  */
 #include "zones/answer/engine.h"
 
 #include "zones/answer/answer.h"
+#include "zones/answer/options.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/query.h"
 #include "zones/wire/rrtype.h"
-
-#define OPT_LEN 11
-#define EDNS_OPTION_HEAD 4
-#define EDNS_OPTION_NSID 3
 
 /* One message on its way through the stages. */
 struct work {
@@ -24,8 +21,8 @@ struct work {
 	const struct zone *zone;
 	const struct snapshot *snapshot;
 	/*
-	 * The names that the first two probes ask for: QNAME and its parent, mostly, or a delegation above it. Only they
-	 * are prefetched; what lies above is hot or rare.
+	 * The names that the first two probes ask for: QNAME and its parent, mostly, or a delegation above it. Only
+	 * they are prefetched; what lies above is hot or rare.
 	 */
 	uint64_t hashes[2];
 	unsigned n_hashes;
@@ -56,7 +53,8 @@ prefetch_two(const void *p)
 static bool
 is_zone_question(const struct query *q)
 {
-	return q->qclass == RRCLASS_IN && (q->qtype < RRTYPE_TKEY || q->qtype >= RRTYPE_ANY) && q->qtype != RRTYPE_OPT;
+	return q->qclass == RRCLASS_IN && (q->qtype < RRTYPE_TKEY || q->qtype >= RRTYPE_ANY) &&
+	       q->qtype != RRTYPE_OPT && q->qtype != RRTYPE_NXNAME;
 }
 
 static void
@@ -148,19 +146,11 @@ stage_probe(struct work *w, const struct node *n)
 	struct node_sets found = node_find(n, n->entry.flags & NODE_CUT ? RRTYPE_NS : w->q.qtype);
 	if (found.set != NULL)
 		prefetch_two(found.set);
-	if (w->q.wants_dnssec && found.sigs != NULL)
+	if (w->q.edns.wants_dnssec && found.sigs != NULL)
 		prefetch_two(found.sigs);
 }
 
 /* -------- E: answer in place -------- */
-
-static unsigned
-opt_len(const struct query *q, const struct answer_config *config)
-{
-	if (!q->has_edns)
-		return 0;
-	return OPT_LEN + (q->wants_nsid ? EDNS_OPTION_HEAD + config->identity_len : 0);
-}
 
 /* Largest reply that client, transport and buffer allow (RFC 6891 section 6.2.3). */
 static uint32_t
@@ -168,32 +158,11 @@ reply_limit(const struct engine_message *m, const struct query *q, const struct 
 {
 	uint32_t limit = UINT16_MAX;
 	if (m->client.transport == ENGINE_UDP) {
-		limit = q->edns_size > DNS_PLAIN_UDP_MAX ? q->edns_size : DNS_PLAIN_UDP_MAX;
+		limit = q->edns.size > DNS_PLAIN_UDP_MAX ? q->edns.size : DNS_PLAIN_UDP_MAX;
 		if (limit > config->udp_payload)
 			limit = config->udp_payload;
 	}
 	return limit < m->cap ? limit : m->cap;
-}
-
-static void
-write_opt(struct reply *r, const struct query *q, const struct answer_config *config, uint16_t rcode)
-{
-	uint8_t *opt = r->msg + r->pos;
-	unsigned len = opt_len(q, config);
-	opt[0] = 0;
-	store_be16(opt + 1, RRTYPE_OPT);
-	store_be16(opt + 3, config->udp_payload);
-	opt[5] = (uint8_t)(rcode >> 4);
-	opt[6] = 0; /* version */
-	store_be16(opt + 7, q->wants_dnssec ? 0x8000 : 0);
-	store_be16(opt + 9, (uint16_t)(len - OPT_LEN));
-	if (q->wants_nsid) {
-		store_be16(opt + OPT_LEN, EDNS_OPTION_NSID);
-		store_be16(opt + OPT_LEN + 2, config->identity_len);
-		memcpy(opt + OPT_LEN + EDNS_OPTION_HEAD, config->identity, config->identity_len);
-	}
-	r->pos += len;
-	r->count[SECTION_ADDITIONAL]++;
 }
 
 static void
@@ -217,25 +186,52 @@ answer_other(const struct zone_set *set, const struct query *q, struct reply *r)
 {
 	if (q->qclass == RRCLASS_CH)
 		return answer_chaos(&set->config, q, r);
-	uint16_t rcode = RCODE_REFUSED; /* transfers among them, until somebody is allowed one */
-	if (q->qtype == RRTYPE_OPT || q->qtype == RRTYPE_TKEY || q->qtype == RRTYPE_TSIG)
-		rcode = RCODE_FORMERR;
-	else if (q->qtype == RRTYPE_MAILA || q->qtype == RRTYPE_MAILB)
-		rcode = RCODE_NOTIMP;
-	return (struct outcome){.rcode = rcode};
+	switch (q->qclass == RRCLASS_IN ? q->qtype : RRTYPE_AXFR) {
+	case RRTYPE_OPT:
+	case RRTYPE_TKEY:
+	case RRTYPE_TSIG:
+		return (struct outcome){.rcode = RCODE_FORMERR, .error = EDE_NONE};
+	case RRTYPE_NXNAME: /* RFC 9824 section 3.5 */
+		return (struct outcome){.rcode = RCODE_FORMERR, .error = EDE_INVALID_QUERY_TYPE};
+	case RRTYPE_MAILA:
+	case RRTYPE_MAILB:
+		return (struct outcome){.rcode = RCODE_NOTIMP, .error = EDE_NOT_SUPPORTED};
+	default: /* transfers among them, until somebody is allowed one */
+		return (struct outcome){.rcode = RCODE_REFUSED, .error = EDE_NONE};
+	}
+}
+
+/* No snapshot: the zone expired (RFC 8914 section 4.25) or is not there yet. */
+static struct outcome
+answer_without_data(const struct zone *zone)
+{
+	bool is_expired = atomic_load_explicit(&zone->state, memory_order_relaxed) & ZONE_EXPIRED;
+	return (struct outcome){.rcode = RCODE_SERVFAIL, .error = is_expired ? EDE_INVALID_DATA : EDE_NOT_READY};
+}
+
+/* Does the server insist on a cookie that this client has not shown? Over TCP the address is proven anyway. */
+static bool
+lacks_cookie(const struct zone_set *set, const struct work *w, const struct options *o)
+{
+	return set->config.cookies_required && w->m->client.transport == ENGINE_UDP && o->cookie != COOKIE_GOOD;
 }
 
 static struct outcome
-answer_work(const struct zone_set *set, const struct work *w, struct reply *r)
+answer_work(const struct zone_set *set, const struct work *w, const struct options *o, struct reply *r)
 {
 	if (w->status == QUERY_REFUSE)
-		return (struct outcome){.rcode = w->q.rcode};
+		return (struct outcome){.rcode = w->q.rcode, .error = EDE_NONE};
+	if (unlikely(lacks_cookie(set, w, o))) {
+		r->is_truncated = o->cookie == COOKIE_NONE; /* knows no cookies: may ask again by TCP */
+		return (struct outcome){.rcode = o->cookie == COOKIE_NONE ? RCODE_NOERROR : RCODE_BADCOOKIE,
+					.error = EDE_NONE};
+	}
 	if (!w->asks_zones)
 		return answer_other(set, &w->q, r);
 	if (w->zone == NULL)
-		return (struct outcome){.rcode = RCODE_REFUSED};
+		return (struct outcome){.rcode = RCODE_REFUSED, .error = EDE_NOT_AUTHORITATIVE};
 	if (w->snapshot == NULL)
-		return (struct outcome){.rcode = RCODE_SERVFAIL};
+		return answer_without_data(w->zone);
 	return answer_question(set, w->zone, w->snapshot, w->first, &w->q, r);
 }
 
@@ -251,7 +247,7 @@ count_answer(struct counters *c, const struct work *w, const struct reply *r, ui
 }
 
 static void
-stage_answer(const struct zone_set *set, struct work *w, struct counters *counters)
+stage_answer(const struct zone_set *set, struct work *w, uint32_t now_s, struct counters *counters)
 {
 	struct engine_message *m = w->m;
 	if (unlikely(w->status == QUERY_DROP_SHORT || w->status == QUERY_DROP_RESPONSE)) {
@@ -260,18 +256,22 @@ stage_answer(const struct zone_set *set, struct work *w, struct counters *counte
 		counter_add(&counters->drop[m->drop], 1);
 		return;
 	}
-	uint32_t limit = reply_limit(m, &w->q, &set->config);
-	if (unlikely(w->q.question_end + opt_len(&w->q, &set->config) > limit))
-		w->q.wants_nsid = false; /* a long question leaves no room for a long identity */
+	const struct answer_config *config = &set->config;
+	struct edns *edns = &w->q.edns;
+	struct options options;
+	options_begin(&options, config, &m->client, edns, now_s);
+	uint32_t limit = reply_limit(m, &w->q, config);
+	if (unlikely(w->q.question_end + options_room(config, &m->client, edns) > limit))
+		edns->wants_nsid = false; /* a long question leaves no room for a long identity */
 	struct reply r = {
-	        .msg = m->msg,
-	        .pos = w->q.question_end,
-	        .limit = limit - opt_len(&w->q, &set->config),
-	        .wants_dnssec = w->q.wants_dnssec,
+		.msg = m->msg,
+		.pos = w->q.question_end,
+		.limit = limit - options_room(config, &m->client, edns),
+		.wants_dnssec = edns->wants_dnssec,
 	};
-	struct outcome o = answer_work(set, w, &r);
-	if (w->q.has_edns)
-		write_opt(&r, &w->q, &set->config, o.rcode);
+	struct outcome o = answer_work(set, w, &options, &r);
+	if (edns->is_present)
+		options_write(&options, &r, limit, config, &m->client, &w->q, o);
 	write_header(&r, &w->q, o);
 	m->len = r.pos;
 	m->verdict = ENGINE_ANSWER;
@@ -279,7 +279,8 @@ stage_answer(const struct zone_set *set, struct work *w, struct counters *counte
 }
 
 static void
-answer_group(const struct zone_set *set, struct engine_message *messages, unsigned n, struct counters *counters)
+answer_group(const struct zone_set *set, struct engine_message *messages, unsigned n, uint32_t now_s,
+	     struct counters *counters)
 {
 	struct work work[ENGINE_GROUP];
 	const struct node *nodes[ENGINE_GROUP];
@@ -298,13 +299,13 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 	for (unsigned i = 0; i < n; i++)
 		stage_probe(&work[i], nodes[i]);
 	for (unsigned i = 0; i < n; i++)
-		stage_answer(set, &work[i], counters);
+		stage_answer(set, &work[i], now_s, counters);
 }
 
 void
 engine_burst(const struct zone_set *set, struct engine_message *messages, unsigned n, uint32_t now_s,
-             struct counters *counters)
+	     struct counters *counters)
 {
 	for (unsigned i = 0; i < n; i += ENGINE_GROUP)
-		answer_group(set, messages + i, n - i < ENGINE_GROUP ? n - i : ENGINE_GROUP, counters);
+		answer_group(set, messages + i, n - i < ENGINE_GROUP ? n - i : ENGINE_GROUP, now_s, counters);
 }

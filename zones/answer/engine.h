@@ -5,9 +5,9 @@
  *
  *     parse → filter → zone → name → answer
  *
- * Pure: no system call, lock, allocation, clock or log; it reads the messages, the zone set and `now`, and writes the
- * messages and the caller's counters. Runs on any thread that may read under RCU (QSBR online); it takes the snapshot of a zone
- * once an answer and keeps nothing when it returns.
+ * Pure: no system call, lock, allocation, clock or log; it reads the messages, the zone set and `now`, and writes
+ * the messages and the caller's counters. Runs on any thread that may read under RCU (QSBR online); it takes the
+ * snapshot of a zone once an answer and keeps nothing when it returns.
  */
 #ifndef ANSER_ANSWER_ENGINE_H
 #define ANSER_ANSWER_ENGINE_H
@@ -24,7 +24,7 @@ enum engine_transport { ENGINE_UDP, ENGINE_TCP };
 struct engine_client {
 	uint8_t address[16]; /* IPv4 in the first 4 octets */
 	bool is_v6;
-	uint8_t transport;   /* enum engine_transport */
+	uint8_t transport; /* enum engine_transport */
 };
 
 enum engine_verdict {
@@ -34,23 +34,24 @@ enum engine_verdict {
 
 /* One message of a burst. */
 struct engine_message {
-	uint8_t *msg;       /* the query; the reply is written over it */
-	uint32_t len;       /* in: octets of the query; out: octets of the reply */
-	uint32_t cap;       /* room at msg, ≥ 512 and ≥ len; a reply is never longer */
+	uint8_t *msg; /* the query; the reply is written over it */
+	uint32_t len; /* in: octets of the query; out: octets of the reply */
+	uint32_t cap; /* room at msg, ≥ 512 and ≥ len; a reply is never longer */
 	struct engine_client client;
-	uint8_t verdict;    /* out: enum engine_verdict */
-	uint8_t drop;       /* out, with ENGINE_DROP: enum drop_reason */
+	uint8_t verdict; /* out: enum engine_verdict */
+	uint8_t drop;    /* out, with ENGINE_DROP: enum drop_reason */
 };
 
-/* Largest burst; longer arrays are taken in pieces of this. Groups of 16 won in the measurements of DESIGN section 4. */
+/* Messages that go through a stage together; longer bursts are taken in pieces of this. See docs/design/engine.md.
+ */
 #define ENGINE_GROUP 16
 
 /*
  * Answers n messages. `set` was loaded from zone_root after the messages came in; `now_s` is wall time in seconds.
- * Counts into `counters` (the calling thread's own): rcode, qtype, truncated, queries_v4/6, and drop for ENGINE_DROP.
- * rx, tx and the other drops are the caller's to count.
+ * Counts into `counters` (the calling thread's own): rcode, qtype, truncated, queries_v4/6, and drop for
+ * ENGINE_DROP. rx, tx and the other drops are the caller's to count.
  */
 void engine_burst(const struct zone_set *set, struct engine_message *messages, unsigned n, uint32_t now_s,
-                  struct counters *counters);
+		  struct counters *counters);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * Finding zones and names. See lookup.h.
  *
- * Names are probed from the longest suffix that can exist in the zone (the name itself, mostly) towards the apex. Every
- * ancestor of a name in the table is in the table too, so the first hit is the closest encloser; and a flood of long
- * names costs no more probes than the zone is deep.
+ * Names are probed from the longest suffix that can exist in the zone (the name itself, mostly) towards the apex.
+ * Every ancestor of a name in the table is in the table too, so the first hit is the closest encloser; and a flood
+ * of long names costs no more probes than the zone is deep.
  */
 #include "zones/answer/lookup.h"
 
@@ -56,11 +56,11 @@ lookup_first(const struct snapshot *s, struct asked a, unsigned k)
 
 struct lookup_first
 lookup_first_from(const struct snapshot *s, struct asked a, unsigned k, const struct names_bucket *home,
-                  const struct names_entry *candidate)
+		  const struct names_entry *candidate)
 {
 	unsigned start = name_suffix_start(a.suffixes, k);
 	const struct names_entry *e = names_find_from(&s->names, home, candidate, a.suffixes->at[k],
-	                                              a.name->bytes + start, a.name->len - start);
+						      a.name->bytes + start, a.name->len - start);
 	return (struct lookup_first){.labels = k, .node = (const struct node *)e};
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a name to what the zone says about it: the search of RFC 1034 section 4.3.2, as RFC 4592 and RFC 6672 refine it.
- * Private to zones/answer. Pure.
+ * From a name to what the zone says about it: the search of RFC 1034 section 4.3.2, as RFC 4592 and RFC 6672 refine
+ * it. Private to zones/answer. Pure.
  */
 #ifndef ANSER_ANSWER_LOOKUP_H
 #define ANSER_ANSWER_LOOKUP_H
@@ -32,8 +32,9 @@ enum lookup_kind {
 
 struct lookup {
 	enum lookup_kind kind;
-	const struct node *node;     /* NULL for LOOKUP_NONE */
-	const struct node *encloser; /* closest encloser (RFC 4592 section 3.3.1) of LOOKUP_WILDCARD and LOOKUP_NONE */
+	const struct node *node; /* NULL for LOOKUP_NONE */
+	const struct node
+		*encloser; /* closest encloser (RFC 4592 section 3.3.1) of LOOKUP_WILDCARD and LOOKUP_NONE */
 };
 
 /* A name with the hashes of its suffixes; both in lower case. */
@@ -49,8 +50,8 @@ struct asked {
 const struct zone *lookup_zone(const struct zone_set *set, struct asked a, bool above);
 
 /*
- * The first probe for a name: the longest suffix of it that can exist in the zone, and the node of that, if there is one.
- * Apart from the rest, because the engine makes it for a whole group before it answers any of them.
+ * The first probe for a name: the longest suffix of it that can exist in the zone, and the node of that, if there
+ * is one. Apart from the rest, because the engine makes it for a whole group before it answers any of them.
  */
 struct lookup_first {
 	unsigned labels;
@@ -69,7 +70,7 @@ struct lookup_first lookup_first(const struct snapshot *s, struct asked a, unsig
 
 /* The same from the home bucket of its hash and the bucket's names_candidate(). */
 struct lookup_first lookup_first_from(const struct snapshot *s, struct asked a, unsigned labels,
-                                      const struct names_bucket *home, const struct names_entry *candidate);
+				      const struct names_bucket *home, const struct names_entry *candidate);
 
 /* What the zone has for a name, which lies in the zone, going on from the first probe. */
 struct lookup lookup_name(const struct snapshot *s, struct asked a, struct lookup_first first);

@@ -37,12 +37,13 @@ copy_compiled(struct reply *r, const struct rrset *s, struct place owner)
 	const struct rrset_fixup *fixups = rrset_fixups(s);
 	for (unsigned i = 0; i < s->n_fixups; i++) {
 		uint32_t at = (fixups[i].value & RRSET_LOCAL) == RRSET_LOCAL
-		                      ? r->pos + (fixups[i].value & RRSET_VALUE)
-		                      : reply_suffix_at(r, owner, fixups[i].value & RRSET_VALUE);
+				      ? r->pos + (fixups[i].value & RRSET_VALUE)
+				      : reply_suffix_at(r, owner, fixups[i].value & RRSET_VALUE);
 		store_be16(to + fixups[i].pos, (uint16_t)(POINTER | at));
 	}
 	if (owner.at != DNS_HEADER_LEN) {
-		for (uint32_t pos = 0; pos < s->wire_len; pos += RRSET_RR_HEAD + load_be16(to + pos + RRSET_RR_HEAD - 2))
+		for (uint32_t pos = 0; pos < s->wire_len;
+		     pos += RRSET_RR_HEAD + load_be16(to + pos + RRSET_RR_HEAD - 2))
 			store_be16(to + pos, (uint16_t)(POINTER | owner.at));
 	}
 	r->pos += s->wire_len;
@@ -58,7 +59,8 @@ read_place(const struct reply *r, struct place p, struct name *out)
 }
 
 /*
- * Beyond 16 KiB pointers into a set cannot reach it: large TCP answers. Names are then written in full. False: no room.
+ * Beyond 16 KiB pointers into a set cannot reach it: large TCP answers. Names are then written in full. False: no
+ * room.
  */
 static bool
 write_uncompressed(struct reply *r, const struct rrset *s, struct place owner_place)
@@ -122,8 +124,8 @@ reply_add(struct reply *r, enum reply_section section, struct node_sets sets, st
 
 /* Copies a set record by record, each owner in full but for what a pointer can say. False: no room. */
 static bool
-add_set_below(struct reply *r, const struct rrset *s, const uint8_t *prefix, unsigned prefix_len, uint32_t suffix_at,
-              uint32_t *owner_at)
+add_set_below(struct reply *r, const struct rrset *s, const uint8_t *prefix, unsigned prefix_len,
+	      uint32_t suffix_at, uint32_t *owner_at)
 {
 	const uint8_t *wire = rrset_wire(s);
 	assert(s->n_fixups == 0);
@@ -147,13 +149,14 @@ add_set_below(struct reply *r, const struct rrset *s, const uint8_t *prefix, uns
 
 bool
 reply_add_below(struct reply *r, enum reply_section section, struct node_sets sets, const uint8_t *prefix,
-                unsigned prefix_len, struct place suffix)
+		unsigned prefix_len, struct place suffix)
 {
 	if (prefix_len == 0)
 		return reply_add(r, section, sets, suffix, NULL);
 	uint32_t start = r->pos, owner_at = 0;
 	unsigned n = sets.set->n_rr;
-	bool fits = suffix.at <= POINTER_MAX && add_set_below(r, sets.set, prefix, prefix_len, suffix.at, &owner_at);
+	bool fits =
+		suffix.at <= POINTER_MAX && add_set_below(r, sets.set, prefix, prefix_len, suffix.at, &owner_at);
 	if (fits && r->wants_dnssec && sets.sigs != NULL) {
 		fits = add_set_below(r, sets.sigs, prefix, prefix_len, suffix.at, &owner_at);
 		n += sets.sigs->n_rr;

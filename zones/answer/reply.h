@@ -36,17 +36,19 @@ struct reply {
  * Adds a set and, for DNSSEC clients, the signatures over it. False: no room, and the reply is as it was.
  * *base, unless NULL, is where the set begins in the message.
  */
-bool reply_add(struct reply *r, enum reply_section section, struct node_sets sets, struct place owner, uint32_t *base);
+bool
+reply_add(struct reply *r, enum reply_section section, struct node_sets sets, struct place owner, uint32_t *base);
 
 /*
- * As reply_add(), for an owner that does not stand in the message: the labels `prefix`, and then the name at `suffix`. For
- * types without compressed names in their data, as those of DNSSEC are.
+ * As reply_add(), for an owner that does not stand in the message: the labels `prefix`, and then the name at
+ * `suffix`. For types without compressed names in their data, as those of DNSSEC are.
  */
 bool reply_add_below(struct reply *r, enum reply_section section, struct node_sets sets, const uint8_t *prefix,
-                     unsigned prefix_len, struct place suffix);
+		     unsigned prefix_len, struct place suffix);
 
 /* Adds the CNAME that a DNAME implies (RFC 6672 section 3.1); `target` is uncompressed. False: no room. */
-bool reply_add_cname(struct reply *r, struct place owner, uint32_t ttl_s, const struct name *target, uint32_t *base);
+bool
+reply_add_cname(struct reply *r, struct place owner, uint32_t ttl_s, const struct name *target, uint32_t *base);
 
 /* Adds a TXT record of class CH with one string, owned by QNAME. False: no room. */
 bool reply_add_chaos(struct reply *r, const uint8_t *text, uint8_t len);

@@ -5,7 +5,7 @@
  * Each answering thread (worker, tcp) owns one struct counters and is its only writer; anyone may read it at any
  * time and sum (counters_sum). A read is not a snapshot of the whole struct, but no count is ever torn or lost.
  *
- * The rule that the tests hold us to (DESIGN section 3, invariant 5): every packet that a port hands over is
+ * The rule that the tests hold us to (docs/ARCHITECTURE.md, invariant 5): every packet that a port hands over is
  * answered, handed to the kernel, or counted under exactly one drop reason:
  *
  *     rx == tx + to_kernel + sum(drop[])

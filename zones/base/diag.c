@@ -3,8 +3,8 @@
 #include "zones/base/diag.h"
 
 #include <ctype.h>
-#include <stdbool.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

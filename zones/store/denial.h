@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The denial index of a signed zone: which NSEC or NSEC3 record set comes right before, or at, a name that was asked for.
+ * The denial index of a signed zone: which NSEC or NSEC3 record set comes right before, or at, a name that was
+ * asked for.
  *
- * NSEC sets stand at their names, so the index of an NSEC zone orders nodes, by canonical name. NSEC3 sets stand at hashed
- * names which nobody asks for by themselves; they are no nodes but objects of their own, ordered by hash. So that an answer
- * computes one hash at most, each node of an NSEC3 zone carries its own hash and that of the wildcard below it
- * (node_hashes()).
+ * NSEC sets stand at their names, so the index of an NSEC zone orders nodes, by canonical name. NSEC3 sets stand at
+ * hashed names which nobody asks for by themselves; they are no nodes but objects of their own, ordered by hash. So
+ * that an answer computes one hash at most, each node of an NSEC3 zone carries its own hash and that of the
+ * wildcard below it (node_hashes()).
  *
  * Immutable once published, like the snapshot that owns it; readers need RCU or a reference on that.
  * Design note: docs/design/denial.md.
@@ -29,12 +30,13 @@ struct nsec3 {
 
 struct denial_index {
 	enum denial_kind kind;
-	struct order order;         /* of struct node, or of struct nsec3 */
+	struct order order; /* of struct node, or of struct nsec3 */
 	uint8_t apex_labels;
 	struct nsec3_params params; /* NSEC3 only */
 };
 
-/* The node whose NSEC set covers or matches a name of the zone, in lower case. NULL only where the index is empty. */
+/* The node whose NSEC set covers or matches a name of the zone, in lower case. NULL only where the index is empty.
+ */
 const struct node *denial_nsec(const struct denial_index *d, const uint8_t *name);
 
 /* The NSEC3 set that covers or matches a hash. NULL only where the index is empty. */
@@ -50,12 +52,13 @@ uint64_t denial_name_prefix(const uint8_t *name, unsigned apex_labels);
  */
 struct denial_index *denial_new_nsec(const struct node **nodes, size_t n, unsigned apex_labels) MUST_CHECK;
 
-/* Makes the index over n NSEC3 sets, in any order (sorted in place), which it owns from then on. NULL: out of memory. */
+/* Makes the index over n NSEC3 sets, in any order (sorted in place), which it owns from then on. NULL: out of
+ * memory. */
 struct denial_index *denial_new_nsec3(struct nsec3 **sets, size_t n, const struct nsec3_params *params) MUST_CHECK;
 
 /* A set for the index, with a reference on `set` and `sigs` that goes over to it. NULL: out of memory. */
-struct nsec3 *nsec3_new(const uint8_t hash[NSEC3_HASH_LEN], const struct rrset *set,
-                        const struct rrset *sigs) MUST_CHECK;
+struct nsec3 *
+nsec3_new(const uint8_t hash[NSEC3_HASH_LEN], const struct rrset *set, const struct rrset *sigs) MUST_CHECK;
 void nsec3_free(struct nsec3 *n);
 
 /* Frees the index, its NSEC3 sets included, once no reader can see it. NULL is allowed. */

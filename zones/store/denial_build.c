@@ -63,7 +63,7 @@ denial_new_nsec(const struct node **nodes, size_t n, unsigned apex_labels)
 		return NULL;
 	for (size_t i = 0; i < n; i++)
 		items[i] = (struct order_item){.prefix = denial_name_prefix(node_name(nodes[i]), apex_labels),
-		                               .object = nodes[i]};
+					       .object = nodes[i]};
 	struct denial_index *d = index_new(DENIAL_BY_NSEC, items, n);
 	if (d != NULL)
 		d->apex_labels = (uint8_t)apex_labels;

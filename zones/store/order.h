@@ -7,8 +7,8 @@
  * parts: a 64-bit prefix, by which nearly every step is decided without touching an object, and the whole key,
  * which lies in the object and is compared by a function where prefixes are equal.
  *
- *     page of 1 KiB: up to 60 entries of (prefix, address of object or child page), sorted; all leaves at one
- * height
+ *     page of 1 KiB: up to 60 entries of (prefix, address of object or child page), sorted
+ *     all leaves at one height
  *
  * Threads and RCU as in names.h: a struct order is a value that never changes, lookups are pure, a transaction
  * belongs to one builder thread, copies each page it touches once, and hands what it replaced back as garbage for

@@ -2,8 +2,8 @@
 /*
  * The NSEC3 hash. See nsec3.h.
  *
- * SHA-1 is OpenSSL's, by its old interface: the new one allocates a context and looks the algorithm up by name for each
- * digest, which a worker must not do and could not afford.
+ * SHA-1 is OpenSSL's, by its old interface: the new one allocates a context and looks the algorithm up by name for
+ * each digest, which a worker must not do and could not afford.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "zones/wire/nsec3.h"

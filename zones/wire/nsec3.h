@@ -23,7 +23,8 @@ struct nsec3_params {
 /* Hash of a name in lower case, `len` octets. Costs one SHA-1 block for each 55 octets, times iterations + 1. */
 void nsec3_hash(const struct nsec3_params *params, const uint8_t *name, unsigned len, uint8_t out[NSEC3_HASH_LEN]);
 
-/* The hash as an owner's first label: length octet and 32 octets of base32hex in lower case (RFC 4648 section 7). */
+/* The hash as an owner's first label: length octet and 32 octets of base32hex in lower case (RFC 4648 section 7).
+ */
 void nsec3_label(const uint8_t hash[NSEC3_HASH_LEN], uint8_t out[1 + NSEC3_LABEL_LEN]);
 
 /* The hash that an owner's first label spells, any case; false where it is none. */

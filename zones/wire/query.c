@@ -5,8 +5,6 @@
 #include "zones/base/bytes.h"
 #include "zones/wire/rrtype.h"
 
-#define EDNS_OPTION_NSID 3 /* RFC 5001 */
-
 struct cursor {
 	const uint8_t *msg;
 	size_t pos, len;
@@ -49,23 +47,6 @@ skip_name(struct cursor *c)
 	return false;
 }
 
-static bool
-read_edns_options(const uint8_t *p, size_t len, struct query *q)
-{
-	while (len != 0) {
-		if (len < 4)
-			return false;
-		size_t option_len = 4u + load_be16(p + 2);
-		if (option_len > len)
-			return false;
-		if (load_be16(p) == EDNS_OPTION_NSID)
-			q->wants_nsid = true;
-		p += option_len;
-		len -= option_len;
-	}
-	return true;
-}
-
 /* One record outside the question: OPT is read, all others are stepped over. */
 static bool
 read_record(struct cursor *c, struct query *q, bool in_additional)
@@ -81,14 +62,9 @@ read_record(struct cursor *c, struct query *q, bool in_additional)
 	c->pos += rdlen;
 	if (load_be16(head) != RRTYPE_OPT)
 		return true;
-	if (!in_additional || !at_root || q->has_edns)
+	if (!in_additional || !at_root || q->edns.is_present)
 		return false; /* RFC 6891 section 6.1.1: one OPT, at the root */
-	q->has_edns = true;
-	q->edns_size = load_be16(head + 2);
-	q->wants_dnssec = head[6] & 0x80;
-	if (head[5] != 0)
-		q->rcode = RCODE_BADVERS;
-	return read_edns_options(head + 10, rdlen, q);
+	return edns_read(&q->edns, head);
 }
 
 static bool
@@ -107,7 +83,8 @@ read_sections(struct cursor *c, struct query *q)
 		if (!read_record(c, q, true))
 			return false;
 	}
-	return c->pos == c->len && questions == 1;
+	/* A question may be missing where somebody only asks for a cookie (RFC 7873 section 5.4). */
+	return c->pos == c->len && (questions == 1 || q->edns.cookie_len != 0);
 }
 
 enum query_status
@@ -119,9 +96,9 @@ query_parse(const uint8_t *msg, size_t len, struct query *q)
 	if (q->flags & FLAG_QR)
 		return QUERY_DROP_RESPONSE;
 	q->rcode = RCODE_NOERROR;
-	q->qtype = q->qclass = q->edns_size = 0;
+	q->qtype = q->qclass = 0;
 	q->question_end = DNS_HEADER_LEN;
-	q->has_edns = q->wants_dnssec = q->wants_nsid = false;
+	edns_clear(&q->edns);
 	q->qname.len = 0;
 
 	struct cursor c = {.msg = msg, .pos = DNS_HEADER_LEN, .len = len};
@@ -130,5 +107,9 @@ query_parse(const uint8_t *msg, size_t len, struct query *q)
 		q->rcode = RCODE_NOTIMP;
 	else if (!well_formed)
 		q->rcode = RCODE_FORMERR;
+	else if (q->edns.version != 0)
+		q->rcode = RCODE_BADVERS;
+	else if (q->qname.len == 0)
+		return QUERY_REFUSE; /* with NOERROR, and a cookie */
 	return q->rcode == RCODE_NOERROR ? QUERY_ASK : QUERY_REFUSE;
 }

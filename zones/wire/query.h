@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "zones/base/compiler.h"
+#include "zones/wire/edns.h"
 #include "zones/wire/name.h"
 
 #define DNS_HEADER_LEN 12
@@ -30,6 +31,7 @@ enum {
 	RCODE_YXDOMAIN = 6,
 	RCODE_NOTAUTH = 9,
 	RCODE_BADVERS = 16,
+	RCODE_BADCOOKIE = 23,
 };
 
 /* Bits of the second header word, host order. */
@@ -47,8 +49,7 @@ struct query {
 	uint16_t rcode; /* what QUERY_REFUSE answers with */
 	uint16_t qtype, qclass;
 	uint16_t question_end; /* where answers begin; DNS_HEADER_LEN where there is no question to echo */
-	uint16_t edns_size;    /* as offered */
-	bool has_edns, wants_dnssec, wants_nsid;
+	struct edns edns;
 	struct name qname;             /* lower case; len 0 where there is no question */
 	struct name_suffixes suffixes; /* of qname; its hashes are filled in by whoever needs them */
 };

@@ -74,9 +74,14 @@ class Udp:
         return self.replies
 
 
-def ask_udp(address, packets):
+def ask_udp(address, packets, are_odd):
     """Replies with their id set to zero, or None, in the order of the packets (at most 65536)."""
-    return Udp(address, packets).run()
+    replies = Udp(address, packets).run()
+    # On a busy host a server may stand still for a second; what has to be answered is asked once more.
+    again = [n for n, reply in enumerate(replies) if reply is None and not are_odd[n]]
+    for number, reply in zip(again, Udp(address, [packets[n] for n in again]).run()):
+        replies[number] = reply
+    return replies
 
 
 def read_frames(buffer):

@@ -56,7 +56,8 @@ def ask_chunk(job):
     are_odd = [q.is_odd for q in chunk]
     answers = []
     for address in servers:
-        answers.append(ask.ask_udp(address, packets) if transport == "udp" else ask.ask_tcp(address, packets, are_odd))
+        ask_all = ask.ask_udp if transport == "udp" else ask.ask_tcp
+        answers.append(ask_all(address, packets, are_odd))
     figures, different = {}, []
     for query, replies in zip(chunk, zip(*answers)):
         result = Result(query, transport, replies, apexes)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # The five servers, each on an address of its own in the run's namespace, all at port 5300, with the same zones, identity and sizes.
+# shellcheck disable=SC2154 # run sets netns, work and build
 # Sourced by run, after deploy/lib.sh. Uses $netns, $work (a world's directory, with `zones`: lines NAME FILE SIGNING), $build.
 # Rate limits are off, and so is what makes an answer depend on those before it: all else is the servers' own default.
 
@@ -97,6 +98,7 @@ start_bind() {
 		max-udp-size $udp_payload;
 		edns-udp-size $udp_payload;
 		dnssec-validation no;
+		zero-no-soa-ttl no;
 		empty-zones-enable no;
 		check-names primary ignore;
 		server-id "$identity";
@@ -126,6 +128,7 @@ start_bind() {
 # Signed zones are served as they are only when PowerDNS is told so, in its own little database.
 start_pdns() {
 	local name file signing
+	local -A nsec3=([nsec3]="1 0 0 -" [optout]="1 1 3 aabbccdd") # as zones.py has them
 	cat >"$work/pdns/pdns.conf" <<-END
 	launch=bind
 	module-dir=/usr/lib/$(uname -m)-linux-gnu/pdns
@@ -142,6 +145,7 @@ start_pdns() {
 	version-string=$version
 	dname-processing=yes
 	disable-axfr=yes
+	any-to-tcp=no
 	cache-ttl=0
 	query-cache-ttl=0
 	negquery-cache-ttl=0
@@ -154,8 +158,11 @@ start_pdns() {
 	each_zone 'zone "%s" { type master; file "%s"; };\n' >"$work/pdns/named.conf"
 	logged "$work/pdns/util.log" pdnsutil --config-dir="$work/pdns" create-bind-db "$work/pdns/dnssec.db"
 	while read -r name file signing; do
-		[ "$signing" = plain ] ||
-			logged "$work/pdns/util.log" pdnsutil --config-dir="$work/pdns" set-presigned "$name"
+		[ "$signing" != plain ] || continue
+		if [ "${nsec3[$signing]:-}" ]; then
+			logged "$work/pdns/util.log" pdnsutil --config-dir="$work/pdns" set-nsec3 "$name" "${nsec3[$signing]}"
+		fi
+		logged "$work/pdns/util.log" pdnsutil --config-dir="$work/pdns" set-presigned "$name"
 	done <"$work/zones"
 	start pdns pdns_server --config-dir="$work/pdns"
 }

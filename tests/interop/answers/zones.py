@@ -66,8 +66,11 @@ def deep_zone(origin):
         out.append("%s TXT \"63 octets\"\n" % (("l%d" % i) + "m" * 61))
         out.append("a.%s AAAA 2001:db8::%d\n" % ("l%d" % (i + 10) + "m" * 60, i))
     for i in range(400):
-        labels = [rng.choice(["a", "b", "www", "x-1", "_tcp", "zz", "1", "\\000", "\\200z", "a\\.b"]) for _ in range(rng.randint(1, 9))]
+        labels = [rng.choice(["a", "b", "www", "x-1", "_tcp", "zz", "1", "a\\.b"]) for _ in range(rng.randint(1, 9))]
+        if i % 16 == 0:  # PowerDNS answers SERVFAIL under these
+            labels[-1] = rng.choice(["\\001", "\\200z"])
         out.append("%s %s\n" % (".".join(labels), rng.choice(["A 192.0.2.8", "TXT \"deep\"", "AAAA 2001:db8::8", "MX 1 ns"])))
+    out.append("\\000.nul A 192.0.2.10\n")
     out.append("*.w" + ".d" * (room // 2 - 10) + " A 192.0.2.9\n")
     return "".join(dict.fromkeys(out))
 

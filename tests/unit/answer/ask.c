@@ -85,7 +85,7 @@ ask_to_wire(const struct ask *ask, uint8_t *out)
 	store_be16(out + len, qtype);
 	store_be16(out + len + 2, ask->rrclass ? ask->rrclass : RRCLASS_IN);
 	len += 4;
-	if (!(ask->edns || ask->dnssec || ask->nsid || ask->size))
+	if (!(ask->edns || ask->dnssec || ask->nsid || ask->size || ask->options_len))
 		return len;
 	out[11] = 1;
 	uint8_t *opt = out + len;
@@ -97,18 +97,21 @@ ask_to_wire(const struct ask *ask, uint8_t *out)
 		store_be16(opt + 9, 4);
 		store_be16(opt + 11, 3);
 	}
-	return len + 11 + (ask->nsid ? 4 : 0);
+	size_t opt_len = 11 + (ask->nsid ? 4 : 0);
+	if (ask->options_len != 0)
+		memcpy(opt + opt_len, ask->options, ask->options_len);
+	opt_len += ask->options_len;
+	store_be16(opt + 9, (uint16_t)(opt_len - 11));
+	return len + opt_len;
 }
 
 size_t
 server_send(struct server *s, const uint8_t *query, size_t len, bool tcp, uint8_t *reply, size_t cap)
 {
 	memcpy(reply, query, len);
-	struct engine_message m = {.msg = reply,
-				   .len = (uint32_t)len,
-				   .cap = (uint32_t)cap,
-				   .client = {.transport = tcp ? ENGINE_TCP : ENGINE_UDP}};
-	engine_burst(s->set, &m, 1, 0, &s->counters);
+	struct engine_message m = {.msg = reply, .len = (uint32_t)len, .cap = (uint32_t)cap, .client = s->client};
+	m.client.transport = tcp ? ENGINE_TCP : ENGINE_UDP;
+	engine_burst(s->set, &m, 1, s->now_s, &s->counters);
 	return m.verdict == ENGINE_ANSWER ? m.len : 0;
 }
 
@@ -140,6 +143,32 @@ read_name(struct reader *r, char out[NAME_TEXT_MAX])
 }
 
 static void
+read_option(struct reader *r, unsigned code, const uint8_t *data, unsigned len)
+{
+	switch (code) {
+	case EDNS_NSID:
+		put(r, " nsid=%.*s", len, data);
+		break;
+	case EDNS_ERROR:
+		put(r, " ede=%u", load_be16(data));
+		break;
+	case EDNS_EXPIRE:
+		put(r, " expire=%u", load_be32(data));
+		break;
+	case EDNS_KEEPALIVE:
+		put(r, " keepalive=%u", load_be16(data));
+		break;
+	case EDNS_ZONEVERSION:
+		put(r, " zoneversion=%u/%u/%u", data[0], data[1], load_be32(data + 2));
+		break;
+	default:
+		put(r, " option%u=", code);
+		for (unsigned i = 0; i < len; i++)
+			put(r, "%02x", data[i]);
+	}
+}
+
+static void
 read_opt(struct reader *r, const uint8_t *head)
 {
 	put(r, "%% %u%s", load_be16(head + 2), head[6] & 0x80 ? " do" : "");
@@ -147,7 +176,7 @@ read_opt(struct reader *r, const uint8_t *head)
 		put(r, " ext=%u", head[4]);
 	const uint8_t *end = head + 10 + load_be16(head + 8);
 	for (const uint8_t *p = head + 10; p < end; p += 4 + load_be16(p + 2))
-		put(r, " %s%u=%.*s", load_be16(p) == 3 ? "nsid" : "option", load_be16(p), load_be16(p + 2), p + 4);
+		read_option(r, load_be16(p), p + 4, load_be16(p + 2));
 	put(r, "\n");
 }
 

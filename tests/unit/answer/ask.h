@@ -19,6 +19,8 @@ struct server {
 	unsigned n_zones;
 	struct zone_set *set;
 	struct counters counters;
+	uint32_t now_s;              /* what the engine is told */
+	struct engine_client client; /* transport apart */
 };
 
 /* Adds a zone from master-file text (or an unloaded one: text NULL); fails the test on any error. */
@@ -32,6 +34,8 @@ void server_free(struct server *s);
 struct ask {
 	const char *name, *type;
 	bool edns, dnssec, nsid, tcp;
+	const char *options; /* further EDNS options, as they go on the wire */
+	uint16_t options_len;
 	uint16_t size;    /* offered by EDNS; 0: 1232 */
 	uint16_t rrclass; /* 0: IN */
 };

@@ -11,30 +11,11 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/store/order_fixture.h"
 #include "zones/base/alloc.h"
 #include "zones/store/order_private.h"
 
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#define cycles() __rdtsc()
-#else
-#define cycles() UINT64_C(0)
-#endif
-
-/* -------- objects, and how their prefixes fall -------- */
-
-struct object {
-	uint64_t prefix;
-	uint32_t rank; /* the whole key: in the order of all objects, which that of prefixes never contradicts */
-};
-
-typedef uint64_t prefix_of(uint32_t rank);
-
-static uint64_t
-prefix_spread(uint32_t rank)
-{
-	return (rank + 1) * UINT64_C(0x400000001b3);
-}
+/* -------- how prefixes fall -------- */
 
 static uint64_t
 prefix_zero(uint32_t rank)
@@ -63,98 +44,12 @@ prefix_runs(uint32_t rank)
 
 static prefix_of *const prefixes[] = {prefix_spread, prefix_zero, prefix_all_ones, prefix_runs};
 
-static int
-compare(const void *object, const void *key)
-{
-	uint32_t a = ((const struct object *)object)->rank, b = *(const uint32_t *)key;
-	return a < b ? -1 : a > b;
-}
-
 /* Fails the test when it is asked. */
 static int
 compare_never(const void *object, const void *key)
 {
 	fail();
 	return 0;
-}
-
-static struct object *
-objects_new(uint32_t n, prefix_of *of)
-{
-	struct object *o = malloc(n * sizeof(*o));
-	assert_non_null(o);
-	for (uint32_t i = 0; i < n; i++)
-		o[i] = (struct object){of(i), i};
-	return o;
-}
-
-static uint64_t random_state = 88172645463325252;
-
-static uint32_t
-random_below(uint32_t n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (uint32_t)((random_state >> 16) % n);
-}
-
-static uint32_t *
-ranks_shuffled(uint32_t n)
-{
-	uint32_t *r = malloc(n * sizeof(*r));
-	assert_non_null(r);
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t k = random_below(i + 1);
-		r[i] = r[k];
-		r[k] = i;
-	}
-	return r;
-}
-
-static void
-put(struct order_txn *txn, const struct object *o)
-{
-	const void *was = o;
-	assert_int_equal(order_txn_put(txn, o->prefix, &o->rank, o, &was), 0);
-	assert_null(was);
-}
-
-static void
-take(struct order_txn *txn, const struct object *o)
-{
-	const void *was = NULL;
-	assert_int_equal(order_txn_remove(txn, o->prefix, &o->rank, &was), 0);
-	assert_ptr_equal(was, o);
-}
-
-static struct order_txn *
-begin(const struct order *base)
-{
-	struct order_txn *txn = order_txn_begin(base);
-	assert_non_null(txn);
-	return txn;
-}
-
-static void
-commit_and_free_old(struct order_txn *txn, struct order *o)
-{
-	struct names_garbage garbage;
-	order_txn_commit(txn, o, &garbage);
-	names_garbage_free(&garbage);
-}
-
-static struct order
-tree_of(const struct object *objects, uint32_t n)
-{
-	struct order o;
-	struct order_item *items = malloc((n + 1) * sizeof(*items));
-	assert_non_null(items);
-	for (uint32_t i = 0; i < n; i++)
-		items[i] = (struct order_item){objects[i].prefix, &objects[i]};
-	assert_int_equal(order_build(items, n, compare, &o), 0);
-	free(items);
-	return o;
 }
 
 /* -------- shape -------- */
@@ -250,8 +145,8 @@ check_model(const struct order *o, const struct object *const *model, const stru
 			floor = model[i];
 			count++;
 		}
-		assert_ptr_equal(order_floor(o, all[i].prefix, &i), floor);
-		assert_ptr_equal(walk(o, all[i].prefix, &i), floor);
+		assert_ptr_equal(order_floor(o, all[i].prefix, &all[i]), floor);
+		assert_ptr_equal(walk(o, all[i].prefix, &all[i]), floor);
 	}
 	assert_ptr_equal(order_last(o), floor);
 	assert_int_equal(o->count, count);
@@ -268,8 +163,7 @@ model_step(struct order_txn *txn, struct version *next, const struct object *all
 {
 	const struct object *o = &all[rank + (random_below(2) != 0 ? n : 0)];
 	const void *was = txn;
-	int rc = putting ? order_txn_put(txn, o->prefix, &rank, o, &was)
-			 : order_txn_remove(txn, o->prefix, &rank, &was);
+	int rc = putting ? order_txn_put(txn, o->prefix, o, o, &was) : order_txn_remove(txn, o->prefix, o, &was);
 	assert_int_equal(rc, 0);
 	assert_ptr_equal(was, next->model[rank]);
 	next->model[rank] = putting ? o : NULL;
@@ -451,23 +345,24 @@ test_empty_and_each(void **state)
 	struct order o = {.compare = compare}, same;
 	struct names_garbage garbage;
 	struct object one = {7, 1};
-	uint32_t other = 0;
+	struct object before = {7, 0};
+	struct object above = {8, 0};
 	unsigned left = 10;
 	size_t start = zalloc_bytes();
-	assert_null(order_floor(&o, UINT64_MAX, &other));
+	assert_null(order_floor(&o, UINT64_MAX, &before));
 	assert_null(order_last(&o));
 	assert_int_equal(order_each(&o, NULL, NULL), 0);
 	assert_int_equal(order_bytes(&o), 0);
 	struct order_txn *txn = begin(&o);
 	const void *was = &one;
-	assert_int_equal(order_txn_remove(txn, 7, &other, &was), 0);
+	assert_int_equal(order_txn_remove(txn, 7, &before, &was), 0);
 	assert_null(was);
 	put(txn, &one);
 	commit_and_free_old(txn, &o);
-	assert_null(order_floor(&o, 7, &other));
-	assert_ptr_equal(order_floor(&o, 8, &other), &one);
+	assert_null(order_floor(&o, 7, &before));
+	assert_ptr_equal(order_floor(&o, 8, &above), &one);
 	txn = begin(&o);
-	assert_int_equal(order_txn_remove(txn, 7, &other, NULL), 0);
+	assert_int_equal(order_txn_remove(txn, 7, &before, NULL), 0);
 	order_txn_commit(txn, &same, &garbage);
 	assert_int_equal(garbage.n, 0); /* nothing happened, nothing is copied */
 	assert_ptr_equal(same.root, o.root);
@@ -593,8 +488,8 @@ sweep_change(struct order_txn *txn, const struct sweep *s, const struct object *
 		bool putting = s->base == 0 || i % 4 == 0;
 		const struct object *o = &all[putting ? s->base + i : i * 7 % s->base];
 		const void *was = &random_state;
-		int rc = putting ? order_txn_put(txn, o->prefix, &o->rank, o, &was)
-				 : order_txn_remove(txn, o->prefix, &o->rank, &was);
+		int rc = putting ? order_txn_put(txn, o->prefix, o, o, &was)
+				 : order_txn_remove(txn, o->prefix, o, &was);
 		if (rc != 0) {
 			assert_int_equal(rc, -ENOMEM);
 			assert_ptr_equal(was, &random_state);
@@ -698,97 +593,6 @@ test_allocation_failures(void **state)
 	free(all);
 }
 
-/* -------- cost -------- */
-
-#define COST_N 1000000
-#define BURST 16
-
-static uint64_t
-prefix_hash(uint32_t rank)
-{
-	return (uint64_t)rank * (UINT64_MAX / COST_N) + (rank * UINT64_C(2654435761)) % 100000;
-}
-
-/* Finds each object, the one right before the prefix asked for; touches it, as an answer would. */
-static void
-cost_one_by_one(const struct order *o, const struct object *asked)
-{
-	uint64_t start = cycles(), hits = 0;
-	for (uint32_t i = 0; i < COST_N; i++) {
-		const struct object *found = order_floor(o, asked[i].prefix + 1, &asked[i].rank);
-		hits += found->rank == asked[i].rank;
-	}
-	print_message("  %4.0f cycles: order_floor(), one by one\n", (double)(cycles() - start) / COST_N);
-	assert_int_equal(hits, COST_N);
-}
-
-static void
-cost_in_groups(const struct order *o, const struct object *asked)
-{
-	struct order_walk w[BURST];
-	uint64_t start = cycles(), hits = 0;
-	for (uint32_t i = 0; i < COST_N; i += BURST) {
-		bool more = true;
-		for (unsigned k = 0; k < BURST; k++)
-			order_walk_begin(&w[k], o, asked[i + k].prefix + 1, &asked[i + k].rank);
-		while (more) {
-			more = false;
-			for (unsigned k = 0; k < BURST; k++)
-				more |= order_walk_step(&w[k]);
-		}
-		for (unsigned k = 0; k < BURST; k++)
-			hits += ((const struct object *)order_walk_floor(&w[k]))->rank == asked[i + k].rank;
-	}
-	print_message("  %4.0f cycles: order_walk, groups of %d\n", (double)(cycles() - start) / COST_N, BURST);
-	assert_int_equal(hits, COST_N);
-}
-
-static void
-cost_lookups(const struct order *o, const struct object *asked)
-{
-	print_message("  %5.2f bytes an entry, height %u\n", (double)order_bytes(o) / COST_N, o->height);
-	for (unsigned k = 0; k < 3; k++) {
-		cost_one_by_one(o, asked);
-		cost_in_groups(o, asked);
-	}
-}
-
-/* Prints figures for the design note; asserts those that do not depend on the machine. */
-static void
-test_cost(void **state)
-{
-	struct object *all = objects_new(COST_N, prefix_hash);
-	struct object *asked = malloc(COST_N * sizeof(*asked));
-	uint32_t *rank = ranks_shuffled(COST_N);
-	assert_non_null(asked);
-	for (uint32_t i = 0; i < COST_N; i++)
-		asked[i] = all[rank[i]];
-	struct order o = tree_of(all, COST_N), grown = {.compare = compare};
-	print_message("built, %d entries\n", COST_N);
-	cost_lookups(&o, asked);
-	assert_true(order_bytes(&o) <= 20 * (size_t)COST_N);
-	order_free(&o);
-	struct order_txn *txn = begin(&grown);
-	uint64_t start = cycles();
-	for (uint32_t i = 0; i < COST_N; i++)
-		put(txn, &all[rank[i]]);
-	print_message("grown by random puts: %.0f cycles each\n", (double)(cycles() - start) / COST_N);
-	commit_and_free_old(txn, &grown);
-	cost_lookups(&grown, asked);
-	assert_true(order_bytes(&grown) <= 28 * (size_t)COST_N);
-	start = cycles();
-	for (uint32_t i = 0; i < 10000; i++) {
-		txn = begin(&grown);
-		take(txn, &all[rank[i]]);
-		commit_and_free_old(txn, &grown);
-	}
-	print_message("a transaction that removes one: %.0f cycles\n", (double)(cycles() - start) / 10000);
-	order_free(&grown);
-	free(asked);
-	free(rank);
-	free(all);
-}
-
 int
 main(void)
 {
@@ -801,7 +605,6 @@ main(void)
 		cmocka_unit_test(test_garbage_is_exact),
 		cmocka_unit_test(test_change_costs_its_way),
 		cmocka_unit_test(test_allocation_failures),
-		cmocka_unit_test(test_cost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* EDNS options of replies. See options.h. */
+#include "zones/answer/options.h"
+
+#include "zones/base/bytes.h"
+#include "zones/base/siphash.h"
+#include "zones/wire/rrtype.h"
+
+/* -------- cookies -------- */
+
+/* RFC 9018 section 4.3: older than an hour or newer than five minutes is no good, older than half an hour is
+ * renewed. */
+#define COOKIE_MAX_AGE_S 3600
+#define COOKIE_RENEW_S 1800
+#define COOKIE_MAX_AHEAD_S 300
+#define COOKIE_VERSION 1
+#define COOKIE_HASH_AT 8 /* behind version, three reserved octets and the time */
+
+/* The hash over what the cookie says and where it came from; `head` is the cookie's first eight octets. */
+static uint64_t
+cookie_hash(const uint8_t *secret, const struct engine_client *client, const struct edns *e, const uint8_t *head)
+{
+	uint8_t input[EDNS_CLIENT_COOKIE + COOKIE_HASH_AT + 16];
+	unsigned address_len = client->is_v6 ? 16 : 4;
+	memcpy(input, e->cookie, EDNS_CLIENT_COOKIE);
+	memcpy(input + EDNS_CLIENT_COOKIE, head, COOKIE_HASH_AT);
+	memcpy(input + EDNS_CLIENT_COOKIE + COOKIE_HASH_AT, client->address, address_len);
+	return siphash24(secret, input, EDNS_CLIENT_COOKIE + COOKIE_HASH_AT + address_len);
+}
+
+/* Seconds since the client's server cookie was made, or -1 where it is not ours or not to be trusted any more. */
+static int32_t
+cookie_age(const struct answer_config *config, const struct engine_client *client, const struct edns *e,
+	   uint32_t now_s)
+{
+	if (e->cookie_len != EDNS_CLIENT_COOKIE + EDNS_SERVER_COOKIE)
+		return -1;
+	const uint8_t *server = e->cookie + EDNS_CLIENT_COOKIE;
+	if (server[0] != COOKIE_VERSION)
+		return -1;
+	int32_t age = (int32_t)(now_s - load_be32(server + 4)); /* RFC 1982 */
+	if (age > COOKIE_MAX_AGE_S || age < -COOKIE_MAX_AHEAD_S)
+		return -1;
+	for (unsigned i = 0; i < config->n_cookie_secrets; i++) {
+		uint64_t hash = cookie_hash(config->cookie_secrets[i], client, e, server);
+		if (memcmp(&hash, server + COOKIE_HASH_AT, sizeof(hash)) == 0)
+			return i == 0 ? (age > 0 ? age : 0) : COOKIE_MAX_AGE_S; /* by the old secret: renew */
+	}
+	return -1;
+}
+
+void
+options_begin(struct options *o, const struct answer_config *config, const struct engine_client *client,
+	      const struct edns *e, uint32_t now_s)
+{
+	o->cookie = COOKIE_NONE;
+	if (e->cookie_len == 0 || config->n_cookie_secrets == 0)
+		return;
+	int32_t age = cookie_age(config, client, e, now_s);
+	o->cookie = age >= 0 ? COOKIE_GOOD : COOKIE_NEW;
+	if (age >= 0 && age <= COOKIE_RENEW_S) {
+		memcpy(o->server_cookie, e->cookie + EDNS_CLIENT_COOKIE, EDNS_SERVER_COOKIE);
+		return;
+	}
+	memset(o->server_cookie, 0, COOKIE_HASH_AT);
+	o->server_cookie[0] = COOKIE_VERSION;
+	store_be32(o->server_cookie + 4, now_s);
+	uint64_t hash = cookie_hash(config->cookie_secrets[0], client, e, o->server_cookie);
+	memcpy(o->server_cookie + COOKIE_HASH_AT, &hash, sizeof(hash));
+}
+
+/* -------- OPT -------- */
+
+#define NSID_ROOM(config) (EDNS_OPTION_HEAD + (config)->identity_len)
+#define COOKIE_ROOM (EDNS_OPTION_HEAD + EDNS_CLIENT_COOKIE + EDNS_SERVER_COOKIE)
+#define EXPIRE_ROOM (EDNS_OPTION_HEAD + 4)
+#define KEEPALIVE_ROOM (EDNS_OPTION_HEAD + 2)
+#define ZONEVERSION_ROOM (EDNS_OPTION_HEAD + 6)
+#define ERROR_ROOM (EDNS_OPTION_HEAD + 2)
+
+static bool
+tells_nsid(const struct answer_config *config, const struct edns *e)
+{
+	return e->wants_nsid && config->identity_len != 0;
+}
+
+static bool
+tells_keepalive(const struct engine_client *client, const struct edns *e)
+{
+	return e->wants_keepalive && client->transport != ENGINE_UDP; /* RFC 7828 section 3.2.2 */
+}
+
+unsigned
+options_room(const struct answer_config *config, const struct engine_client *client, const struct edns *e)
+{
+	if (!e->is_present)
+		return 0;
+	unsigned room = EDNS_OPT_LEN;
+	room += tells_nsid(config, e) ? NSID_ROOM(config) : 0;
+	room += e->cookie_len != 0 && config->n_cookie_secrets != 0 ? COOKIE_ROOM : 0;
+	room += e->subnet_len != 0 ? EDNS_OPTION_HEAD + e->subnet_len : 0;
+	room += e->wants_expire ? EXPIRE_ROOM : 0;
+	room += tells_keepalive(client, e) ? KEEPALIVE_ROOM : 0;
+	room += e->wants_zoneversion ? ZONEVERSION_ROOM : 0;
+	return room;
+}
+
+static uint8_t *
+put_option(struct reply *r, enum edns_option code, uint16_t len)
+{
+	uint8_t *to = r->msg + r->pos;
+	store_be16(to, (uint16_t)code);
+	store_be16(to + 2, len);
+	r->pos += EDNS_OPTION_HEAD + len;
+	return to + EDNS_OPTION_HEAD;
+}
+
+static void
+put_cookie(const struct options *o, struct reply *r, const struct edns *e)
+{
+	uint8_t *to = put_option(r, EDNS_COOKIE, EDNS_CLIENT_COOKIE + EDNS_SERVER_COOKIE);
+	memcpy(to, e->cookie, EDNS_CLIENT_COOKIE);
+	memcpy(to + EDNS_CLIENT_COOKIE, o->server_cookie, EDNS_SERVER_COOKIE);
+}
+
+/* We answer everybody alike: the network asked for, and scope 0 (RFC 7871 section 7.2.1). */
+static void
+put_subnet(struct reply *r, const struct edns *e)
+{
+	memcpy(put_option(r, EDNS_SUBNET, e->subnet_len), e->subnet, e->subnet_len);
+}
+
+/* The zone's label count, version type 0 (SOA serial), the serial (RFC 9660 section 3.2). */
+static void
+put_zoneversion(struct reply *r, const struct snapshot *s)
+{
+	uint8_t *to = put_option(r, EDNS_ZONEVERSION, 6);
+	to[0] = s->apex_labels;
+	to[1] = 0;
+	store_be32(to + 2, s->serial);
+}
+
+static void
+put_options(const struct options *o, struct reply *r, const struct answer_config *config,
+	    const struct engine_client *client, const struct query *q, struct outcome outcome)
+{
+	const struct edns *e = &q->edns;
+	if (tells_nsid(config, e))
+		memcpy(put_option(r, EDNS_NSID, config->identity_len), config->identity, config->identity_len);
+	if (o->cookie != COOKIE_NONE)
+		put_cookie(o, r, e);
+	if (e->subnet_len != 0)
+		put_subnet(r, e);
+	if (e->wants_expire && q->qtype == RRTYPE_SOA && outcome.is_authoritative && outcome.snapshot != NULL &&
+	    r->count[SECTION_ANSWER] != 0)
+		store_be32(put_option(r, EDNS_EXPIRE, 4), outcome.snapshot->expire_s);
+	if (tells_keepalive(client, e))
+		store_be16(put_option(r, EDNS_KEEPALIVE, 2), config->tcp_idle_100ms);
+	if (e->wants_zoneversion && outcome.snapshot != NULL)
+		put_zoneversion(r, outcome.snapshot);
+}
+
+void
+options_write(const struct options *o, struct reply *r, uint32_t limit, const struct answer_config *config,
+	      const struct engine_client *client, const struct query *q, struct outcome outcome)
+{
+	uint8_t *opt = r->msg + r->pos;
+	opt[0] = 0;
+	store_be16(opt + 1, RRTYPE_OPT);
+	store_be16(opt + 3, config->udp_payload);
+	opt[5] = (uint8_t)(outcome.rcode >> 4);
+	opt[6] = 0; /* version */
+	store_be16(opt + 7, q->edns.wants_dnssec ? 0x8000 : 0);
+	r->pos += EDNS_OPT_LEN;
+	put_options(o, r, config, client, q, outcome);
+	if (outcome.error != EDE_NONE && r->pos + ERROR_ROOM <= limit)
+		store_be16(put_option(r, EDNS_ERROR, 2), (uint16_t)outcome.error);
+	store_be16(opt + 9, (uint16_t)(r->msg + r->pos - opt - EDNS_OPT_LEN));
+	r->count[SECTION_ADDITIONAL]++;
+}
