@@ -258,15 +258,17 @@ stage_answer(const struct zone_set *set, struct work *w, uint32_t now_s, struct 
 	}
 	const struct answer_config *config = &set->config;
 	struct edns *edns = &w->q.edns;
-	struct options options;
-	options_begin(&options, config, &m->client, edns, now_s);
+	struct options options = {.cookie = COOKIE_NONE};
 	uint32_t limit = reply_limit(m, &w->q, config);
-	if (unlikely(w->q.question_end + options_room(config, &m->client, edns) > limit))
-		edns->wants_nsid = false; /* a long question leaves no room for a long identity */
+	unsigned room = 0;
+	if (edns->is_present) {
+		options_begin(&options, config, &m->client, edns, now_s);
+		room = options_room(config, &m->client, edns, limit - w->q.question_end);
+	}
 	struct reply r = {
 		.msg = m->msg,
 		.pos = w->q.question_end,
-		.limit = limit - options_room(config, &m->client, edns),
+		.limit = limit - room,
 		.wants_dnssec = edns->wants_dnssec,
 	};
 	struct outcome o = answer_work(set, w, &options, &r);

@@ -91,18 +91,20 @@ tells_keepalive(const struct engine_client *client, const struct edns *e)
 }
 
 unsigned
-options_room(const struct answer_config *config, const struct engine_client *client, const struct edns *e)
+options_room(const struct answer_config *config, const struct engine_client *client, struct edns *e,
+             unsigned available)
 {
-	if (!e->is_present)
-		return 0;
 	unsigned room = EDNS_OPT_LEN;
-	room += tells_nsid(config, e) ? NSID_ROOM(config) : 0;
+	if (likely(!e->has_options))
+		return room;
 	room += e->cookie_len != 0 && config->n_cookie_secrets != 0 ? COOKIE_ROOM : 0;
 	room += e->subnet_len != 0 ? EDNS_OPTION_HEAD + e->subnet_len : 0;
 	room += e->wants_expire ? EXPIRE_ROOM : 0;
 	room += tells_keepalive(client, e) ? KEEPALIVE_ROOM : 0;
 	room += e->wants_zoneversion ? ZONEVERSION_ROOM : 0;
-	return room;
+	unsigned nsid = tells_nsid(config, e) ? NSID_ROOM(config) : 0;
+	e->wants_nsid = nsid != 0 && room + nsid <= available;
+	return room + (e->wants_nsid ? nsid : 0);
 }
 
 static uint8_t *
@@ -172,7 +174,8 @@ options_write(const struct options *o, struct reply *r, uint32_t limit, const st
 	opt[6] = 0; /* version */
 	store_be16(opt + 7, q->edns.wants_dnssec ? 0x8000 : 0);
 	r->pos += EDNS_OPT_LEN;
-	put_options(o, r, config, client, q, outcome);
+	if (q->edns.has_options)
+		put_options(o, r, config, client, q, outcome);
 	if (outcome.error != EDE_NONE && r->pos + ERROR_ROOM <= limit)
 		store_be16(put_option(r, EDNS_ERROR, 2), (uint16_t)outcome.error);
 	store_be16(opt + 9, (uint16_t)(r->msg + r->pos - opt - EDNS_OPT_LEN));

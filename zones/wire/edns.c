@@ -33,6 +33,7 @@ read_subnet(struct edns *e, const uint8_t *data, unsigned len)
 static bool
 read_option(struct edns *e, unsigned code, const uint8_t *data, unsigned len)
 {
+	e->has_options = true;
 	switch (code) {
 	case EDNS_NSID:
 		e->wants_nsid = true;

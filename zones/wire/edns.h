@@ -45,6 +45,7 @@ struct edns {
 	uint16_t size; /* largest UDP answer that the client takes */
 	uint8_t version;
 	bool is_present, wants_dnssec;
+	bool has_options; /* known or not */
 	bool wants_nsid, wants_expire, wants_keepalive, wants_zoneversion;
 	uint8_t cookie_len; /* 0: none */
 	uint8_t subnet_len; /* 0: none */
@@ -58,7 +59,7 @@ edns_clear(struct edns *e)
 {
 	e->size = 0;
 	e->version = 0;
-	e->is_present = e->wants_dnssec = false;
+	e->is_present = e->wants_dnssec = e->has_options = false;
 	e->wants_nsid = e->wants_expire = e->wants_keepalive = e->wants_zoneversion = false;
 	e->cookie_len = e->subnet_len = 0;
 }
