@@ -43,7 +43,7 @@ struct zone_item {
 struct zones {
 	struct zones_options options;
 	uint8_t cookie_secret[CONFIG_COOKIE_SECRET_LEN]; /* random; where the configuration names none */
-	struct names by_name; /* of struct zone_item */
+	struct names by_name;                            /* of struct zone_item */
 	struct zone_item **items;
 	size_t n_items;
 	uint32_t generation;

@@ -6,7 +6,8 @@
     zone_fetch.py --wire FILE --origin NAME SERVER     FILE lists owner, type and rdata in hexadecimal
 
 Over UDP and over TCP: authoritative sets must come as answers with their signatures beside them; the NS set of a delegation
-in its referral, and its DS set as an answer; glue in the additional section of referrals.
+in its referral, and its DS set as an answer; glue in the additional section of referrals; the NSEC of a delegation, which a
+question for it is referred away from, as the proof that the next possible name does not exist.
 """
 import argparse
 import lzma
@@ -98,6 +99,9 @@ class Fetch:
         self.faults.append(f"{dns.name.from_wire(owner, 0)[0]} {dns.rdatatype.to_text(rdtype)}: {text}")
 
     def look(self, owner, rdtype):
+        if rdtype == NSEC and self.source.cut_above(owner) == owner:
+            self.look_behind(owner)
+            return
         reply = self.ask(owner, rdtype)
         sections = [canonical(s) for s in (reply.answer, reply.authority, reply.additional)]
         for record in reply.answer + reply.authority + reply.additional:
@@ -107,6 +111,17 @@ class Fetch:
             self.check_referral(owner, rdtype, cut, reply, sections)
         else:
             self.check_answer(owner, rdtype, sections[0])
+
+    def look_behind(self, owner):
+        """Nothing can be between a name and the same one with a zero octet more, so its NSEC denies that (RFC 4034, 6.1)."""
+        first_len = owner[0]
+        reply = self.ask(bytes([first_len + 1]) + owner[1:1 + first_len] + b"\0" + owner[1 + first_len:], A)
+        for record in reply.authority:
+            if record.type == NSEC or (record.type == RRSIG and record.rdata[:2] == NSEC.to_bytes(2, "big")):
+                self.compare_ttl(owner, NSEC, record) # not the SOA's, whose TTL is the negative one (RFC 2308 section 5)
+        wanted = self.source.sets[owner, NSEC] | self.source.signatures(owner, NSEC)
+        if not wanted <= canonical(reply.authority):
+            self.fault(owner, NSEC, "not in the proof that the next name does not exist")
 
     def compare_ttl(self, owner, rdtype, record):
         key, = canonical([record])
@@ -123,8 +138,6 @@ class Fetch:
             self.fault(owner, rdtype, f"{len(answer)} records, {len(wanted)} wanted, {len(answer & wanted)} of them right")
 
     def check_referral(self, owner, rdtype, cut, reply, sections):
-        if rdtype == NSEC and sections[0] == self.source.sets[owner, NSEC] | self.source.signatures(owner, NSEC):
-            return # the parent's NSEC at the cut (RFC 4035 section 2.3)
         if reply.flags & wire.AA or reply.answer:
             self.fault(owner, rdtype, "not a referral")
         if not self.source.sets[cut, NS] <= sections[1]:

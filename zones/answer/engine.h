@@ -42,8 +42,7 @@ struct engine_message {
 	uint8_t drop;    /* out, with ENGINE_DROP: enum drop_reason */
 };
 
-/* Messages that go through a stage together; longer bursts are taken in pieces of this. See docs/design/engine.md.
- */
+/* Messages that go through a stage together; longer bursts are taken in pieces of it (docs/design/engine.md). */
 #define ENGINE_GROUP 16
 
 /*

@@ -105,7 +105,7 @@ put_hashes(const struct build *build, struct node *n, uint64_t *word)
 		nsec3_hash(&build->params, wildcard.bytes, wildcard.len, hashes->wildcard);
 	else
 		memcpy(hashes->wildcard, hashes->own, sizeof(hashes->own)); /* no name fits below, so none is asked */
-	*word = (uint64_t)RRTYPE_NSEC3 << NAMES_TAG_SHIFT | (uint64_t)(uintptr_t)hashes;
+	*word = (uint64_t)NODE_TAG_HASHES << NAMES_TAG_SHIFT | (uint64_t)(uintptr_t)hashes;
 }
 
 /*
@@ -208,11 +208,9 @@ build_sets(struct build *build, const struct log_record *r, size_t n, uint64_t *
 		end = set_end(r, i, n);
 		if (is_orphan_signature(r, i))
 			continue;
-		if (r[i].type == RRTYPE_NSEC3) {
+		if (build->hashes_names && r[i].type == RRTYPE_NSEC3)
 			builder_fault(build->b, build->diag, DIAG_WARNING, &r[i],
 			              "not at a hash of its own below the apex, so it proves nothing");
-			continue;
-		}
 		struct rrset *set = NULL;
 		err = build_set(build, r + i, end - i, &set);
 		if (set != NULL)

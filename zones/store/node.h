@@ -68,9 +68,11 @@ node_name(const struct node *n)
 }
 
 /*
- * In zones with NSEC3 one word, the last, is no record set: its tag is NSEC3, which no node has as a set, and it
- * leads to the NSEC3 hashes of the name and of the wildcard below it, in the node.
+ * In zones with NSEC3 one word, the last, is no record set: its tag is the reserved type 0 (RFC 6895 section 3.1), and it leads to
+ * the NSEC3 hashes of the name and of the wildcard below it, in the node.
  */
+#define NODE_TAG_HASHES 0
+
 struct node_hashes {
 	uint8_t own[20];
 	uint8_t wildcard[20];
@@ -79,7 +81,7 @@ struct node_hashes {
 static inline bool
 node_word_is_set(uint64_t word)
 {
-	return node_set_type(word) != RRTYPE_NSEC3;
+	return node_set_type(word) != NODE_TAG_HASHES;
 }
 
 /* NULL in zones without NSEC3. */
@@ -137,7 +139,7 @@ node_find(const struct node *n, uint16_t type)
 {
 	unsigned count = node_set_count(n);
 	for (unsigned i = 0; i < count; i++) {
-		if (node_set_type(n->sets[i]) != type || type == RRTYPE_RRSIG || type == RRTYPE_NSEC3)
+		if (node_set_type(n->sets[i]) != type || type == RRTYPE_RRSIG || type == NODE_TAG_HASHES)
 			continue;
 		struct node_sets found = {.set = node_set(n->sets[i])};
 		if (i + 1 < count && node_set_type(n->sets[i + 1]) == RRTYPE_RRSIG)

@@ -96,8 +96,8 @@ const struct snapshot *zone_publish(struct zone *z, const struct snapshot *s) MU
 
 /* What identifies the server in answers; lives and is replaced with the zone set. */
 struct answer_config {
-	uint16_t udp_payload; /* largest UDP answer, and the size that our EDNS offers */
-	uint16_t tcp_idle_100ms; /* what clients that ask for keepalive are told (RFC 7828) */
+	uint16_t udp_payload;     /* largest UDP answer, and the size that our EDNS offers */
+	uint16_t tcp_idle_100ms;  /* what clients that ask for keepalive are told (RFC 7828) */
 	bool cookies_required;    /* over UDP */
 	uint8_t n_cookie_secrets; /* 0: no cookies; the first makes them, all are good (RFC 9018 section 5) */
 	uint8_t cookie_secrets[2][16];
