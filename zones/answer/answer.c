@@ -172,29 +172,32 @@ answer_alias(struct answer *a, struct node_sets cname)
 	return chase(a, base + RRSET_RR_HEAD);
 }
 
+/* An alias answers for every type but its own and those that may stand beside it. */
+static bool
+asks_past_alias(uint16_t qtype)
+{
+	return qtype == RRTYPE_CNAME || qtype == RRTYPE_ANY || qtype == RRTYPE_RRSIG || qtype == RRTYPE_NSEC;
+}
+
 /* RFC 6672 section 3.1: the DNAME, and the CNAME that it makes of the name asked. */
 static enum step
 answer_dname(struct answer *a, const struct node *node)
 {
 	struct node_sets dname = node_find(node, RRTYPE_DNAME);
 	unsigned owner_len = node->entry.name_len;
-	if (!reply_add(a->r, SECTION_ANSWER, dname, ancestor_place(a, owner_len), NULL))
+	uint32_t base;
+	if (!reply_add(a->r, SECTION_ANSWER, dname, ancestor_place(a, owner_len), &base))
 		return truncate(a);
 
-	const uint8_t *dname_target = rrset_wire(dname.set) + RRSET_RR_HEAD;
 	unsigned prefix_len = a->asked.name->len - owner_len;
-	unsigned target_len = name_len(dname_target);
-	if (prefix_len + target_len > NAME_MAX_LEN) {
+	if (prefix_len + name_len(rrset_wire(dname.set) + RRSET_RR_HEAD) > NAME_MAX_LEN) {
 		a->outcome.rcode = RCODE_YXDOMAIN;
 		return STEP_DONE;
 	}
-	struct name target = {.len = (uint8_t)(prefix_len + target_len)};
-	memcpy(target.bytes, a->asked.name->bytes, prefix_len);
-	memcpy(target.bytes + prefix_len, dname_target, target_len);
-	uint32_t base;
-	if (!reply_add_cname(a->r, a->place, rrset_ttl(dname.set), &target, &base))
+	if (!reply_add_cname(a->r, a->place, rrset_ttl(dname.set), a->asked.name->bytes, prefix_len,
+			     base + RRSET_RR_HEAD, &base))
 		return truncate(a);
-	return chase(a, base + RRSET_RR_HEAD);
+	return asks_past_alias(a->q->qtype) ? STEP_DONE : chase(a, base + RRSET_RR_HEAD);
 }
 
 /* -------- referrals -------- */
@@ -214,6 +217,8 @@ refer(struct answer *a, const struct lookup *found)
 	if (!a->r->wants_dnssec)
 		return STEP_DONE;
 	struct node_sets ds = node_find(cut, RRTYPE_DS);
+	if (!a->snapshot->is_signed)
+		return STEP_DONE; /* RFC 4035 section 3.1 speaks of signed zones alone */
 	bool fits = ds.set != NULL
 			    ? reply_add(a->r, SECTION_AUTHORITY, ds, owner, NULL)
 			    : denial_prove(a->r, a->snapshot, DENIAL_DS, a->asked, a->place, found, &a->given);
@@ -246,13 +251,6 @@ add_all_signatures(struct answer *a, const struct node *n, bool *fits)
 				  NULL);
 	}
 	return found;
-}
-
-/* An alias answers for every type but its own and those that may stand beside it. */
-static bool
-asks_past_alias(uint16_t qtype)
-{
-	return qtype == RRTYPE_CNAME || qtype == RRTYPE_ANY || qtype == RRTYPE_RRSIG || qtype == RRTYPE_NSEC;
 }
 
 static enum step

@@ -25,11 +25,10 @@ answer_chaos(const struct answer_config *config, const struct query *q, struct r
 		bool is_identity = chaos_names[i].text == CHAOS_IDENTITY;
 		const uint8_t *text = is_identity ? config->identity : config->version;
 		uint8_t len = is_identity ? config->identity_len : config->version_len;
-		if (len == 0)
+		if (len == 0 || (q->qtype != RRTYPE_TXT && q->qtype != RRTYPE_ANY))
 			return refused;
 		struct outcome found = {.rcode = RCODE_NOERROR, .error = EDE_NONE, .is_authoritative = true};
-		if (q->qtype == RRTYPE_TXT || q->qtype == RRTYPE_ANY)
-			r->is_truncated = !reply_add_chaos(r, text, len);
+		r->is_truncated = !reply_add_chaos(r, text, len);
 		return found;
 	}
 	return refused;

@@ -168,7 +168,7 @@ reply_limit(const struct engine_message *m, const struct query *q, const struct 
 static void
 write_header(const struct reply *r, const struct query *q, struct outcome o)
 {
-	uint16_t flags = FLAG_QR | (q->flags & (0x7800 | FLAG_RD | FLAG_CD)) | (o.rcode & 15);
+	uint16_t flags = FLAG_QR | (q->flags & (0x7800 | FLAG_RD)) | (o.rcode & 15);
 	if (o.is_authoritative)
 		flags |= FLAG_AA;
 	if (r->is_truncated)
@@ -180,13 +180,26 @@ write_header(const struct reply *r, const struct query *q, struct outcome o)
 	store_be16(r->msg + 10, r->count[SECTION_ADDITIONAL]);
 }
 
+/* A transfer of what is no zone of ours (RFC 5936 section 2.2.1). Of ours, nobody is allowed one yet. */
+static struct outcome
+answer_transfer(const struct zone_set *set, struct query *q)
+{
+	name_suffixes_hash(q->qname.bytes, &q->suffixes);
+	bool is_ours =
+		names_find(&set->zones, q->suffixes.at[q->suffixes.labels], q->qname.bytes, q->qname.len) != NULL;
+	return (struct outcome){.rcode = is_ours ? RCODE_REFUSED : RCODE_NOTAUTH,
+				.error = is_ours ? EDE_NONE : EDE_NOT_AUTHORITATIVE};
+}
+
 /* Questions that no zone is asked about: other classes, and types that are no data (RFC 6895 section 3.1). */
 static struct outcome
-answer_other(const struct zone_set *set, const struct query *q, struct reply *r)
+answer_other(const struct zone_set *set, struct query *q, struct reply *r)
 {
 	if (q->qclass == RRCLASS_CH)
 		return answer_chaos(&set->config, q, r);
-	switch (q->qclass == RRCLASS_IN ? q->qtype : RRTYPE_AXFR) {
+	if (q->qclass != RRCLASS_IN)
+		return (struct outcome){.rcode = RCODE_REFUSED, .error = EDE_NONE};
+	switch (q->qtype) {
 	case RRTYPE_OPT:
 	case RRTYPE_TKEY:
 	case RRTYPE_TSIG:
@@ -196,8 +209,8 @@ answer_other(const struct zone_set *set, const struct query *q, struct reply *r)
 	case RRTYPE_MAILA:
 	case RRTYPE_MAILB:
 		return (struct outcome){.rcode = RCODE_NOTIMP, .error = EDE_NOT_SUPPORTED};
-	default: /* transfers among them, until somebody is allowed one */
-		return (struct outcome){.rcode = RCODE_REFUSED, .error = EDE_NONE};
+	default: /* AXFR, IXFR */
+		return answer_transfer(set, q);
 	}
 }
 
@@ -217,7 +230,7 @@ lacks_cookie(const struct zone_set *set, const struct work *w, const struct opti
 }
 
 static struct outcome
-answer_work(const struct zone_set *set, const struct work *w, const struct options *o, struct reply *r)
+answer_work(const struct zone_set *set, struct work *w, const struct options *o, struct reply *r)
 {
 	if (w->status == QUERY_REFUSE)
 		return (struct outcome){.rcode = w->q.rcode, .error = EDE_NONE};

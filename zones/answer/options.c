@@ -92,7 +92,7 @@ tells_keepalive(const struct engine_client *client, const struct edns *e)
 
 unsigned
 options_room(const struct answer_config *config, const struct engine_client *client, struct edns *e,
-             unsigned available)
+	     unsigned available)
 {
 	unsigned room = EDNS_OPT_LEN;
 	if (likely(!e->has_options))

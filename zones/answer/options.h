@@ -26,11 +26,11 @@ void options_begin(struct options *o, const struct answer_config *config, const 
 		   const struct edns *e, uint32_t now_s);
 
 /*
- * Octets of OPT to be kept free while the answer is made, at most `available`: a long question leaves no room for a long
- * identity, which is then not told. The query had EDNS.
+ * Octets of OPT to be kept free while the answer is made, at most `available`: a long question leaves no room for a
+ * long identity, which is then not told. The query had EDNS.
  */
 unsigned options_room(const struct answer_config *config, const struct engine_client *client, struct edns *e,
-                      unsigned available);
+		      unsigned available);
 
 /*
  * Appends OPT to a reply that may grow up to `limit`. The query had EDNS. What was not kept free for (an extended

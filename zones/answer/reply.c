@@ -183,13 +183,21 @@ write_head(struct reply *r, uint16_t owner_at, uint16_t type, uint16_t rrclass, 
 }
 
 bool
-reply_add_cname(struct reply *r, struct place owner, uint32_t ttl_s, const struct name *target, uint32_t *base)
+reply_add_cname(struct reply *r, struct place owner, uint32_t ttl_s, const uint8_t *prefix, unsigned prefix_len,
+		uint32_t suffix_at, uint32_t *base)
 {
-	if (r->pos + RRSET_RR_HEAD + target->len > r->limit || owner.at > POINTER_MAX)
+	bool is_root = r->msg[suffix_at] == 0;
+	uint16_t rdlen = (uint16_t)(prefix_len + (is_root ? 1 : 2));
+	if (r->pos + RRSET_RR_HEAD + rdlen > r->limit || owner.at > POINTER_MAX || suffix_at > POINTER_MAX)
 		return false;
-	memcpy(write_head(r, owner.at, RRTYPE_CNAME, RRCLASS_IN, ttl_s, target->len), target->bytes, target->len);
+	uint8_t *to = write_head(r, owner.at, RRTYPE_CNAME, RRCLASS_IN, ttl_s, rdlen);
+	memcpy(to, prefix, prefix_len);
+	if (is_root)
+		to[prefix_len] = 0;
+	else
+		store_be16(to + prefix_len, (uint16_t)(POINTER | suffix_at));
 	*base = r->pos;
-	r->pos += RRSET_RR_HEAD + target->len;
+	r->pos += RRSET_RR_HEAD + rdlen;
 	r->count[SECTION_ANSWER]++;
 	return true;
 }

@@ -46,9 +46,12 @@ reply_add(struct reply *r, enum reply_section section, struct node_sets sets, st
 bool reply_add_below(struct reply *r, enum reply_section section, struct node_sets sets, const uint8_t *prefix,
 		     unsigned prefix_len, struct place suffix);
 
-/* Adds the CNAME that a DNAME implies (RFC 6672 section 3.1); `target` is uncompressed. False: no room. */
-bool
-reply_add_cname(struct reply *r, struct place owner, uint32_t ttl_s, const struct name *target, uint32_t *base);
+/*
+ * Adds the CNAME that a DNAME implies (RFC 6672 section 3.1); its target is the labels `prefix` and then the name
+ * that stands at `suffix_at`, the DNAME's own target. False: no room.
+ */
+bool reply_add_cname(struct reply *r, struct place owner, uint32_t ttl_s, const uint8_t *prefix,
+		     unsigned prefix_len, uint32_t suffix_at, uint32_t *base);
 
 /* Adds a TXT record of class CH with one string, owned by QNAME. False: no room. */
 bool reply_add_chaos(struct reply *r, const uint8_t *text, uint8_t len);

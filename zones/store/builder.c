@@ -2,8 +2,8 @@
 /*
  * The zone builder: the log of records. See builder.h.
  *
- * Records are kept as they come. Finishing sorts them so that the records of a name stand together, compiles the names
- * (builder_compile.c) and checks the zone as a whole (builder_check.c). Sorting follows the low bits of the
+ * Records are kept as they come. Finishing sorts them so that the records of a name stand together, compiles the
+ * names (builder_compile.c) and checks the zone as a whole (builder_check.c). Sorting follows the low bits of the
  * hash, as the names table's pages do, so a large build fills one page after the other.
  */
 #include "zones/store/builder.h"
@@ -49,8 +49,8 @@ zone_builder_new(const struct name *apex)
 	if (b == NULL)
 		return NULL;
 	*b = (struct zone_builder){.apex = *apex,
-	                           .apex_hash = name_hash(apex->bytes),
-	                           .apex_labels = (uint8_t)name_labels(apex->bytes)};
+				   .apex_hash = name_hash(apex->bytes),
+				   .apex_labels = (uint8_t)name_labels(apex->bytes)};
 	return b;
 }
 
@@ -123,8 +123,8 @@ has_upper(const uint8_t *data, unsigned len)
 }
 
 int
-zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type, uint32_t ttl_s, const uint8_t *rdata,
-                 uint16_t rdlen, const struct record_place *place)
+zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type, uint32_t ttl_s,
+		 const uint8_t *rdata, uint16_t rdlen, const struct record_place *place)
 {
 	int err = log_owner(b, owner);
 	if (err == 0)
@@ -138,13 +138,13 @@ zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type
 
 	struct log_record *r = &b->records[b->n];
 	*r = (struct log_record){.hash = b->last_owner_hash,
-	                         .owner = b->last_owner,
-	                         .owner_len = (uint8_t)b->last_owner_len,
-	                         .rdata = text,
-	                         .ttl_s = ttl_s,
-	                         .type = type,
-	                         .rdlen = rdlen,
-	                         .has_upper = has_upper(rdata, rdlen)};
+				 .owner = b->last_owner,
+				 .owner_len = (uint8_t)b->last_owner_len,
+				 .rdata = text,
+				 .ttl_s = ttl_s,
+				 .type = type,
+				 .rdlen = rdlen,
+				 .has_upper = has_upper(rdata, rdlen)};
 	if (place != NULL) {
 		err = log_file(b, place->file, &r->file);
 		r->line = place->line;

@@ -30,21 +30,21 @@ struct record_place {
 struct zone_builder *zone_builder_new(const struct name *apex) MUST_CHECK;
 
 /*
- * Adds one record. `owner` is any case and must be at or below the apex; `rdata` is uncompressed wire form that passed
- * rdata_check(); all of it is copied. `place` may be NULL.
- * 0, -ENOMEM, or -ERANGE: the owner is out of zone (nothing was added).
+ * Adds one record. `owner` is any case and must be at or below the apex; `rdata` is uncompressed wire form that
+ * passed rdata_check(); all of it is copied. `place` may be NULL. 0, -ENOMEM, or -ERANGE: the owner is out of zone
+ * (nothing was added).
  */
 int zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type, uint32_t ttl_s,
-                     const uint8_t *rdata, uint16_t rdlen, const struct record_place *place) MUST_CHECK;
+		     const uint8_t *rdata, uint16_t rdlen, const struct record_place *place) MUST_CHECK;
 
 /* Records added so far. */
 uint64_t zone_builder_records(const struct zone_builder *b);
 
 /*
- * Checks and compiles. Faults go to `diag` with the place of the record: errors (SOA missing or doubled, no NS at the
- * apex, CNAME beside other data, two CNAMEs or DNAMEs at a name, a set too large for a message) refuse the zone; warnings (missing
- * glue, duplicate records, differing TTLs in a set, data hidden below a cut, NS or MX pointing at a CNAME) do not. Duplicates are
- * dropped; differing TTLs become the lowest (RFC 2181 section 5.2).
+ * Checks and compiles. Faults go to `diag` with the place of the record: errors (SOA missing or doubled, no NS at
+ * the apex, CNAME beside other data, two CNAMEs or DNAMEs at a name, a set too large for a message) refuse the
+ * zone; warnings (missing glue, duplicate records, differing TTLs in a set, data hidden below a cut, NS or MX
+ * pointing at a CNAME) do not. Duplicates are dropped; differing TTLs become the lowest (RFC 2181 section 5.2).
  *
  * 0: *out is a snapshot that the caller owns (publish it, or snapshot_free()). -EINVAL: refused, see diag. -ENOMEM.
  * Consumes b in every case.

@@ -2,8 +2,8 @@
 /*
  * The zone builder: checks of the zone as a whole. See builder.h for what refuses a zone and what only warns.
  *
- * Works on the sorted log, because that knows where each record was written, and asks the finished snapshot about other
- * names. Builder threads.
+ * Works on the sorted log, because that knows where each record was written, and asks the finished snapshot about
+ * other names. Builder threads.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@ struct check {
 
 void
 builder_fault(const struct zone_builder *b, struct diag_list *diag, enum diag_severity severity,
-              const struct log_record *r, const char *fmt, ...)
+	      const struct log_record *r, const char *fmt, ...)
 {
 	char text[400], owner[NAME_TEXT_MAX], type[RRTYPE_TEXT_MAX];
 	va_list ap;
@@ -87,7 +87,8 @@ check_singletons(const struct check *c, const struct log_record *r, size_t n)
 	}
 }
 
-/* Can a server's name be asked for its address here? Names outside the zone, or below a cut elsewhere, are not ours to judge. */
+/* Can a server's name be asked for its address here? Names outside the zone, or below a cut elsewhere, are not ours
+ * to judge. */
 static void
 check_server(const struct check *c, const struct log_record *r, const uint8_t *target, bool is_delegation)
 {
@@ -101,13 +102,15 @@ check_server(const struct check *c, const struct log_record *r, const uint8_t *t
 		FAULT(c, DIAG_WARNING, r, "%s is an alias (RFC 2181 section 10.3)", text);
 		return;
 	}
-	bool has_address = n != NULL &&
-	                   (node_find(n, RRTYPE_A).set != NULL || node_find(n, RRTYPE_AAAA).set != NULL);
+	bool has_address =
+		n != NULL && (node_find(n, RRTYPE_A).set != NULL || node_find(n, RRTYPE_AAAA).set != NULL);
 	bool is_below = n != NULL && (n->entry.flags & NODE_BELOW);
-	if (has_address || (is_below && !must_be_glue) || (n != NULL && (n->entry.flags & NODE_CUT) && !must_be_glue))
+	if (has_address || (is_below && !must_be_glue) ||
+	    (n != NULL && (n->entry.flags & NODE_CUT) && !must_be_glue))
 		return;
 	if (r->type == RRTYPE_NS)
-		FAULT(c, DIAG_WARNING, r, "%s has no address in the zone%s", text, must_be_glue ? ": glue is missing" : "");
+		FAULT(c, DIAG_WARNING, r, "%s has no address in the zone%s", text,
+		      must_be_glue ? ": glue is missing" : "");
 }
 
 static void
@@ -125,7 +128,8 @@ check_targets(const struct check *c, const struct log_record *r, bool is_delegat
 static bool
 may_be_glue(uint16_t type)
 {
-	return type == RRTYPE_A || type == RRTYPE_AAAA || type == RRTYPE_RRSIG || type == RRTYPE_NSEC || type == RRTYPE_NSEC3;
+	return type == RRTYPE_A || type == RRTYPE_AAAA || type == RRTYPE_RRSIG || type == RRTYPE_NSEC ||
+	       type == RRTYPE_NSEC3;
 }
 
 /* Of the names above a hidden one, the nearest to the apex decides what hides it: a DNAME, or else a cut. */

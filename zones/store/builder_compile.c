@@ -3,8 +3,8 @@
  * The zone builder: from the sorted log to a snapshot. See builder.h.
  *
  * Each name becomes a node with its compiled record sets; names between a name and the apex that have no records of
- * their own become empty non-terminals, so that every ancestor of a name is in the table: the engine's search for the
- * closest encloser rests on that. Last, cuts and DNAMEs mark what lies below them.
+ * their own become empty non-terminals, so that every ancestor of a name is in the table: the engine's search for
+ * the closest encloser rests on that. Last, cuts and DNAMEs mark what lies below them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,9 +24,9 @@ struct build {
 	struct intern interned;
 	struct rrset_rdata *rdatas; /* scratch: the records of one set */
 	unsigned rdatas_cap;
-	bool hashes_names;          /* the zone has NSEC3 records, made with `params` */
+	bool hashes_names; /* the zone has NSEC3 records, made with `params` */
 	struct nsec3_params params;
-	struct nsec3 **nsec3s;      /* collected for the denial index */
+	struct nsec3 **nsec3s; /* collected for the denial index */
 	size_t n_nsec3s, nsec3s_cap;
 };
 
@@ -55,7 +55,7 @@ reserve_rdatas(struct build *build, unsigned n)
 	return 0;
 }
 
-/* Compiles the n records of one set: drops duplicates, settles the TTL, shares it. *out stays NULL after a fault. */
+/* Compiles the n records of one set: drops duplicates, settles the TTL, shares it. After a fault *out stays NULL. */
 static int
 build_set(struct build *build, const struct log_record *records, size_t n, struct rrset **out)
 {
@@ -71,16 +71,17 @@ build_set(struct build *build, const struct log_record *records, size_t n, struc
 		}
 		if (records[i].ttl_s != ttl_s)
 			builder_fault(build->b, build->diag, DIAG_WARNING, &records[i],
-			              "TTL %u differs from the %u of the same record set; the lowest is used",
-			              records[i].ttl_s, ttl_s);
+				      "TTL %u differs from the %u of the same record set; the lowest is used",
+				      records[i].ttl_s, ttl_s);
 		if (records[i].ttl_s < ttl_s)
 			ttl_s = records[i].ttl_s;
 		build->rdatas[kept++] = (struct rrset_rdata){.data = records[i].rdata, .len = records[i].rdlen};
 	}
-	err = rrset_compile(build->b->apex.bytes, records[0].owner, records[0].type, ttl_s, build->rdatas, kept, out);
+	err = rrset_compile(build->b->apex.bytes, records[0].owner, records[0].type, ttl_s, build->rdatas, kept,
+			    out);
 	if (err == -E2BIG) {
 		builder_fault(build->b, build->diag, DIAG_ERROR, &records[0],
-		              "record set of %u records does not fit in a message", kept);
+			      "record set of %u records does not fit in a message", kept);
 		return 0;
 	}
 	if (err == 0) {
@@ -104,22 +105,24 @@ put_hashes(const struct build *build, struct node *n, uint64_t *word)
 	if (name_wildcard(node_name(n), &wildcard))
 		nsec3_hash(&build->params, wildcard.bytes, wildcard.len, hashes->wildcard);
 	else
-		memcpy(hashes->wildcard, hashes->own, sizeof(hashes->own)); /* no name fits below, so none is asked */
+		memcpy(hashes->wildcard, hashes->own,
+		       sizeof(hashes->own)); /* no name fits below, so none is asked */
 	*word = (uint64_t)NODE_TAG_HASHES << NAMES_TAG_SHIFT | (uint64_t)(uintptr_t)hashes;
 }
 
 /*
- * Makes a node of these sets. Small ones move into the node and are released; the references to the others go over to it.
+ * Makes a node of these sets. Small ones move into the node and are released; the references to the others go over
+ * to it.
  */
 static struct node *
 node_new(const struct build *build, const uint8_t *name, unsigned len, uint64_t hash, const uint64_t *sets,
-         unsigned n_sets)
+	 unsigned n_sets)
 {
 	unsigned n_words = n_sets + build->hashes_names;
 	struct names_entry head = {
-	        .hash = hash,
-	        .name_off = (uint16_t)(sizeof(struct node) + n_words * sizeof(uint64_t)),
-	        .name_len = (uint8_t)len,
+		.hash = hash,
+		.name_off = (uint16_t)(sizeof(struct node) + n_words * sizeof(uint64_t)),
+		.name_len = (uint8_t)len,
 	};
 	size_t size = head.name_off + len + (build->hashes_names ? sizeof(struct node_hashes) : 0);
 	size_t at = node_align(size);
@@ -173,8 +176,8 @@ is_orphan_signature(const struct log_record *r, size_t i)
 }
 
 /*
- * Signatures that cover nothing here (the covered type is missing) are one set in front of all others, where no lookup
- * mistakes them for the signatures of their neighbour.
+ * Signatures that cover nothing here (the covered type is missing) are one set in front of all others, where no
+ * lookup mistakes them for the signatures of their neighbour.
  */
 static int
 build_orphans(struct build *build, const struct log_record *r, size_t n, uint64_t *sets, unsigned *n_sets)
@@ -210,7 +213,7 @@ build_sets(struct build *build, const struct log_record *r, size_t n, uint64_t *
 			continue;
 		if (build->hashes_names && r[i].type == RRTYPE_NSEC3)
 			builder_fault(build->b, build->diag, DIAG_WARNING, &r[i],
-			              "not at a hash of its own below the apex, so it proves nothing");
+				      "not at a hash of its own below the apex, so it proves nothing");
 		struct rrset *set = NULL;
 		err = build_set(build, r + i, end - i, &set);
 		if (set != NULL)
@@ -247,7 +250,7 @@ build_node(struct build *build, const struct log_record *r, size_t n, struct nod
 	int err = build_sets(build, r, n, sets, &n_sets);
 	if (err == 0 && n_sets > NODE_SETS_MAX) {
 		builder_fault(build->b, build->diag, DIAG_ERROR, &r[0], "more than %u record sets at one name",
-		              NODE_SETS_MAX);
+			      NODE_SETS_MAX);
 		err = -EINVAL;
 	}
 	if (err == 0) {
@@ -269,10 +272,12 @@ build_node(struct build *build, const struct log_record *r, size_t n, struct nod
 static bool
 is_nsec3_name(const struct build *build, const struct log_record *r, size_t n, uint8_t hash[NSEC3_HASH_LEN])
 {
-	if (!build->hashes_names || r->owner_len != build->b->apex.len + 1 + NSEC3_LABEL_LEN || r->type != RRTYPE_NSEC3)
+	if (!build->hashes_names || r->owner_len != build->b->apex.len + 1 + NSEC3_LABEL_LEN ||
+	    r->type != RRTYPE_NSEC3)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		if (r[i].type != RRTYPE_NSEC3 && (r[i].type != RRTYPE_RRSIG || load_be16(r[i].rdata) != RRTYPE_NSEC3))
+		if (r[i].type != RRTYPE_NSEC3 &&
+		    (r[i].type != RRTYPE_RRSIG || load_be16(r[i].rdata) != RRTYPE_NSEC3))
 			return false;
 	}
 	return nsec3_label_hash(r->owner, hash);
@@ -348,7 +353,7 @@ note_child(struct build *build, const uint8_t *name, unsigned len)
 	const uint8_t *parent_name = name + skip;
 	uint64_t hash = name_hash(parent_name);
 	struct names_entry *parent =
-	        (struct names_entry *)(uintptr_t)names_txn_find(build->txn, hash, parent_name, len - skip);
+		(struct names_entry *)(uintptr_t)names_txn_find(build->txn, hash, parent_name, len - skip);
 	if (parent == NULL) {
 		struct node *empty = node_new(build, parent_name, len - skip, hash, NULL, 0);
 		if (empty == NULL)
@@ -395,8 +400,8 @@ add_nodes(struct build *build)
 		struct node *n = NULL;
 		uint8_t hash[NSEC3_HASH_LEN];
 		int err = is_nsec3_name(build, &b->records[i], end - i, hash)
-		                  ? build_nsec3(build, &b->records[i], end - i, hash)
-		                  : build_node(build, &b->records[i], end - i, &n);
+				  ? build_nsec3(build, &b->records[i], end - i, hash)
+				  : build_node(build, &b->records[i], end - i, &n);
 		if (err == 0 && n != NULL)
 			err = add_node(build, n);
 		if (err != 0)
@@ -417,7 +422,7 @@ mark_hidden(const struct names_entry *entry, void *arg)
 		name += skip;
 		len -= skip;
 		const struct names_entry *above =
-		        len == s->apex_len ? &s->apex->entry : names_find(&s->names, name_hash(name), name, len);
+			len == s->apex_len ? &s->apex->entry : names_find(&s->names, name_hash(name), name, len);
 		if (above->flags & (NODE_CUT | NODE_DNAME)) {
 			((struct names_entry *)(uintptr_t)entry)->flags |= NODE_BELOW;
 			return 0;
@@ -525,7 +530,8 @@ snapshot_new(const struct zone_builder *b)
 {
 	struct snapshot *s = zalloc(sizeof(*s), CACHE_LINE);
 	if (s != NULL)
-		*s = (struct snapshot){.apex_hash = b->apex_hash, .apex_labels = b->apex_labels, .apex_len = b->apex.len};
+		*s = (struct snapshot){
+			.apex_hash = b->apex_hash, .apex_labels = b->apex_labels, .apex_len = b->apex.len};
 	return s;
 }
 

@@ -16,11 +16,11 @@ struct log_record {
 	const uint8_t *owner; /* lower case, in the builder's text */
 	const uint8_t *rdata;
 	uint32_t ttl_s;
-	uint32_t line;        /* 0: place unknown */
+	uint32_t line; /* 0: place unknown */
 	uint16_t type, rdlen;
 	uint16_t file, column;
 	uint8_t owner_len;
-	bool has_upper;       /* the data has capital letters, so comparing needs its canonical form */
+	bool has_upper; /* the data has capital letters, so comparing needs its canonical form */
 };
 
 struct text_chunk;
@@ -59,6 +59,6 @@ void builder_check(const struct zone_builder *b, const struct snapshot *s, struc
 
 /* Adds a fault at the place of a record, its owner and type in front. */
 void builder_fault(const struct zone_builder *b, struct diag_list *diag, enum diag_severity severity,
-                   const struct log_record *r, const char *fmt, ...) PRINTF_LIKE(5, 6);
+		   const struct log_record *r, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 #endif

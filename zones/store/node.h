@@ -68,8 +68,8 @@ node_name(const struct node *n)
 }
 
 /*
- * In zones with NSEC3 one word, the last, is no record set: its tag is the reserved type 0 (RFC 6895 section 3.1), and it leads to
- * the NSEC3 hashes of the name and of the wildcard below it, in the node.
+ * In zones with NSEC3 one word, the last, is no record set: its tag is the reserved type 0 (RFC 6895 section 3.1),
+ * and it leads to the NSEC3 hashes of the name and of the wildcard below it, in the node.
  */
 #define NODE_TAG_HASHES 0
 

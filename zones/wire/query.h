@@ -35,7 +35,7 @@ enum {
 };
 
 /* Bits of the second header word, host order. */
-enum { FLAG_QR = 0x8000, FLAG_AA = 0x0400, FLAG_TC = 0x0200, FLAG_RD = 0x0100, FLAG_CD = 0x0010 };
+enum { FLAG_QR = 0x8000, FLAG_AA = 0x0400, FLAG_TC = 0x0200, FLAG_RD = 0x0100 };
 
 enum query_status {
 	QUERY_ASK,           /* a question to be answered */

@@ -19,6 +19,7 @@ static const char zone_text[] = "$TTL 3600\n"
 				"@ SOA ns1 host 7 7200 3600 1209600 300\n"
 				"@ NS ns1\n"
 				"@ NS ns.other.test.\n"
+				"@ DNSKEY 257 3 13 AAAA\n"
 				"@ MX 10 mail\n"
 				"@ MX 20 mail.other.test.\n"
 				"ns1 A 192.0.2.1\n"
@@ -217,6 +218,10 @@ test_chains(void **state)
 		 "NOERROR aa\n? tree.example.test. DNAME\n= tree.example.test. 3600 DNAME "
 		 "elsewhere.example.test.\n"},
 		{{"tree.example.test.", "A"}, "NOERROR aa\n? tree.example.test. A\n" SOA},
+		{{"x.tree.example.test.", "CNAME"},
+		 "NOERROR aa\n? x.tree.example.test. CNAME\n"
+		 "= tree.example.test. 3600 DNAME elsewhere.example.test.\n"
+		 "= x.tree.example.test. 3600 CNAME x.elsewhere.example.test.\n"},
 		{{"x.old.example.test.", "A"},
 		 "NOERROR aa\n? x.old.example.test. A\n= old.example.test. 3600 DNAME new.other.test.\n"
 		 "= x.old.example.test. 3600 CNAME x.new.other.test.\n= x.new.other.test. 60 A 198.51.100.3\n"},
@@ -288,6 +293,7 @@ test_chaos(void **state)
 		{{"HOSTNAME.bind.", "TXT", .rrclass = 3},
 		 "NOERROR aa\n? HOSTNAME.bind. TXT\n= HOSTNAME.bind. 0 TXT \"fra1-a\"\n"},
 		{{"version.bind.", "TXT", .rrclass = 3}, "REFUSED\n? version.bind. TXT\n"},
+		{{"id.server.", "A", .rrclass = 3}, "REFUSED\n? id.server. A\n"},
 		{{"www.example.test.", "A", .rrclass = 4}, "REFUSED\n? www.example.test. A\n"},
 	};
 	CHECK(cases);
@@ -299,6 +305,7 @@ test_meta_types(void **state)
 	static const struct expected cases[] = {
 		{{"example.test.", "AXFR"}, "REFUSED\n? example.test. AXFR\n"},
 		{{"example.test.", "AXFR", .tcp = true}, "REFUSED\n? example.test. AXFR\n"},
+		{{"www.example.test.", "AXFR", .tcp = true}, "NOTAUTH\n? www.example.test. AXFR\n"},
 		{{"example.test.", "MAILB"}, "NOTIMP\n? example.test. MAILB\n"},
 		{{"example.test.", "OPT"}, "FORMERR\n? example.test. OPT\n"},
 		{{"www.example.test.", "TYPE65280"}, "NOERROR aa\n? www.example.test. TYPE65280\n" SOA},
@@ -367,7 +374,7 @@ static const struct raw_case raw_cases[] = {
 	 34},
 	{"opcode 15", {1, 2, 0x78, 0, 0, 1, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1}, 34, RCODE_NOTIMP, 0xf800, 1, 34},
 	{"opcode STATUS, nothing else", {1, 2, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 12, RCODE_NOTIMP, 0x9000, 0, 12},
-	{"all flags", {1, 2, 0x07, 0xf0, 0, 1, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1}, 34, RCODE_NOERROR, 0x8510, 1},
+	{"all flags", {1, 2, 0x07, 0xf0, 0, 1, 0, 0, 0, 0, 0, 0, QNAME, 0, 1, 0, 1}, 34, RCODE_NOERROR, 0x8500, 1},
 	{"EDNS version 1",
 	 {1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, QNAME, 0, 1, 0, 1, 0, 0, 41, 16, 0, 0, 1, 0, 0, 0, 0},
 	 45,
