@@ -81,13 +81,28 @@ stage_hash(const struct zone_set *set, struct work *w)
 
 /* -------- C: zone and directory -------- */
 
+/*
+ * Queries of a burst tend to ask the same zone. lookup_zone() would probe for w's suffix of as many labels as zones can
+ * have: where the last zone found has exactly that name, it is the answer again.
+ */
+static bool
+is_zone_again(const struct zone_set *set, const struct work *w, const struct zone *last)
+{
+	unsigned k = depth_map_floor(&set->depths, w->q.suffixes.labels);
+	unsigned start = name_suffix_start(&w->q.suffixes, k);
+	return last != NULL && names_entry_is(&last->entry, w->q.suffixes.at[k], w->q.qname.bytes + start,
+					      w->q.qname.len - start);
+}
+
 static void
-stage_zone(const struct zone_set *set, struct work *w)
+stage_zone(const struct zone_set *set, struct work *w, const struct zone *last)
 {
 	if (!w->asks_zones)
 		return;
 	if (unlikely(w->q.qtype == RRTYPE_DS))
 		w->zone = lookup_zone(set, asked_of(w), true);
+	else if (likely(is_zone_again(set, w, last)))
+		w->zone = last;
 	if (w->zone == NULL)
 		w->zone = lookup_zone(set, asked_of(w), false);
 	if (w->zone == NULL)
@@ -306,7 +321,7 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 	for (unsigned i = 0; i < n; i++)
 		stage_hash(set, &work[i]);
 	for (unsigned i = 0; i < n; i++)
-		stage_zone(set, &work[i]);
+		stage_zone(set, &work[i], i > 0 ? work[i - 1].zone : NULL);
 	for (unsigned i = 0; i < n; i++)
 		stage_bucket(&work[i]);
 	for (unsigned i = 0; i < n; i++)

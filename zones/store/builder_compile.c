@@ -55,7 +55,7 @@ reserve_rdatas(struct build *build, unsigned n)
 	return 0;
 }
 
-/* Compiles the n records of one set: drops duplicates, settles the TTL, shares it. After a fault *out stays NULL. */
+/* Compiles the n records of one set: drops duplicates, settles the TTL, shares it. A fault leaves *out NULL. */
 static int
 build_set(struct build *build, const struct log_record *records, size_t n, struct rrset **out)
 {

@@ -35,8 +35,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "zones/base/bytes.h"
 #include "zones/base/compiler.h"
 #include "zones/wire/name.h"
+
+#if defined(__SSE4_1__)
+#include <smmintrin.h>
+#endif
 
 /*
  * Head of everything that a names table can hold. `name_off` is where the entry's name lies, counted from the
@@ -119,17 +124,73 @@ names_bucket_of(const struct names *t, uint64_t hash)
 	return &names_page_of(t, hash)->bucket[names_bucket_index(t, hash)];
 }
 
-/* Stage 3: the first entry of the home bucket whose tag fits, or NULL: what to prefetch, nothing more. */
-const struct names_entry *names_candidate(const struct names_bucket *bucket, uint64_t hash);
+/*
+ * One bit for each slot whose tag fits; no branch until all eight are known. An empty slot fits tag 0: callers look
+ * for the NULL.
+ */
+static inline unsigned
+names_bucket_match(const struct names_bucket *b, uint64_t hash)
+{
+#if defined(__SSE4_1__)
+	/* The tags of all eight words in one register: 6 cycles against 13 of the loop below. */
+	const __m128i *slot = (const __m128i *)b->slot;
+	__m128i low = _mm_packus_epi32(_mm_srli_epi64(slot[0], NAMES_TAG_SHIFT),
+				       _mm_srli_epi64(slot[1], NAMES_TAG_SHIFT));
+	__m128i high = _mm_packus_epi32(_mm_srli_epi64(slot[2], NAMES_TAG_SHIFT),
+					_mm_srli_epi64(slot[3], NAMES_TAG_SHIFT));
+	__m128i tags = _mm_packus_epi32(low, high);
+	__m128i equal = _mm_cmpeq_epi16(tags, _mm_set1_epi16((short)(hash >> NAMES_TAG_SHIFT)));
+	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(equal, equal)) & 0xff;
+#else
+	unsigned fits = 0;
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < NAMES_BUCKET_SLOTS; i++)
+		fits |= (unsigned)((b->slot[i] ^ hash) >> NAMES_TAG_SHIFT == 0) << i;
+	return fits;
+#endif
+}
 
-/* The entry with this hash and name (lower case, `len` octets), or NULL. An empty table (top == NULL) has none. */
-const struct names_entry *names_find(const struct names *t, uint64_t hash, const uint8_t *name, unsigned len);
+/* Stage 3: the first entry of the home bucket whose tag fits, or NULL: what to prefetch, nothing more. */
+static inline const struct names_entry *
+names_candidate(const struct names_bucket *bucket, uint64_t hash)
+{
+	unsigned fits = names_bucket_match(bucket, hash);
+	if (fits == 0)
+		return NULL;
+	return (const struct names_entry *)(uintptr_t)(bucket->slot[__builtin_ctz(fits)] & NAMES_POINTER_MASK);
+}
+
+static inline bool
+names_entry_is(const struct names_entry *e, uint64_t hash, const uint8_t *name, unsigned len)
+{
+	return e != NULL && e->hash == hash && e->name_len == len && octets_equal(names_entry_name(e), name, len);
+}
+
+/* The rest of names_find_from(), for the few that the candidate does not settle. */
+const struct names_entry *names_find_on(const struct names *t, uint64_t hash, const uint8_t *name, unsigned len);
 
 /* Stage 4: names_find() from the home bucket and what names_candidate() said of it, which is nearly always right.
  */
-const struct names_entry *
+static inline const struct names_entry *
 names_find_from(const struct names *t, const struct names_bucket *home, const struct names_entry *candidate,
-		uint64_t hash, const uint8_t *name, unsigned len);
+		uint64_t hash, const uint8_t *name, unsigned len)
+{
+	if (likely(names_entry_is(candidate, hash, name, len)))
+		return candidate;
+	if (candidate == NULL && home->slot[NAMES_BUCKET_SLOTS - 1] == 0)
+		return NULL; /* the bucket is not full, so nothing went on to the next one */
+	return names_find_on(t, hash, name, len);
+}
+
+/* The entry with this hash and name (lower case, `len` octets), or NULL. An empty table (top == NULL) has none. */
+static inline const struct names_entry *
+names_find(const struct names *t, uint64_t hash, const uint8_t *name, unsigned len)
+{
+	if (unlikely(t->top == NULL))
+		return NULL;
+	const struct names_bucket *home = names_bucket_of(t, hash);
+	return names_find_from(t, home, names_candidate(home, hash), hash, name, len);
+}
 
 /* Visits every entry once, in no particular order; stops when visit() returns non-zero, and returns that. */
 int names_walk(const struct names *t, int (*visit)(const struct names_entry *e, void *arg), void *arg);
