@@ -10,7 +10,7 @@
 #include "tests/fuzz/message.h"
 
 enum { QR = 0x8000, OPCODE = 0x7800, AA = 0x0400, TC = 0x0200, RD = 0x0100, RA_Z_AD = 0x00e0, CD = 0x0010 };
-enum { NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, YXDOMAIN, BADVERS = 16 };
+enum { NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, YXDOMAIN, NOTAUTH = 9, BADVERS = 16 };
 enum {
 	T_A = 1,
 	T_NS = 2,
@@ -46,6 +46,44 @@ has_do(const struct seen_record *opt)
 
 /* -------- what the query demands -------- */
 
+/* May an option have this length? Those that we do not know may have any. */
+static bool
+is_option_length(unsigned code, const uint8_t *data, unsigned len)
+{
+	switch (code) {
+	case 8: /* client subnet: family, prefix lengths, no more octets than the prefix has */
+		return len >= 4 && data[3] == 0 && seen_u16(data) - 1u < 2 &&
+		       data[2] <= (seen_u16(data) == 1 ? 32 : 128) && len == 4 + (data[2] + 7u) / 8;
+	case 10: /* cookie */
+		return len == 8 || (len >= 16 && len <= 40);
+	case 11: /* keepalive */
+	case 19: /* zone version */
+		return len == 0;
+	default:
+		return true;
+	}
+}
+
+/* Later options of a kind are not looked at, so that their lengths are free. */
+static bool
+are_options_good(const struct judge_case *c, const struct seen_record *opt)
+{
+	bool had_subnet = false, had_cookie = false;
+	if (opt == NULL || (opt->ttl_s >> 16 & 0xff) != 0)
+		return true;
+	const uint8_t *p = c->query + opt->rdata_at, *end = p + opt->rdlen;
+	for (unsigned len; p + 4 <= end; p += 4 + len) {
+		unsigned code = seen_u16(p);
+		len = seen_u16(p + 2);
+		bool is_free = (code == 8 && had_subnet) || (code == 10 && had_cookie);
+		if (!is_free && !is_option_length(code, p + 4, len))
+			return false;
+		had_subnet |= code == 8;
+		had_cookie |= code == 10;
+	}
+	return true;
+}
+
 /* RCODEs that a well-formed query may get, as bits. */
 static uint32_t
 rcodes_allowed(const struct view *v)
@@ -55,22 +93,24 @@ rcodes_allowed(const struct view *v)
 		return 1u << BADVERS;
 	if (q->qclass == 3)
 		return 1u << NOERROR | 1u << REFUSED;
+	if (q->qclass != 1)
+		return 1u << REFUSED;
 	switch (q->qtype) {
 	case T_OPT:
 	case 249: /* TKEY */
 	case 250: /* TSIG */
 		return 1u << FORMERR;
+	case 128: /* NXNAME */
+		return 1u << FORMERR;
 	case 251: /* IXFR */
 	case 252: /* AXFR */
-		return 1u << REFUSED;
+		return 1u << REFUSED | 1u << NOTAUTH;
 	case 253: /* MAILB */
 	case 254: /* MAILA */
 		return 1u << NOTIMP;
 	default:
 		break;
 	}
-	if (q->qclass != 1)
-		return 1u << REFUSED;
 	const struct seen_name *name = &q->qname;
 	const struct zone *z = NULL;
 	if (q->qtype == T_DS && name->len > 1)
@@ -253,6 +293,7 @@ judge_reply(const struct judge_case *c)
 	if (fault != NULL)
 		return fault;
 	/* A server may read on where this reader gave up: then the answer's DO tells what it found. */
+	v.is_strict = v.is_strict && are_options_good(c, query.opt);
 	v.wants_dnssec = has_do(v.is_strict ? query.opt : reply.opt);
 	v.rcode = (reply.flags & 15u) | (reply.opt != NULL ? reply.opt->ttl_s >> 24 << 4 : 0);
 	if (v.rcode > BADVERS)
@@ -289,7 +330,7 @@ judge_truncation(const struct judge_case *full, const struct judge_case *cut)
 	static struct seen_message whole, part, query;
 	struct view v = {
 		.c = cut, .query = &query, .is_strict = message_read(cut->query, cut->query_len, &query) == NULL};
-	if (!v.is_strict)
+	if (!v.is_strict || !are_options_good(cut, query.opt))
 		return NULL;
 	if (message_read(full->reply, full->reply_len, &whole) != NULL ||
 	    message_read(cut->reply, cut->reply_len, &part) != NULL)
