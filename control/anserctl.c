@@ -24,6 +24,7 @@
 #include "control/server.h"
 #include "zones/base/diag.h"
 #include "zones/load/zonefile.h"
+#include "zones/store/zonemd.h"
 
 #define DEFAULT_SOCKET "/run/anser/anser.sock"
 
@@ -46,8 +47,11 @@ struct command {
 
 /* -------- checks -------- */
 
+#define CHECK_ZONEMD_MAX (ZONEMD_WHY_MAX + 16) /* a word and why */
+
+/* Prints the faults and what was found of the zone's digest (NULL: nothing to say), and makes the exit code. */
 static int
-check_end(const struct options *o, struct diag_list *diag, int err)
+check_end(const struct options *o, struct diag_list *diag, int err, const char *zonemd)
 {
 	bool good = err == 0;
 	if (o->json) {
@@ -60,11 +64,15 @@ check_end(const struct options *o, struct diag_list *diag, int err)
 		json_t *line = json_pack("{sb s{so}}", "ok", good, "result", "faults", faults);
 		if (!good)
 			json_object_set_new(line, "code", json_integer(EXIT_CODE_FAULTS));
+		if (zonemd)
+			json_object_set_new(json_object_get(line, "result"), "zonemd", json_string(zonemd));
 		json_dumpf(line, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(line);
 	} else {
 		diag_print(diag, stderr);
+		if (zonemd)
+			printf("ZONEMD: %s\n", zonemd);
 		if (good)
 			puts("no errors");
 	}
@@ -82,7 +90,25 @@ check_config(const struct options *o, char **args)
 		config_free(config);
 	else if (!diag.n_errors)
 		diag_add(&diag, DIAG_ERROR, args[0], 0, 0, "%s", strerror(-err));
-	return check_end(o, &diag, err);
+	return check_end(o, &diag, err, NULL);
+}
+
+static int
+check_zonemd(const struct snapshot *snapshot, const struct name *apex, struct diag_list *diag,
+	     char text[CHECK_ZONEMD_MAX])
+{
+	static const char *const words[] = {[ZONEMD_ABSENT] = "absent",
+					    [ZONEMD_GOOD] = "good",
+					    [ZONEMD_BAD] = "bad",
+					    [ZONEMD_UNSUPPORTED] = "unsupported"};
+	enum zonemd_result result;
+	char why[ZONEMD_WHY_MAX];
+	int err = zonemd_verify(snapshot, apex->bytes, &result, why);
+	if (err)
+		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "ZONEMD: %s", strerror(-err));
+	else
+		snprintf(text, CHECK_ZONEMD_MAX, "%s: %s", words[result], why);
+	return err;
 }
 
 static int
@@ -96,13 +122,15 @@ check_zone(const struct options *o, char **args)
 		return EXIT_CODE_USAGE;
 	}
 	name_lower(apex.bytes, apex.bytes, apex.len);
-	struct snapshot *snapshot;
+	char zonemd[CHECK_ZONEMD_MAX] = "";
+	struct snapshot *snapshot = NULL;
 	int err = zonefile_load(args[1], &apex, &diag, &snapshot);
-	if (!err)
-		snapshot_free(snapshot);
-	else if (!diag.n_errors)
+	if (err && !diag.n_errors)
 		diag_add(&diag, DIAG_ERROR, args[1], 0, 0, "%s", strerror(-err));
-	return check_end(o, &diag, err);
+	if (!err)
+		err = check_zonemd(snapshot, &apex, &diag, zonemd);
+	snapshot_free(snapshot);
+	return check_end(o, &diag, err, *zonemd ? zonemd : NULL);
 }
 
 /* -------- the commands -------- */

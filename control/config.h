@@ -179,6 +179,9 @@ struct config_transfer_limits {
 };
 
 /* What holds for one zone; a template that it names has been applied already. */
+/* What to make of a zone's own digest. In the order of the schema's words. */
+enum config_zonemd { CONFIG_ZONEMD_OFF, CONFIG_ZONEMD_WARN, CONFIG_ZONEMD_REQUIRE };
+
 struct config_zone {
 	struct name name;      /* lower case; in templates and catalog members the root, without meaning */
 	enum config_role role; /* primary: file is set; secondary: primaries are */
@@ -197,6 +200,7 @@ struct config_zone {
 	uint32_t refresh_min_s, refresh_max_s;  /* the SOA's timers are held between these */
 	uint32_t retry_min_s, retry_max_s;
 	uint32_t expire_min_s, expire_max_s;
+	enum config_zonemd zonemd;
 	struct config_transfer_limits transfer_limits;
 	uint32_t line; /* where in the config file: for later messages about this zone */
 };

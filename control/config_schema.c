@@ -28,6 +28,7 @@ static const char *const modes[] = {"kernel", "af_packet", "af_xdp", "dpdk", NUL
 static const char *const exceptions[] = {"auto", "kernel", "tap", NULL};
 static const char *const idles[] = {"adaptive", "busy", NULL};
 static const char *const hugepages[] = {"auto", "off", "required", NULL};
+static const char *const zonemd_modes[] = {"off", "warn", "require", NULL};
 static const char *const cookie_modes[] = {"on", "required", "off", NULL};
 static const char *const algorithms[] = {"hmac-sha1",   "hmac-sha224", "hmac-sha256",
 	                                 "hmac-sha384", "hmac-sha512", NULL};
@@ -319,6 +320,10 @@ static const struct config_row zone_rows[] = {
 	ZONE_TIMER("retry-max", retry_max_s, "14d", "The greatest retry interval, whatever the SOA says."),
 	ZONE_TIMER("expire-min", expire_min_s, "3s", "The least time to expiry, whatever the SOA says."),
 	ZONE_TIMER("expire-max", expire_max_s, "365d", "The greatest time to expiry, whatever the SOA says."),
+	{.key = "zonemd", .kind = CONFIG_KIND_WORD, FIELD(struct config_zone, zonemd), .words = zonemd_modes,
+	 .preset = "warn",
+	 .doc = "The zone's own digest (ZONEMD, RFC 8976): not looked at; a wrong one is only logged; or the zone must "
+	        "have a right one, else it is not taken and its old data stays in service."},
 	{.key = "transfer-limits", .kind = CONFIG_KIND_SECTION, FIELD(struct config_zone, transfer_limits),
 	 .section = &transfer_section, .example = "{size: 1GiB, time: 10m}",
 	 .doc = "What an incoming transfer may at most bring."},

@@ -224,8 +224,11 @@ commit_items(struct zones *z, const struct zones_plan *plan)
 {
 	for (size_t i = 0; i < plan->n_items; i++) {
 		struct zone_item *item = plan->items[i];
+		const struct config_zone *config = &plan->config->zones[i];
 		bool is_new = !item->config;
-		item->config = &plan->config->zones[i];
+		if (!is_new && item->config->zonemd != config->zonemd)
+			item->force = true; /* the same file may be judged otherwise now */
+		item->config = config;
 		item->generation = z->generation;
 		if (is_new)
 			z->states[item->state]++;

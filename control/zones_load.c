@@ -22,6 +22,7 @@
 #include "control/log.h"
 #include "control/zones_private.h"
 #include "zones/load/zonefile.h"
+#include "zones/store/zonemd.h"
 
 #define LOG_FAULTS_MAX 20 /* log lines for one zone's faults */
 
@@ -44,6 +45,7 @@ struct load_job {
 	char *path;
 	char **includes; /* the item's; after a load the new ones */
 	uint64_t stamp;  /* likewise */
+	enum config_zonemd zonemd;
 	bool force;
 	/* results */
 	int err;
@@ -158,6 +160,22 @@ job_read(struct load_job *job, struct zonefile_files **files, struct snapshot **
 	return err;
 }
 
+/* A zone that must have a right digest and has none is refused; -EINVAL, and `diag` says why. */
+static int
+job_verify(struct load_job *job, const struct snapshot *snapshot)
+{
+	enum zonemd_result result;
+	char why[ZONEMD_WHY_MAX];
+	if (job->zonemd == CONFIG_ZONEMD_OFF)
+		return 0;
+	int err = zonemd_verify(snapshot, job->apex.bytes, &result, why);
+	bool is_required = job->zonemd == CONFIG_ZONEMD_REQUIRE;
+	if (err || result == ZONEMD_GOOD || (result == ZONEMD_ABSENT && !is_required))
+		return err;
+	diag_add(&job->diag, is_required ? DIAG_ERROR : DIAG_WARNING, job->path, 0, 0, "ZONEMD: %s", why);
+	return is_required ? -EINVAL : 0;
+}
+
 static void
 job_work(uv_work_t *work)
 {
@@ -173,6 +191,8 @@ job_work(uv_work_t *work)
 	struct snapshot *snapshot = NULL;
 	char **includes = NULL;
 	job->err = job_read(job, &files, &snapshot);
+	if (!job->err)
+		job->err = job_verify(job, snapshot);
 	if (!job->err)
 		job->err = includes_copy(files, &includes);
 	zonefile_files_free(files);
@@ -571,6 +591,7 @@ job_start(struct zones *z, struct zone_item *item)
 	job->path = path;
 	name_copy(&job->apex, item->apex);
 	job->stamp = item->stamp;
+	job->zonemd = item->config->zonemd;
 	job->force = item->force;
 	job->includes = item->includes;
 	job->waits = item->waits;

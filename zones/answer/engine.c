@@ -82,16 +82,16 @@ stage_hash(const struct zone_set *set, struct work *w)
 /* -------- C: zone and directory -------- */
 
 /*
- * Queries of a burst tend to ask the same zone. lookup_zone() would probe for w's suffix of as many labels as zones can
- * have: where the last zone found has exactly that name, it is the answer again.
+ * Queries of a burst tend to ask the same zone. lookup_zone() would probe for w's suffix of as many labels as zones
+ * can have: where the last zone found has exactly that name, it is the answer again.
  */
 static bool
 is_zone_again(const struct zone_set *set, const struct work *w, const struct zone *last)
 {
 	unsigned k = depth_map_floor(&set->depths, w->q.suffixes.labels);
 	unsigned start = name_suffix_start(&w->q.suffixes, k);
-	return last != NULL && names_entry_is(&last->entry, w->q.suffixes.at[k], w->q.qname.bytes + start,
-					      w->q.qname.len - start);
+	return last != NULL &&
+	       names_entry_is(&last->entry, w->q.suffixes.at[k], w->q.qname.bytes + start, w->q.qname.len - start);
 }
 
 static void

@@ -278,8 +278,10 @@ zone_builder_finish(struct zone_builder *b, struct diag_list *diag, struct snaps
 	int err = log_sort(b);
 	if (err == 0)
 		err = builder_compile(b, diag, &s);
-	if (err == 0)
+	if (err == 0) {
 		builder_check(b, s, diag);
+		builder_check_chain(b, s, diag);
+	}
 	if (err == 0 && diag->n_errors != errors_before)
 		err = -EINVAL;
 	diag_sort(diag, first_diag);

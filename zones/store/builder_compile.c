@@ -329,9 +329,9 @@ find_nsec3_params(struct build *build)
 	for (size_t i = 0; i < b->n; i++) {
 		const struct log_record *r = &b->records[i];
 		has_nsec3 |= r->type == RRTYPE_NSEC3;
-		/* algorithm SHA-1, no flags (RFC 5155 section 4.1) */
+		/* algorithm SHA-1, no flags (RFC 5155 section 4.1); builder_check_chain() refuses the iterations */
 		if (r->type != RRTYPE_NSEC3PARAM || r->hash != b->apex_hash || build->hashes_names ||
-		    r->rdata[0] != 1 || r->rdata[1] != 0)
+		    r->rdata[0] != 1 || r->rdata[1] != 0 || load_be16(r->rdata + 2) > NSEC3_ITERATIONS_MAX)
 			continue;
 		build->hashes_names = true;
 		build->params.iterations = load_be16(r->rdata + 2);

@@ -10,6 +10,8 @@
 
 #define BUILDER_FILES_MAX 4096
 #define NODE_SETS_MAX 4000 /* a node's name offset must fit in 16 bits */
+/* More than resolvers accept (RFC 9276 section 3.2); also bounds what hashing a zone's names may cost. */
+#define NSEC3_ITERATIONS_MAX 150
 
 struct log_record {
 	uint64_t hash;        /* of the owner */
@@ -56,6 +58,9 @@ int builder_compile(struct zone_builder *b, struct diag_list *diag, struct snaps
 
 /* Checks the zone as a whole, on the sorted log and the snapshot made from it; faults go to diag. */
 void builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag);
+
+/* Checks what a signed zone proves with: chains of NSEC and NSEC3, missing signatures. As builder_check(). */
+void builder_check_chain(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag);
 
 /* Adds a fault at the place of a record, its owner and type in front. */
 void builder_fault(const struct zone_builder *b, struct diag_list *diag, enum diag_severity severity,

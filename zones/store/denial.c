@@ -44,6 +44,24 @@ denial_nsec(const struct denial_index *d, const uint8_t *name)
 	return floor_or_last(&d->order, denial_name_prefix(name, d->apex_labels), name);
 }
 
+static int
+add_set_bytes(const void *object, void *arg)
+{
+	const struct nsec3 *n = object;
+	size_t *bytes = arg;
+	*bytes += sizeof(*n) + rrset_size(n->set) + (n->sigs != NULL ? rrset_size(n->sigs) : 0);
+	return 0;
+}
+
+size_t
+denial_bytes(const struct denial_index *d)
+{
+	size_t bytes = sizeof(*d) + order_bytes(&d->order);
+	if (d->kind == DENIAL_BY_NSEC3)
+		order_each(&d->order, add_set_bytes, &bytes);
+	return bytes;
+}
+
 const struct nsec3 *
 denial_nsec3(const struct denial_index *d, const uint8_t hash[NSEC3_HASH_LEN])
 {

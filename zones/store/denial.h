@@ -45,6 +45,9 @@ const struct nsec3 *denial_nsec3(const struct denial_index *d, const uint8_t has
 /* Prefix of a name's place in canonical order among the names below an apex with that many labels (order.h). */
 uint64_t denial_name_prefix(const uint8_t *name, unsigned apex_labels);
 
+/* Bytes of the index, its NSEC3 sets included. Walks them. */
+size_t denial_bytes(const struct denial_index *d);
+
 /* -------- writers -------- */
 
 /*

@@ -72,6 +72,8 @@ size_t
 snapshot_bytes(const struct snapshot *s)
 {
 	size_t bytes = sizeof(*s) + names_bytes(&s->names);
+	if (s->denial != NULL)
+		bytes += denial_bytes(s->denial);
 	names_walk(&s->names, add_node_bytes, &bytes);
 	return bytes;
 }

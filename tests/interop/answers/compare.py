@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """compare.py --work DIR --world NAME --queries N [--only PATTERN] NAME=ADDRESS:PORT...: asks, compares, reports.
 
-The first server is ours. Run by `run`, inside the namespace. Writes agreement.txt, causes.txt and differences.txt into DIR.
+The first server is ours. Run by `run`, inside the namespace. Writes agreement.txt, causes.txt and differences.txt into DIR, and into
+argued.used the entries of argued.txt that questions were about, each behind the number of differences that it gives the reason for. Fails when ours differs from what all others say, in more than argued cases.
 """
 import argparse
 import collections
 import fnmatch
 import multiprocessing
 import os
+import sys
 
+import argued
 import ask
 import causes
 import message
@@ -18,6 +21,8 @@ import queries
 CHUNK = 6000
 ODD_OVER_TCP = 3  # of each category: each of them costs a connection and maybe a timeout
 HAVE_CONSENSUS = 3  # of five
+ORDINARY = ("plain/", "unasked/", "signed/")  # categories of questions about zone data
+WANTED = 0.999  # of all that the four others agree on; of ordinary questions, all
 
 
 class Result:
@@ -123,6 +128,40 @@ def agreement(figures, names):
     return lines
 
 
+def judge(args, names, figures, results, asked):
+    """What the four others say, ours must say, but for what argued.txt gives a reason for. Two lines of TAP; whether both are ok."""
+    world, uses, faults = args.world, {e: 0 for e in asked}, []
+    for r in results:
+        if r.others_agree and r.forms[0] != r.forms[1]:
+            difference = causes.difference(r.forms[0], r.forms[1])
+            entry = next((e for e in uses if e.argues(r.query, difference)), None)
+            if entry is None:
+                faults.append((r.category.startswith(ORDINARY), "%s %s  %s" % (r.transport, causes.question(r.query.wire), difference)))
+            else:
+                uses[entry] += 1
+    with open(os.path.join(args.work, "argued.used"), "w", encoding="utf-8") as f:
+        f.writelines("%d %s\n" % (n, entry.line) for entry, n in uses.items())
+    agreed = sum(row[2] for row in figures.values())
+    n_argued, n_ordinary = sum(uses.values()), sum(is_ordinary for is_ordinary, _ in faults)
+    ok = n_ordinary == 0, agreed > 0 and len(faults) <= (1 - WANTED) * agreed
+    print("%s - %s: ordinary questions are answered as the four others do" % ("ok" if ok[0] else "not ok", world))
+    print("%s - %s: so are %.1f %% of all" % ("ok" if ok[1] else "not ok", world, 100 * WANTED))
+    print("# %s: the four agree on %d; %s differs in %d argued cases and %d more, %d of these ordinary" % (
+        world, agreed, names[0], n_argued, len(faults), n_ordinary))
+    for _, text in sorted(faults, reverse=True)[:20]:
+        print("#   " + text)
+    return all(ok)
+
+
+def with_argued(generator, chosen):
+    """The questions, and some for each entry of argued.txt; and the entries that there are questions about."""
+    about = {e: generator.about(e, argued.ASKED_FOR_EACH) for e in argued.entries()}
+    more = {id(q): q for found in about.values() for q in found}
+    for q in chosen:
+        more.pop(id(q), None)
+    return chosen + list(more.values()), [e for e, found in about.items() if found]
+
+
 def main():
     """The whole run of one world."""
     parser = argparse.ArgumentParser()
@@ -137,7 +176,9 @@ def main():
     with open(os.path.join(args.work, "zones"), encoding="ascii") as f:
         zones = [queries.Zone(*line.split()) for line in f]
     apexes = frozenset(z.origin.to_wire().lower() for z in zones)
-    chosen = queries.Generator(zones, args.world).everything(args.queries, lambda c: not args.only or fnmatch.fnmatch(c, args.only))
+    generator = queries.Generator(zones, args.world)
+    chosen = generator.everything(args.queries, lambda c: not args.only or fnmatch.fnmatch(c, args.only))
+    chosen, asked = with_argued(generator, chosen)
 
     figures, different = {}, []
     with multiprocessing.get_context("fork").Pool(2) as pool:
@@ -151,6 +192,7 @@ def main():
         f.write("\n".join(table) + "\n")
     print("\n".join(agreement(summary(figures), names)), flush=True)
     causes.write(args.work, names, results)
+    sys.exit(0 if judge(args, names, figures, results, asked) else 1)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,15 @@ class Query:
             pos += 1 + self.wire[pos]
         return int.from_bytes(self.wire[pos + 1:pos + 3], "big")
 
+    @property
+    def name_text(self):
+        """QNAME in lower case, its labels as they are."""
+        pos, labels = 12, []
+        while pos < len(self.wire) and 0 < self.wire[pos] < 64:
+            labels.append(self.wire[pos + 1:pos + 1 + self.wire[pos]].decode("latin-1").lower())
+            pos += 1 + self.wire[pos]
+        return ".".join(labels) + "."
+
 
 def name_wire(labels):
     """Wire form; labels end with the root's."""
@@ -235,6 +244,11 @@ class Generator:
             left -= take
         self.rng.shuffle(out)
         return out
+
+    def about(self, entry, n):
+        """Some questions that an entry of argued.txt is about."""
+        found = [q for pool in self.by_category.values() for q in pool.values() if entry.is_about(q)]
+        return self.rng.sample(found, min(n, len(found)))
 
 
 # -------- the odd ones --------

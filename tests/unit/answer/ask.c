@@ -174,6 +174,10 @@ read_opt(struct reader *r, const uint8_t *head)
 	put(r, "%% %u%s", load_be16(head + 2), head[6] & 0x80 ? " do" : "");
 	if (head[4] != 0)
 		put(r, " ext=%u", head[4]);
+	if (head[5] != 0)
+		put(r, " version=%u", head[5]);
+	if (load_be16(head + 6) & 0x7fff)
+		put(r, " flags=%04x", load_be16(head + 6));
 	const uint8_t *end = head + 10 + load_be16(head + 8);
 	for (const uint8_t *p = head + 10; p < end; p += 4 + load_be16(p + 2))
 		read_option(r, load_be16(p), p + 4, load_be16(p + 2));

@@ -45,9 +45,10 @@ struct ask {
 /*
  * Asks and renders the reply, a line each:
  *
- *     NOERROR aa            rcode and the flags of aa tc rd ad cd that are set
+ *     NOERROR aa            rcode and the flags of aa tc that are set
  *     ? www.example.com. A  the question
- *     = owner ttl TYPE data   answer;   ! authority;   + additional;   % OPT size [do] [nsid=text]
+ *     = owner ttl TYPE data   answer;   ! authority;   + additional
+ *     % size [do] [ext=upper bits of rcode] [version=] [flags=] [nsid=text] ...   OPT
  *
  * The message must be consumed exactly. Returns the reply's length on the wire.
  */
