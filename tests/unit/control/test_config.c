@@ -346,10 +346,12 @@ check_full_zones(const struct config *c)
 	assert_ptr_equal(z[0].notify[0], &c->remotes[1]);
 	assert_ptr_equal(z[0].allow_transfer[0], &c->acls[0]);
 	assert_ptr_equal(z[0].allow_update[0], &c->acls[1]);
+	assert_int_equal(z[0].zonemd, CONFIG_ZONEMD_REQUIRE);
 	assert_int_equal(z[0].line, 42);
 	assert_int_equal(z[1].role, CONFIG_SECONDARY);
 	assert_null(z[1].file);
 	assert_ptr_equal(z[1].primaries[0], &c->remotes[0]);
+	assert_int_equal(z[1].zonemd, CONFIG_ZONEMD_WARN);
 	assert_int_equal(z[1].refresh_min_s, 2);
 	assert_int_equal(z[1].refresh_max_s, 28 * 86400);
 	assert_int_equal(z[1].transfer_limits.size_bytes, 64ull << 30);

@@ -296,6 +296,49 @@ a_broken_file_keeps_the_old_data(void **state)
 	assert_null(info(r, "a.test.").error);
 }
 
+/* Of the zone of fixture_write_zone() with serial 1, as a.test. */
+#define DIGEST                                                                                                     \
+	"@ ZONEMD 1 1 1 146957afad333ad0eee8c85696c43ee488e73dd2cb8728acb5d7c0065501863e"                          \
+	"15fe8b19ad62c4200be9babb093d11c4\n"
+
+/* A wrong digest, or none, keeps the old data only where a right one is required. */
+static void
+a_zone_is_held_to_its_digest(void **state)
+{
+	static const char required[] = "zones: [{name: a.test, file: a.zone, zonemd: require}]\n";
+	struct rig *r = *state;
+	fixture_write_zone("a.zone", 1, DIGEST);
+	let_files_age();
+	configure(r, required);
+	load_all(r);
+	assert_int_equal(served_serial(r, "a.test."), 1);
+	fixture_write_zone("a.zone", 2, DIGEST);
+	let_files_age();
+	load_all(r);
+	assert_int_equal(r->last.failed, 1);
+	assert_string_equal(r->failure, "a.zone: error: ZONEMD: the digest is of serial 1, the zone has 2");
+	assert_int_equal(served_serial(r, "a.test."), 1);
+	fixture_write_zone("a.zone", 3, "");
+	load_all(r);
+	assert_non_null(strstr(r->failure, "ZONEMD: there is none"));
+	assert_int_equal(served_serial(r, "a.test."), 1);
+	fixture_write_zone("a.zone", 4, DIGEST);
+	let_files_age();
+	configure(r, ONE_ZONE); /* warn */
+	load_all(r);
+	assert_int_equal(r->last.failed, 0);
+	assert_int_equal(served_serial(r, "a.test."), 4);
+	load_all(r);
+	assert_int_equal(r->last.unchanged, 1);
+	/* the same file, held to more now */
+	configure(r, required);
+	load_all(r);
+	assert_int_equal(r->last.failed, 1);
+	configure(r, "zones: [{name: a.test, file: a.zone, zonemd: off}]\n");
+	load_all(r);
+	assert_int_equal(r->last.loaded, 1);
+}
+
 static void
 a_missing_file_is_not_loaded(void **state)
 {
@@ -541,6 +584,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_fresh_file_is_not_trusted, setup, teardown),
 		cmocka_unit_test_setup_teardown(included_files_are_watched, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_broken_file_keeps_the_old_data, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_zone_is_held_to_its_digest, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_missing_file_is_not_loaded, setup, teardown),
 		cmocka_unit_test_setup_teardown(secondaries_are_honestly_not_loaded, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_serial_that_goes_back_is_served, setup, teardown),
