@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/check_dnssec.h"
 #include "control/config.h"
 #include "control/server.h"
 #include "zones/base/diag.h"
@@ -30,7 +31,7 @@
 
 struct options {
 	const char *socket;
-	bool json;
+	bool json, dnssec;
 	long timeout_s; /* 0: none */
 };
 
@@ -129,6 +130,8 @@ check_zone(const struct options *o, char **args)
 		diag_add(&diag, DIAG_ERROR, args[1], 0, 0, "%s", strerror(-err));
 	if (!err)
 		err = check_zonemd(snapshot, &apex, &diag, zonemd);
+	if (!err && o->dnssec)
+		err = check_dnssec(snapshot, &apex, time(NULL), &diag);
 	snapshot_free(snapshot);
 	return check_end(o, &diag, err, *zonemd ? zonemd : NULL);
 }
@@ -171,6 +174,7 @@ print_usage(FILE *out)
 	      "  -s, --socket SOCKET     the server's control socket (" DEFAULT_SOCKET ")\n"
 	      "      --json              print the answer as JSON\n"
 	      "  -t, --timeout SECONDS   give up after so long\n"
+	      "      --dnssec            check zone: validate the signatures too\n"
 	      "\n"
 	      "exit codes: 0 done, 1 failed, 2 usage, 3 server unreachable, 4 a check found faults, 5 timed out\n",
 	      out);
@@ -399,11 +403,9 @@ static int
 parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {
-		{"socket", required_argument, NULL, 's'},
-		{"json", no_argument, NULL, 'j'},
-		{"timeout", required_argument, NULL, 't'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
+		{"socket", required_argument, NULL, 's'}, {"json", no_argument, NULL, 'j'},
+		{"dnssec", no_argument, NULL, 'd'},       {"timeout", required_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},         {0},
 	};
 	int c;
 	char *end;
@@ -414,6 +416,9 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'j':
 			o->json = true;
+			break;
+		case 'd':
+			o->dnssec = true;
 			break;
 		case 't':
 			o->timeout_s = strtol(optarg, &end, 10);

@@ -2,116 +2,23 @@
 /*
  * ZONEMD verification. See zonemd.h.
  *
- * The zone's names are collected from the names table, which has no order, and from the denial index, where the
- * NSEC3 sets are, and sorted. Each name's sets are then fed to the hash as RFC 8976 section 3.3.1 wants: by type,
- * with the RRSIGs, which the node keeps beside what they cover, as one set in the place of their own type.
- * Builder threads.
+ * The zone's names come sorted from a collation. Each name's sets are fed to the hash as RFC 8976 section 3.3.1
+ * wants: by type, with the RRSIGs, which the node keeps beside what they cover, as one set in the place of their
+ * own type. Builder threads.
  */
 #include "zones/store/zonemd.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
 
-#include "zones/base/alloc.h"
 #include "zones/base/bytes.h"
-#include "zones/store/denial.h"
+#include "zones/store/collation.h"
 #include "zones/wire/rdata.h"
 
 enum { SCHEME_SIMPLE = 1, HASH_SHA384 = 1, HASH_SHA512 = 2 }; /* RFC 8976 sections 5.2 and 5.3 */
-
-/* -------- names in canonical order -------- */
-
-struct zone_name {
-	uint64_t prefix; /* denial_name_prefix(): settles most comparisons */
-	const uint8_t *name;
-	const struct node *node;   /* NULL: an NSEC3 set */
-	const struct nsec3 *nsec3; /* NULL: a node */
-};
-
-struct collation {
-	const struct snapshot *snapshot;
-	const uint8_t *apex;
-	struct zone_name *names;
-	uint8_t *owners; /* of the NSEC3 sets, whose names are written nowhere */
-	size_t n, cap, n_owners;
-};
-
-static unsigned
-owner_len(const struct collation *c)
-{
-	return 1u + NSEC3_LABEL_LEN + c->snapshot->apex_len;
-}
-
-static void
-add_name(struct collation *c, struct zone_name name)
-{
-	name.prefix = denial_name_prefix(name.name, c->snapshot->apex_labels);
-	c->names[c->n++] = name;
-}
-
-static int
-collect_node(const struct names_entry *e, void *arg)
-{
-	add_name(arg, (struct zone_name){.name = names_entry_name(e), .node = (const struct node *)e});
-	return 0;
-}
-
-static int
-collect_nsec3(const void *object, void *arg)
-{
-	struct collation *c = arg;
-	const struct nsec3 *n = object;
-	uint8_t *owner = c->owners + owner_len(c) * c->n_owners++;
-	nsec3_label(n->hash, owner);
-	memcpy(owner + 1 + NSEC3_LABEL_LEN, c->apex, c->snapshot->apex_len);
-	add_name(c, (struct zone_name){.name = owner, .nsec3 = n});
-	return 0;
-}
-
-static int
-compare_names(const void *a, const void *b)
-{
-	const struct zone_name *x = a, *y = b;
-	if (x->prefix != y->prefix)
-		return x->prefix < y->prefix ? -1 : 1;
-	return name_compare(x->name, y->name);
-}
-
-static size_t
-count_nsec3(const struct snapshot *s)
-{
-	return s->denial != NULL && s->denial->kind == DENIAL_BY_NSEC3 ? s->denial->order.count : 0;
-}
-
-static void
-collation_free(struct collation *c)
-{
-	zalloc_free(c->names, c->cap * sizeof(c->names[0]));
-	zalloc_free(c->owners, count_nsec3(c->snapshot) * owner_len(c));
-}
-
-static int
-collate(const struct snapshot *s, const uint8_t *apex, struct collation *out)
-{
-	size_t n_nsec3 = count_nsec3(s);
-	struct collation c = {.snapshot = s, .apex = apex, .cap = s->names.count + n_nsec3};
-	c.names = zalloc(c.cap * sizeof(c.names[0]), 0);
-	c.owners = n_nsec3 != 0 ? zalloc(n_nsec3 * owner_len(&c), 0) : NULL;
-	if (c.names == NULL || (n_nsec3 != 0 && c.owners == NULL)) {
-		collation_free(&c);
-		return -ENOMEM;
-	}
-	names_walk(&s->names, collect_node, &c);
-	if (n_nsec3 != 0)
-		order_each(&s->denial->order, collect_nsec3, &c);
-	qsort(c.names, c.n, sizeof(c.names[0]), compare_names);
-	*out = c;
-	return 0;
-}
 
 /* -------- records into the hash -------- */
 
@@ -209,7 +116,7 @@ digest_types(struct digester *d, const struct node *n, uint16_t from, uint16_t t
 }
 
 static void
-digest_name(struct digester *d, const struct zone_name *z)
+digest_name(struct digester *d, const struct collation_name *z)
 {
 	if (z->nsec3 != NULL) { /* the lower type first */
 		if (z->nsec3->sigs != NULL)
@@ -280,8 +187,8 @@ is_repeated(const struct rrset *set, const uint8_t *apex, const struct zonemd *z
 
 /* Judges one record. 0, or as zonemd_verify(). */
 static int
-judge(const struct collation *c, const struct rrset *set, const struct zonemd *z, enum zonemd_result *result,
-      char why[ZONEMD_WHY_MAX])
+judge(const struct collation *c, const uint8_t *apex, const struct rrset *set, const struct zonemd *z,
+      enum zonemd_result *result, char why[ZONEMD_WHY_MAX])
 {
 	const EVP_MD *algorithm = zonemd_algorithm(z);
 	const char *name = z->hash == HASH_SHA384 ? "SHA-384" : "SHA-512";
@@ -293,7 +200,7 @@ judge(const struct collation *c, const struct rrset *set, const struct zonemd *z
 			 z->hash);
 		return 0;
 	}
-	if (is_repeated(set, c->apex, z)) {
+	if (is_repeated(set, apex, z)) {
 		snprintf(why, ZONEMD_WHY_MAX, "more than one digest of %s", name);
 		return 0;
 	}
@@ -314,16 +221,17 @@ judge(const struct collation *c, const struct rrset *set, const struct zonemd *z
 
 /* One good digest settles it; a bad one outweighs those that we cannot compute. */
 static int
-judge_all(const struct collation *c, const struct rrset *set, enum zonemd_result *result, char why[ZONEMD_WHY_MAX])
+judge_all(const struct collation *c, const uint8_t *apex, const struct rrset *set, enum zonemd_result *result,
+	  char why[ZONEMD_WHY_MAX])
 {
 	struct set_reader r;
 	enum zonemd_result best = ZONEMD_UNSUPPORTED;
 	bool is_first = true;
-	for (reader_init(&r, set, c->apex); r.len >= 0 && best != ZONEMD_GOOD; reader_next(&r)) {
+	for (reader_init(&r, set, apex); r.len >= 0 && best != ZONEMD_GOOD; reader_next(&r)) {
 		struct zonemd z = zonemd_read(&r);
 		enum zonemd_result one;
 		char text[ZONEMD_WHY_MAX];
-		int err = judge(c, set, &z, &one, text);
+		int err = judge(c, apex, set, &z, &one, text);
 		if (err != 0)
 			return err;
 		if (is_first || one == ZONEMD_GOOD || (one == ZONEMD_BAD && best == ZONEMD_UNSUPPORTED)) {
@@ -346,11 +254,11 @@ zonemd_verify(const struct snapshot *s, const uint8_t *apex, enum zonemd_result 
 		return 0;
 	}
 	struct collation c;
-	int err = collate(s, apex, &c);
+	int err = collation_make(s, apex, &c);
 	if (err != 0)
 		return err;
 	char text[ZONEMD_WHY_MAX];
-	err = judge_all(&c, set, result, text);
+	err = judge_all(&c, apex, set, result, text);
 	if (err == 0)
 		memcpy(why, text, sizeof(text));
 	collation_free(&c);

@@ -316,7 +316,7 @@ a_zone_is_held_to_its_digest(void **state)
 	let_files_age();
 	load_all(r);
 	assert_int_equal(r->last.failed, 1);
-	assert_string_equal(r->failure, "a.zone: error: ZONEMD: the digest is of serial 1, the zone has 2");
+	assert_string_equal(r->failure, "./a.zone: error: ZONEMD: the digest is of serial 1, the zone has 2");
 	assert_int_equal(served_serial(r, "a.test."), 1);
 	fixture_write_zone("a.zone", 3, "");
 	load_all(r);
