@@ -7,6 +7,7 @@
 
 #include "zones/base/bytes.h"
 #include "zones/store/builder.h"
+#include "zones/wire/nsec3.h"
 #include "zones/wire/rrtype.h"
 
 #define PROVIDERS 2000 /* pairs of name servers that the delegations of a TLD share */
@@ -32,7 +33,7 @@ name_of(const char *text)
 static const char *
 apex_text(enum bench_zone_kind kind)
 {
-	return kind == BENCH_ZONE_FLAT ? "flat.example." : "example.";
+	return kind == BENCH_ZONE_TLD ? "example." : "flat.example.";
 }
 
 struct name
@@ -84,17 +85,87 @@ fill_delegation(struct zone_builder *b, const struct name *owner, int64_t i)
 	return err != 0 ? err : add(b, &ns, RRTYPE_A, address, sizeof(address));
 }
 
+/* A signature by ECDSA P-256 over a set of `covered`. */
+static int
+add_signature(struct zone_builder *b, const struct name *owner, const struct name *apex, uint16_t covered)
+{
+	enum { SIGNATURE_LEN = 64 };
+	uint8_t rdata[18 + NAME_MAX_LEN + SIGNATURE_LEN] = {0, 0, 13, 3};
+	store_be16(rdata, covered);
+	store_be32(rdata + 4, 3600);
+	memcpy(rdata + 18, apex->bytes, apex->len);
+	memcpy(rdata + 18 + apex->len, &owner->bytes, owner->len < SIGNATURE_LEN ? owner->len : SIGNATURE_LEN);
+	return add(b, owner, RRTYPE_RRSIG, rdata, 18u + apex->len + SIGNATURE_LEN);
+}
+
+static int
+add_nsec(struct zone_builder *b, const struct name *owner, const struct name *apex)
+{
+	static const uint8_t types[] = {0, 6, 0x40, 0, 0, 0, 0, 3}; /* A RRSIG NSEC */
+	uint8_t rdata[NAME_MAX_LEN + sizeof(types)];
+	memcpy(rdata, owner->bytes, owner->len);
+	memcpy(rdata + owner->len, types, sizeof(types));
+	int err = add(b, owner, RRTYPE_NSEC, rdata, owner->len + (unsigned)sizeof(types));
+	return err != 0 ? err : add_signature(b, owner, apex, RRTYPE_NSEC);
+}
+
+static int
+add_nsec3(struct zone_builder *b, const struct name *owner, const struct name *apex)
+{
+	static const struct nsec3_params params = {0};
+	static const uint8_t types[] = {0, 6, 0x40, 0, 0, 0, 0, 2}; /* A RRSIG */
+	uint8_t rdata[6 + NSEC3_HASH_LEN + sizeof(types)] = {1, 0, 0, 0, 0, NSEC3_HASH_LEN};
+	struct name hashed = {.len = (uint8_t)(1 + NSEC3_LABEL_LEN + apex->len)};
+	nsec3_hash(&params, owner->bytes, owner->len, rdata + 6);
+	memcpy(rdata + 6 + NSEC3_HASH_LEN, types, sizeof(types));
+	nsec3_label(rdata + 6, hashed.bytes);
+	memcpy(hashed.bytes + 1 + NSEC3_LABEL_LEN, apex->bytes, apex->len);
+	int err = add(b, &hashed, RRTYPE_NSEC3, rdata, sizeof(rdata));
+	return err != 0 ? err : add_signature(b, &hashed, apex, RRTYPE_NSEC3);
+}
+
+/* What signing adds at a name that has a set of `type` already. */
+static int
+sign(enum bench_zone_kind kind, struct zone_builder *b, const struct name *owner, const struct name *apex,
+     uint16_t type)
+{
+	int err = add_signature(b, owner, apex, type);
+	if (err != 0)
+		return err;
+	return kind == BENCH_ZONE_NSEC ? add_nsec(b, owner, apex) : add_nsec3(b, owner, apex);
+}
+
+static int
+sign_apex(enum bench_zone_kind kind, struct zone_builder *b, const struct name *apex)
+{
+	static const uint8_t dnskey[4 + 64] = {1, 1, 3, 13}, nsec3param[5] = {1};
+	int err = add(b, apex, RRTYPE_DNSKEY, dnskey, sizeof(dnskey));
+	if (err == 0 && kind == BENCH_ZONE_NSEC3)
+		err = add(b, apex, RRTYPE_NSEC3PARAM, nsec3param, sizeof(nsec3param));
+	return err != 0 ? err : sign(kind, b, apex, apex, RRTYPE_SOA);
+}
+
+static bool
+is_signed(enum bench_zone_kind kind)
+{
+	return kind == BENCH_ZONE_NSEC || kind == BENCH_ZONE_NSEC3;
+}
+
 int
 bench_zone_fill(enum bench_zone_kind kind, int64_t names, struct zone_builder *b)
 {
 	struct name apex = name_of(apex_text(kind));
 	int err = fill_apex(b, &apex);
+	if (err == 0 && is_signed(kind))
+		err = sign_apex(kind, b, &apex);
 	for (int64_t i = 0; i < names && err == 0; i++) {
 		struct name owner = bench_zone_name(kind, i);
 		uint8_t address[4];
 		store_be32(address, (uint32_t)i);
-		err = kind == BENCH_ZONE_FLAT ? add(b, &owner, RRTYPE_A, address, sizeof(address))
-					      : fill_delegation(b, &owner, i);
+		err = kind != BENCH_ZONE_TLD ? add(b, &owner, RRTYPE_A, address, sizeof(address))
+					     : fill_delegation(b, &owner, i);
+		if (err == 0 && is_signed(kind))
+			err = sign(kind, b, &owner, &apex, RRTYPE_A);
 	}
 	return err;
 }
@@ -133,7 +204,7 @@ bench_zone(enum bench_zone_kind kind, int64_t names)
 	if (s == NULL || kept.zone == NULL)
 		return NULL;
 	(void)!zone_publish(kept.zone, s);
-	struct answer_config config = {.udp_payload = 1232};
+	struct answer_config config = {.udp_payload = 1232, .n_cookie_secrets = 1};
 	kept.set = zone_set_new(&kept.zone, 1, &config);
 	return kept.set != NULL ? &kept : NULL;
 }

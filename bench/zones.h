@@ -15,6 +15,9 @@
 enum bench_zone_kind {
 	BENCH_ZONE_FLAT, /* n<i>.flat.example A */
 	BENCH_ZONE_TLD,  /* n<i>.example NS x 2, out of zone, one in ten with glue of its own */
+	/* As FLAT, with signatures (of the right size, not valid) and a chain of denial. */
+	BENCH_ZONE_NSEC,
+	BENCH_ZONE_NSEC3, /* no salt, no further iterations */
 };
 
 struct bench_zone {
