@@ -56,7 +56,6 @@ is_option_length(unsigned code, const uint8_t *data, unsigned len)
 		       data[2] <= (seen_u16(data) == 1 ? 32 : 128) && len == 4 + (data[2] + 7u) / 8;
 	case 10: /* cookie */
 		return len == 8 || (len >= 16 && len <= 40);
-	case 11: /* keepalive */
 	case 19: /* zone version */
 		return len == 0;
 	default:

@@ -197,7 +197,9 @@ answer_dname(struct answer *a, const struct node *node)
 	if (!reply_add_cname(a->r, a->place, rrset_ttl(dname.set), a->asked.name->bytes, prefix_len,
 			     base + RRSET_RR_HEAD, &base))
 		return truncate(a);
-	return asks_past_alias(a->q->qtype) ? STEP_DONE : chase(a, base + RRSET_RR_HEAD);
+	/* No NSEC stands beside a CNAME that was made up: one is looked for where it leads. */
+	bool is_answered = asks_past_alias(a->q->qtype) && a->q->qtype != RRTYPE_NSEC;
+	return is_answered ? STEP_DONE : chase(a, base + RRSET_RR_HEAD);
 }
 
 /* -------- referrals -------- */

@@ -59,7 +59,7 @@ read_place(const struct reply *r, struct place p, struct name *out)
 }
 
 /*
- * Beyond 16 KiB pointers into a set cannot reach it: large TCP answers. Names are then written in full. False: no
+ * Where pointers do not reach, names are written in full: late sets of large TCP answers. False: no
  * room.
  */
 static bool
@@ -91,10 +91,18 @@ write_uncompressed(struct reply *r, const struct rrset *s, struct place owner_pl
 	return true;
 }
 
+/* Pointers have 14 bits. Only what they point at has to lie within that; a large set may go on beyond. */
+static inline bool
+pointers_reach(const struct reply *r, const struct rrset *s, struct place owner)
+{
+	uint32_t local_max = s->wire_len < RRSET_LOCAL_MAX ? s->wire_len : RRSET_LOCAL_MAX;
+	return owner.at + owner.len <= POINTER_MAX && (s->n_fixups == 0 || r->pos + local_max <= POINTER_MAX);
+}
+
 static bool
 add_set(struct reply *r, const struct rrset *s, struct place owner)
 {
-	if (unlikely(r->pos + s->wire_len > POINTER_MAX || owner.at > POINTER_MAX))
+	if (unlikely(!pointers_reach(r, s, owner)))
 		return write_uncompressed(r, s, owner);
 	if (r->pos + s->wire_len > r->limit)
 		return false;

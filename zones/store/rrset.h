@@ -41,6 +41,10 @@ struct rrset_fixup {
 #define RRSET_OWNER 0x8000
 #define RRSET_VALUE 0x3fff
 
+/* No name of a set points further into it, so that a set at the usual place of an answer has all its pointers in
+ * reach. */
+#define RRSET_LOCAL_MAX 0x3c00
+
 /* Targets that additional processing follows: where the name lies in the set. Only names in the zone are listed. */
 
 struct rrset {

@@ -26,7 +26,6 @@
 /* Earlier names of the set, by the hash of their suffixes. A set with more goes on with the first ones. */
 #define DICTIONARY_SLOTS 512
 #define DICTIONARY_MAX 256
-#define DICTIONARY_MAX_OFFSET 0x3c00 /* so that a set at the usual place keeps its pointers in reach */
 
 struct compiler {
 	const uint8_t *apex, *owner;
@@ -141,7 +140,7 @@ put_compressed(struct compiler *c, const uint8_t *name, unsigned octets)
 		unsigned slot = dictionary_slot(c, suffixes.at[k], lower.bytes + at, suffix_len);
 		if (c->dictionary[slot].suffix_len != 0)
 			return put_fixup(c, RRSET_LOCAL | c->dictionary[slot].offset);
-		if (c->n_dictionary < DICTIONARY_MAX && c->len < DICTIONARY_MAX_OFFSET) {
+		if (c->n_dictionary < DICTIONARY_MAX && c->len < RRSET_LOCAL_MAX) {
 			c->dictionary[slot].hash = suffixes.at[k];
 			c->dictionary[slot].suffix_len = (uint16_t)suffix_len;
 			c->dictionary[slot].offset = (uint16_t)c->len;

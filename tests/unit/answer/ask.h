@@ -40,7 +40,7 @@ struct ask {
 	uint16_t rrclass; /* 0: IN */
 };
 
-#define REPLY_TEXT_MAX 65536
+#define REPLY_TEXT_MAX 524288
 
 /*
  * Asks and renders the reply, a line each:
