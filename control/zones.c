@@ -158,9 +158,9 @@ plan_names(struct zones_plan *plan)
 			return -ENOMEM;
 		}
 	}
-	struct names_garbage garbage = {0};
+	struct garbage garbage = {0};
 	names_txn_commit(txn, &plan->by_name, &garbage);
-	names_garbage_free(&garbage);
+	garbage_free(&garbage);
 	return 0;
 }
 

@@ -31,7 +31,7 @@ struct model {
 
 struct version {
 	struct names table;
-	struct names_garbage garbage; /* what its successor replaced of it */
+	struct garbage garbage; /* what its successor replaced of it */
 	struct model model;
 };
 
@@ -203,7 +203,7 @@ step_end(struct version *ring, unsigned now, struct names_txn *txn, const struct
 		version_check(base);
 		return now;
 	}
-	names_garbage_free(&next->garbage);
+	garbage_free(&next->garbage);
 	names_txn_commit(txn, &next->table, &base->garbage);
 	next->model = *m;
 	for (unsigned k = 0; k < VERSIONS && k <= now + 1; k++)
@@ -250,7 +250,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	now = step_end(ring, now, txn, &m, true);
 	for (unsigned k = 0; k < VERSIONS; k++)
-		names_garbage_free(&ring[k].garbage);
+		garbage_free(&ring[k].garbage);
 	names_free(&ring[now % VERSIONS].table);
 	CHECK(zalloc_bytes() == start);
 	return 0;

@@ -30,7 +30,7 @@ struct model {
 
 struct version {
 	struct order tree;
-	struct names_garbage garbage; /* what its successor replaced of it */
+	struct garbage garbage; /* what its successor replaced of it */
 	struct model model;
 };
 
@@ -194,7 +194,7 @@ step_end(struct version *ring, unsigned now, struct order_txn *txn, const struct
 		version_check(base);
 		return now;
 	}
-	names_garbage_free(&next->garbage);
+	garbage_free(&next->garbage);
 	order_txn_commit(txn, &next->tree, &base->garbage);
 	next->model = *m;
 	for (unsigned k = 0; k < VERSIONS && k <= now + 1; k++)
@@ -256,7 +256,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	now = step_end(ring, now, txn, &m, true);
 	for (unsigned k = 0; k < VERSIONS; k++)
-		names_garbage_free(&ring[k].garbage);
+		garbage_free(&ring[k].garbage);
 	CHECK(zalloc_bytes() - start == order_bytes(&ring[now % VERSIONS].tree));
 	order_free(&ring[now % VERSIONS].tree);
 	CHECK(zalloc_bytes() == start);

@@ -549,9 +549,9 @@ builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot 
 
 	find_nsec3_params(&build);
 	int err = add_nodes(&build);
-	struct names_garbage garbage = {0};
+	struct garbage garbage = {0};
 	names_txn_commit(build.txn, &build.snapshot->names, &garbage);
-	names_garbage_free(&garbage); /* of an empty table */
+	garbage_free(&garbage); /* of an empty table */
 	intern_free(&build.interned);
 	zalloc_free(build.rdatas, build.rdatas_cap * sizeof(*build.rdatas));
 	if (err == 0)

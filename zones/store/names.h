@@ -37,6 +37,7 @@
 
 #include "zones/base/bytes.h"
 #include "zones/base/compiler.h"
+#include "zones/store/garbage.h"
 #include "zones/wire/name.h"
 
 #if defined(__SSE4_1__)
@@ -200,20 +201,6 @@ size_t names_bytes(const struct names *t);
 
 /* -------- writing -------- */
 
-/* Pages, chunks and tops that a transaction replaced: still visible to readers of the older table. */
-struct names_garbage_item {
-	void *p;
-	size_t size;
-};
-
-struct names_garbage {
-	struct names_garbage_item *items;
-	size_t n, cap;
-};
-
-/* Frees all of it and the list itself; only after a grace period (or when nobody could see the older table). */
-void names_garbage_free(struct names_garbage *g);
-
 struct names_txn;
 
 /*
@@ -247,7 +234,7 @@ int names_txn_remove(struct names_txn *txn, uint64_t hash, const uint8_t *name, 
  * Ends the transaction: *out becomes the new table, *garbage what the base alone still uses (to be freed after
  * a grace period). `out` may be what the transaction began with as its base. Cannot fail. Consumes txn.
  */
-void names_txn_commit(struct names_txn *txn, struct names *out, struct names_garbage *garbage);
+void names_txn_commit(struct names_txn *txn, struct names *out, struct garbage *garbage);
 
 /* Ends the transaction and frees all that it had made; the base is as it was. Entries are the caller's. */
 void names_txn_abort(struct names_txn *txn);

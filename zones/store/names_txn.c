@@ -27,53 +27,10 @@ struct own {
 };
 
 struct names_txn {
-	struct names view;            /* what the transaction sees; the top is its own */
-	struct own **own;             /* beside view.top: NULL where the chunk is the base's */
-	struct names_garbage garbage; /* what it has replaced, with room reserved before each replacement */
+	struct names view;      /* what the transaction sees; the top is its own */
+	struct own **own;       /* beside view.top: NULL where the chunk is the base's */
+	struct garbage garbage; /* what it has replaced, with room reserved before each replacement */
 };
-
-/* -------- garbage -------- */
-
-/* Makes room for one more item, so that adding it cannot fail. */
-static int
-garbage_reserve(struct names_garbage *g)
-{
-	if (g->n < g->cap)
-		return 0;
-	size_t cap = g->cap != 0 ? 2 * g->cap : 8;
-	struct names_garbage_item *items = zalloc(cap * sizeof(*items), 0);
-	if (items == NULL)
-		return -ENOMEM;
-	if (g->n > 0)
-		memcpy(items, g->items, g->n * sizeof(*items));
-	zalloc_free(g->items, g->cap * sizeof(*items));
-	g->items = items;
-	g->cap = cap;
-	return 0;
-}
-
-static void
-garbage_add(struct names_garbage *g, void *p, size_t size)
-{
-	assert(g->n < g->cap);
-	g->items[g->n++] = (struct names_garbage_item){p, size};
-}
-
-/* Frees the list alone. */
-static void
-garbage_drop(struct names_garbage *g)
-{
-	zalloc_free(g->items, g->cap * sizeof(*g->items));
-	*g = (struct names_garbage){0};
-}
-
-void
-names_garbage_free(struct names_garbage *g)
-{
-	for (size_t i = 0; i < g->n; i++)
-		zalloc_free(g->items[i].p, g->items[i].size);
-	garbage_drop(g);
-}
 
 /* -------- copy before write -------- */
 
@@ -110,7 +67,7 @@ chunk_own(struct names_txn *txn, uint32_t place)
 	size_t bytes = chunk_bytes(&txn->view);
 	if (txn->own[place] != NULL)
 		return 0;
-	if (garbage_reserve(&txn->garbage) != 0 || chunk_alloc(bytes, &chunk, &own) != 0)
+	if (garbage_reserve(&txn->garbage, 1) != 0 || chunk_alloc(bytes, &chunk, &own) != 0)
 		return -ENOMEM;
 	memcpy(chunk, base, bytes);
 	memset(own, 0, sizeof(*own));
@@ -169,7 +126,7 @@ page_own(struct names_txn *txn, uint32_t index, struct names_page **out)
 	for (uint32_t p = page_first_place(index, depth); p < top_len(&txn->view); p += page_place_step(depth))
 		if (chunk_own(txn, p) != 0)
 			return -ENOMEM;
-	if (garbage_reserve(&txn->garbage) != 0 || (page = zalloc(bytes, CACHE_LINE)) == NULL)
+	if (garbage_reserve(&txn->garbage, 1) != 0 || (page = zalloc(bytes, CACHE_LINE)) == NULL)
 		return -ENOMEM;
 	memcpy(page, base, bytes);
 	page_place(txn, index, depth, page);
@@ -354,7 +311,7 @@ txn_start_copy(struct names_txn *txn, const struct names *base)
 {
 	size_t bytes = top_len(base) * sizeof(*base->top);
 	struct names_chunk **top;
-	if (garbage_reserve(&txn->garbage) != 0 || top_alloc(top_len(base), &top, &txn->own) != 0)
+	if (garbage_reserve(&txn->garbage, 1) != 0 || top_alloc(top_len(base), &top, &txn->own) != 0)
 		return -ENOMEM;
 	memcpy(top, base->top, bytes);
 	txn->view = *base;
@@ -459,7 +416,7 @@ names_txn_remove(struct names_txn *txn, uint64_t hash, const uint8_t *name, unsi
 }
 
 void
-names_txn_commit(struct names_txn *txn, struct names *out, struct names_garbage *garbage)
+names_txn_commit(struct names_txn *txn, struct names *out, struct garbage *garbage)
 {
 	for (uint32_t p = 0; p < top_len(&txn->view); p++)
 		if (chunk_is_first(&txn->view, p))

@@ -97,7 +97,7 @@ int order_txn_put(struct order_txn *txn, uint64_t prefix, const void *key, const
 int order_txn_remove(struct order_txn *txn, uint64_t prefix, const void *key, const void **removed) MUST_CHECK;
 
 /* As names_txn_commit(): cannot fail; garbage is what the base alone still uses. Consumes txn. */
-void order_txn_commit(struct order_txn *txn, struct order *out, struct names_garbage *garbage);
+void order_txn_commit(struct order_txn *txn, struct order *out, struct garbage *garbage);
 
 /* Ends the transaction and frees what it made. */
 void order_txn_abort(struct order_txn *txn);

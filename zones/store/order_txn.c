@@ -38,7 +38,7 @@ struct stop {
 struct order_txn {
 	struct order view; /* what the transaction sees */
 	uint64_t generation;
-	struct names_garbage garbage; /* what it has replaced, with room reserved before each change */
+	struct garbage garbage; /* what it has replaced, with room reserved before each change */
 	struct order_page *spare[SPARE_MAX];
 	unsigned spares;
 	struct stop way[ORDER_HEIGHT_MAX]; /* of the change at hand: root first */
@@ -208,24 +208,6 @@ order_free(struct order *o)
 
 /* -------- what can fail: before the change -------- */
 
-/* Makes room for `more` items, so that adding them cannot fail. */
-static int
-garbage_reserve(struct names_garbage *g, size_t more)
-{
-	if (g->n + more <= g->cap)
-		return 0;
-	size_t cap = 2 * g->cap > g->n + more ? 2 * g->cap : g->n + more;
-	struct names_garbage_item *items = zalloc(cap * sizeof(*items), 0);
-	if (items == NULL)
-		return -ENOMEM;
-	if (g->n > 0)
-		memcpy(items, g->items, g->n * sizeof(*items));
-	zalloc_free(g->items, g->cap * sizeof(*items));
-	g->items = items;
-	g->cap = cap;
-	return 0;
-}
-
 /* Reserves what a change needs: so many pages, and room for so many that it replaces. */
 static int
 txn_reserve(struct order_txn *txn, unsigned pages, unsigned replaced)
@@ -280,8 +262,7 @@ txn_discard(struct order_txn *txn, struct order_page *page)
 		zalloc_free(page, sizeof(*page));
 		return;
 	}
-	assert(txn->garbage.n < txn->garbage.cap);
-	txn->garbage.items[txn->garbage.n++] = (struct names_garbage_item){page, sizeof(*page)};
+	garbage_add(&txn->garbage, page, sizeof(*page));
 }
 
 /* The page itself if it is an own one, else a copy of it. */
@@ -553,7 +534,7 @@ txn_close(struct order_txn *txn)
 }
 
 void
-order_txn_commit(struct order_txn *txn, struct order *out, struct names_garbage *garbage)
+order_txn_commit(struct order_txn *txn, struct order *out, struct garbage *garbage)
 {
 	*out = txn->view;
 	*garbage = txn->garbage;
@@ -576,6 +557,6 @@ order_txn_abort(struct order_txn *txn)
 {
 	if (txn->view.root != NULL)
 		own_free(txn, (struct order_page *)(uintptr_t)txn->view.root, txn->view.height - 1u);
-	zalloc_free(txn->garbage.items, txn->garbage.cap * sizeof(*txn->garbage.items));
+	garbage_drop(&txn->garbage);
 	txn_close(txn);
 }

@@ -152,9 +152,9 @@ zone_set_new(struct zone *const *zones, size_t n, const struct answer_config *co
 		names_txn_abort(txn);
 		goto fail;
 	}
-	struct names_garbage garbage = {0};
+	struct garbage garbage = {0};
 	names_txn_commit(txn, &set->zones, &garbage);
-	names_garbage_free(&garbage); /* of an empty table that nobody has seen */
+	garbage_free(&garbage); /* of an empty table that nobody has seen */
 	return set;
 fail:
 	zalloc_free(set, sizeof(*set));

@@ -100,9 +100,9 @@ put(struct names_txn *txn, const struct entry *e)
 static inline void
 commit_and_free_old(struct names_txn *txn, struct names *t)
 {
-	struct names_garbage garbage;
+	struct garbage garbage;
 	names_txn_commit(txn, t, &garbage);
-	names_garbage_free(&garbage);
+	garbage_free(&garbage);
 }
 
 static inline struct names

@@ -92,9 +92,9 @@ begin(const struct order *base)
 static inline void
 commit_and_free_old(struct order_txn *txn, struct order *o)
 {
-	struct names_garbage garbage;
+	struct garbage garbage;
 	order_txn_commit(txn, o, &garbage);
-	names_garbage_free(&garbage);
+	garbage_free(&garbage);
 }
 
 static inline struct order

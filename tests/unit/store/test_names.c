@@ -74,7 +74,7 @@ parts_have(const struct parts *p, uintptr_t at)
 
 /* The garbage is what the base has and the new table has not, each part once. */
 static void
-check_garbage(const struct names *base, const struct names *now, const struct names_garbage *g)
+check_garbage(const struct names *base, const struct names *now, const struct garbage *g)
 {
 	struct parts old = parts_of(base), new = parts_of(now), garbage = {0};
 	size_t gone = 0;
@@ -100,7 +100,7 @@ check_garbage(const struct names *base, const struct names *now, const struct na
 
 struct version {
 	struct names table;
-	struct names_garbage garbage; /* what the next version replaced of this one */
+	struct garbage garbage; /* what the next version replaced of this one */
 	const struct names_entry *model[MODEL_MAX];
 };
 
@@ -170,7 +170,7 @@ model_run(const struct flavour *f, uint32_t n, unsigned rounds)
 	random_state = 88172645463325252;
 	for (unsigned round = 1; round <= rounds; round++) {
 		struct version *base = &ring[(round - 1) % VERSIONS], *next = &ring[round % VERSIONS];
-		names_garbage_free(&next->garbage);
+		garbage_free(&next->garbage);
 		memcpy(next->model, base->model, sizeof(next->model));
 		struct names_txn *txn = names_txn_begin(&base->table, 0);
 		assert_non_null(txn);
@@ -189,7 +189,7 @@ model_run(const struct flavour *f, uint32_t n, unsigned rounds)
 			check_version(&ring[(round - k) % VERSIONS], all, n);
 	}
 	for (unsigned k = 0; k < VERSIONS; k++)
-		names_garbage_free(&ring[k].garbage);
+		garbage_free(&ring[k].garbage);
 	names_free(&ring[rounds % VERSIONS].table);
 	assert_int_equal(zalloc_bytes(), start);
 	free(all);
@@ -223,7 +223,7 @@ static void
 test_empty(void **state)
 {
 	struct names t = {0};
-	struct names_garbage garbage;
+	struct garbage garbage;
 	const struct names_entry *was;
 	struct entry e;
 	size_t start = zalloc_bytes();
@@ -239,7 +239,7 @@ test_empty(void **state)
 	assert_null(was);
 	names_txn_commit(txn, &t, &garbage);
 	assert_int_equal(garbage.n, 0);
-	names_garbage_free(&garbage);
+	garbage_free(&garbage);
 	assert_null(find(&t, &e));
 	assert_int_equal(names_bytes(&t), zalloc_bytes() - start);
 	names_free(&t);
@@ -447,7 +447,7 @@ sweep_resume(const struct sweep *s, struct names_txn *txn, struct names *base, c
 	     uint32_t steps)
 {
 	struct names now;
-	struct names_garbage garbage;
+	struct garbage garbage;
 	for (uint32_t id = 0; id < s->base + s->puts; id++)
 		assert_int_equal(names_txn_find(txn, e[id].head.hash, e[id].name, NAME_LEN) != NULL,
 				 sweep_has(s, id, steps));
@@ -456,7 +456,7 @@ sweep_resume(const struct sweep *s, struct names_txn *txn, struct names *base, c
 	check_garbage(base, &now, &garbage);
 	sweep_check(s, &now, e, 2 * s->puts);
 	sweep_check(s, base, e, 0);
-	names_garbage_free(&garbage);
+	garbage_free(&garbage);
 	*base = now;
 }
 

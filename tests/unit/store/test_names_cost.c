@@ -54,7 +54,7 @@ cost_of_put(struct names *t, const struct entry *e)
 {
 	struct cost c = {0};
 	struct names base = *t;
-	struct names_garbage garbage;
+	struct garbage garbage;
 	size_t before = zalloc_bytes();
 	struct names_txn *txn = names_txn_begin(t, 0);
 	assert_non_null(txn);
@@ -67,7 +67,7 @@ cost_of_put(struct names *t, const struct entry *e)
 		else if (garbage.items[i].p != base.top)
 			c.pages++;
 	}
-	names_garbage_free(&garbage);
+	garbage_free(&garbage);
 	return c;
 }
 

@@ -100,7 +100,7 @@ check_shape(const struct order *o)
 
 struct version {
 	struct order tree;
-	struct names_garbage garbage; /* what the next version replaced of this one */
+	struct garbage garbage; /* what the next version replaced of this one */
 	const struct object *model[MODEL_MAX];
 };
 
@@ -201,7 +201,7 @@ model_run(prefix_of *of, uint32_t n, unsigned rounds)
 	ring[0].tree.compare = compare;
 	for (unsigned round = 1; round <= rounds; round++) {
 		struct version *base = &ring[(round - 1) % VERSIONS], *next = &ring[round % VERSIONS];
-		names_garbage_free(&next->garbage);
+		garbage_free(&next->garbage);
 		memcpy(next->model, base->model, sizeof(next->model));
 		struct order_txn *txn = begin(&base->tree);
 		model_steps(txn, next, all, n, round % 20 < 10);
@@ -215,7 +215,7 @@ model_run(prefix_of *of, uint32_t n, unsigned rounds)
 			check_model(&ring[(round - k) % VERSIONS].tree, ring[(round - k) % VERSIONS].model, all, n);
 	}
 	for (unsigned k = 0; k < VERSIONS; k++)
-		names_garbage_free(&ring[k].garbage);
+		garbage_free(&ring[k].garbage);
 	assert_int_equal(zalloc_bytes() - start, order_bytes(&ring[rounds % VERSIONS].tree));
 	order_free(&ring[rounds % VERSIONS].tree);
 	assert_int_equal(zalloc_bytes(), start);
@@ -343,7 +343,7 @@ static void
 test_empty_and_each(void **state)
 {
 	struct order o = {.compare = compare}, same;
-	struct names_garbage garbage;
+	struct garbage garbage;
 	struct object one = {7, 1};
 	struct object before = {7, 0};
 	struct object above = {8, 0};
@@ -402,7 +402,7 @@ pages_have(const struct pages *p, const void *page)
 
 /* The garbage is what the base has and the new tree has not, each page once. */
 static void
-check_garbage(const struct order *base, const struct order *now, const struct names_garbage *g)
+check_garbage(const struct order *base, const struct order *now, const struct garbage *g)
 {
 	struct pages old = {.n = 0}, new = {.n = 0};
 	size_t gone = 0;
@@ -425,7 +425,7 @@ test_garbage_is_exact(void **state)
 	enum { N = 9000 };
 	struct object *all = objects_new(N, prefix_spread);
 	struct order o = tree_of(all, N), next;
-	struct names_garbage garbage;
+	struct garbage garbage;
 	size_t start = zalloc_bytes() - order_bytes(&o);
 	uint32_t *rank = ranks_shuffled(N);
 	for (uint32_t i = 0, run = 1; i + run < N - 1; i += run, run = random_below(300) + 1) {
@@ -436,7 +436,7 @@ test_garbage_is_exact(void **state)
 		check_garbage(&o, &next, &garbage);
 		if (run == 1)
 			assert_int_equal(garbage.n, o.height);
-		names_garbage_free(&garbage);
+		garbage_free(&garbage);
 		o = next;
 		assert_int_equal(zalloc_bytes() - start, order_bytes(&o));
 	}
@@ -453,7 +453,7 @@ test_change_costs_its_way(void **state)
 	enum { N = 9000 };
 	struct object *all = objects_new(N, prefix_spread);
 	struct order o = tree_of(all, N - 1);
-	struct names_garbage garbage;
+	struct garbage garbage;
 	assert_int_equal(o.height, 3);
 	for (uint32_t i = N - 1; i > 0; i--) {
 		struct order_txn *txn = begin(&o);
@@ -461,7 +461,7 @@ test_change_costs_its_way(void **state)
 		size_t before = o.height;
 		order_txn_commit(txn, &o, &garbage);
 		assert_in_range(garbage.n, before, 2 * before - 1);
-		names_garbage_free(&garbage);
+		garbage_free(&garbage);
 	}
 	assert_null(o.root);
 	free(all);
@@ -516,7 +516,7 @@ sweep_once(const struct sweep *s, const struct object *all, unsigned long n)
 {
 	const struct object **model = sweep_model(s, all), **base_model = sweep_model(s, all);
 	uint32_t ranks = s->base + s->changes, done = 0;
-	struct names_garbage garbage;
+	struct garbage garbage;
 	struct order base = tree_of(all, s->base), now;
 	size_t base_bytes = zalloc_bytes();
 	zalloc_fail_at(n);
@@ -529,7 +529,7 @@ sweep_once(const struct sweep *s, const struct object *all, unsigned long n)
 		order_txn_commit(txn, &now, &garbage);
 		check_model(&now, model, all, ranks);
 		check_model(&base, base_model, all, ranks);
-		names_garbage_free(&garbage);
+		garbage_free(&garbage);
 		base = now;
 	} else {
 		if (txn != NULL)
