@@ -43,8 +43,8 @@ struct engine_message {
 };
 
 /*
- * Messages that go through the stages together; longer arrays are taken in pieces of this. Groups of 8, 16, 24 and
- * 32 took 263, 262, 258 and 244 cycles a query at 1M names (docs/design/engine.md).
+ * Messages that go through the stages together; longer arrays are taken in pieces of this. Groups of 8, 16 and 32
+ * took 275, 247 and 238 cycles a query at 1M names (docs/design/engine.md).
  */
 #define ENGINE_GROUP 32
 
