@@ -4,8 +4,8 @@
  *
  * A query touches memory in a chain of dependent loads: zone bucket, snapshot, directory, name bucket, node, record
  * set. One query alone would wait for each of them; a group walks the chain stage by stage, each stage prefetching
- * what the next one reads, so that the waits of a group overlap. The stages only warm the cache; the answer itself
- * is made by one code path (answer.c), whatever the prefetches were good for.
+ * what the next one reads, so that the waits of a group overlap. But for the first probe the stages only warm the
+ * cache; the answer itself is made by one code path (answer.c), whatever the prefetches were good for.
  */
 #include "zones/answer/engine.h"
 
