@@ -8,7 +8,6 @@
  */
 #include "zones/answer/answer.h"
 
-#include "zones/answer/denial.h"
 #include "zones/wire/rrtype.h"
 
 /* Aliases followed in one answer; resolvers give up in the same region. */
@@ -68,6 +67,7 @@ struct answer {
 	unsigned n_expansions;
 	struct expansion expansions[EXPANSIONS_MAX];
 	struct denial_given given;
+	const struct denial_walk *ahead; /* made for QNAME; NULL: none */
 };
 
 enum step { STEP_DONE, STEP_NEXT_NAME };
@@ -97,13 +97,20 @@ follow_later(struct answer *a, const struct rrset *set, uint32_t base, const str
 
 /* -------- negative answers -------- */
 
+/* The walk that was made ahead, as long as the name at hand is the one that it was made for. */
+static const struct denial_walk *
+walk_ahead(const struct answer *a)
+{
+	return a->n_seen == 1 ? a->ahead : NULL;
+}
+
 static enum step
 deny(struct answer *a, enum denial kind, const struct lookup *found)
 {
 	const struct snapshot *s = a->snapshot;
 	struct node_sets soa = {.set = s->negative_soa, .sigs = s->negative_soa_sigs};
 	if (!reply_add(a->r, SECTION_AUTHORITY, soa, ancestor_place(a, s->apex_len), NULL) ||
-	    !denial_prove(a->r, s, kind, a->asked, a->place, found, &a->given))
+	    !denial_prove(a->r, s, kind, a->asked, a->place, found, &a->given, walk_ahead(a)))
 		return truncate(a);
 	return STEP_DONE;
 }
@@ -221,9 +228,9 @@ refer(struct answer *a, const struct lookup *found)
 	struct node_sets ds = node_find(cut, RRTYPE_DS);
 	if (!a->snapshot->is_signed)
 		return STEP_DONE; /* RFC 4035 section 3.1 speaks of signed zones alone */
-	bool fits = ds.set != NULL
-			    ? reply_add(a->r, SECTION_AUTHORITY, ds, owner, NULL)
-			    : denial_prove(a->r, a->snapshot, DENIAL_DS, a->asked, a->place, found, &a->given);
+	bool fits = ds.set != NULL ? reply_add(a->r, SECTION_AUTHORITY, ds, owner, NULL)
+				   : denial_prove(a->r, a->snapshot, DENIAL_DS, a->asked, a->place, found,
+						  &a->given, walk_ahead(a));
 	return fits ? STEP_DONE : truncate(a);
 }
 
@@ -313,7 +320,8 @@ prove_expansions(struct answer *a)
 		name_suffixes(name.bytes, &suffixes);
 		struct lookup found = {.kind = LOOKUP_WILDCARD, .encloser = e->encloser};
 		struct asked asked = {.name = &name, .suffixes = &suffixes};
-		if (!denial_prove(a->r, e->snapshot, DENIAL_EXPANSION, asked, e->place, &found, &a->given))
+		if (!denial_prove(a->r, e->snapshot, DENIAL_EXPANSION, asked, e->place, &found, &a->given,
+				  e->place.at == DNS_HEADER_LEN ? a->ahead : NULL))
 			a->r->is_truncated = true;
 	}
 }
@@ -415,24 +423,24 @@ add_additional(struct answer *a)
 }
 
 struct outcome
-answer_question(const struct zone_set *set, const struct zone *zone, const struct snapshot *snapshot,
-		struct lookup_first first, const struct query *q, struct reply *r)
+answer_question(const struct zone_set *set, const struct prepared *p, const struct query *q, struct reply *r)
 {
 	struct answer a;
 	a.set = set;
-	a.snapshot = snapshot;
+	a.snapshot = p->snapshot;
 	a.q = q;
 	a.r = r;
 	a.outcome = (struct outcome){
-		.rcode = RCODE_NOERROR, .error = EDE_NONE, .is_authoritative = true, .snapshot = snapshot};
+		.rcode = RCODE_NOERROR, .error = EDE_NONE, .is_authoritative = true, .snapshot = p->snapshot};
 	a.asked = (struct asked){.name = &q->qname, .suffixes = &q->suffixes};
-	a.first = first;
+	a.first = p->first;
 	a.place = (struct place){.at = DNS_HEADER_LEN, .len = q->qname.len, .is_whole = true};
 	a.n_seen = 1;
 	a.seen[0] = q->suffixes.at[q->suffixes.labels];
 	a.n_zones = 1;
-	a.zones[0].zone = zone;
-	a.zones[0].snapshot = snapshot;
+	a.zones[0].zone = p->zone;
+	a.zones[0].snapshot = p->snapshot;
+	a.ahead = p->denial;
 	a.n_follow = a.n_expansions = a.given.n = 0;
 
 	while (answer_name(&a) == STEP_NEXT_NAME)

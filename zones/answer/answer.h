@@ -6,6 +6,7 @@
 #ifndef ANSER_ANSWER_ANSWER_H
 #define ANSER_ANSWER_ANSWER_H
 
+#include "zones/answer/denial.h"
 #include "zones/answer/lookup.h"
 #include "zones/answer/reply.h"
 #include "zones/store/zone.h"
@@ -19,12 +20,17 @@ struct outcome {
 	const struct snapshot *snapshot; /* of the zone that was asked; NULL: none */
 };
 
-/*
- * Answers `q` (class IN, suffixes hashed) from `snapshot`, the version of `zone` that was loaded for it and where
- * `first` was the first probe for its name; chains go on into other zones of `set`.
- */
-struct outcome answer_question(const struct zone_set *set, const struct zone *zone, const struct snapshot *snapshot,
-			       struct lookup_first first, const struct query *q, struct reply *r);
+/* What the engine's stages know of a question when it comes to be answered. */
+struct prepared {
+	const struct zone *zone;          /* that its name lies in */
+	const struct snapshot *snapshot;  /* the version that was loaded for it */
+	struct lookup_first first;        /* the first probe for its name */
+	const struct denial_walk *denial; /* NULL: none was made */
+};
+
+/* Answers `q` (class IN, suffixes hashed); chains go on into other zones of `set`. */
+struct outcome
+answer_question(const struct zone_set *set, const struct prepared *p, const struct query *q, struct reply *r);
 
 /* Answers a question of class CH: who and what the server is (RFC 4892). */
 struct outcome answer_chaos(const struct answer_config *config, const struct query *q, struct reply *r);

@@ -7,7 +7,7 @@
  */
 #include "zones/answer/denial.h"
 
-#include "zones/store/denial.h"
+#include "zones/base/bytes.h"
 #include "zones/wire/nsec3.h"
 
 struct proof {
@@ -16,6 +16,7 @@ struct proof {
 	struct asked asked;
 	struct place place;
 	struct denial_given *given;
+	const struct denial_walk *ahead; /* NULL: none was made for this name */
 };
 
 static bool
@@ -78,6 +79,12 @@ cover_nsec(struct proof *p, const uint8_t *name)
 	return give_nsec(p, denial_nsec(p->s->denial, name));
 }
 
+static bool
+cover_asked_nsec(struct proof *p)
+{
+	return p->ahead != NULL ? give_nsec(p, p->ahead->object) : cover_nsec(p, p->asked.name->bytes);
+}
+
 /* The NSEC at a name; an empty non-terminal has none and is denied by the one before it. */
 static bool
 match_nsec(struct proof *p, const struct node *n)
@@ -88,7 +95,6 @@ match_nsec(struct proof *p, const struct node *n)
 static bool
 prove_by_nsec(struct proof *p, enum denial kind, const struct lookup *found)
 {
-	const uint8_t *name = p->asked.name->bytes;
 	struct name wildcard;
 	switch (kind) {
 	case DENIAL_TYPE:
@@ -96,11 +102,11 @@ prove_by_nsec(struct proof *p, enum denial kind, const struct lookup *found)
 	case DENIAL_DS:
 		return give_nsec(p, found->node);
 	case DENIAL_EXPANSION:
-		return cover_nsec(p, name);
+		return cover_asked_nsec(p);
 	case DENIAL_WILDCARD_TYPE:
-		return match_nsec(p, found->node) && cover_nsec(p, name);
+		return match_nsec(p, found->node) && cover_asked_nsec(p);
 	case DENIAL_NAME:
-		return cover_nsec(p, name) &&
+		return cover_asked_nsec(p) &&
 		       (!name_wildcard(node_name(found->encloser), &wildcard) || cover_nsec(p, wildcard.bytes));
 	}
 	return true;
@@ -147,6 +153,8 @@ suffix_node(const struct proof *p, unsigned k)
 static bool
 cover_suffix(struct proof *p, unsigned k)
 {
+	if (p->ahead != NULL && p->ahead->labels == k)
+		return give_nsec3(p, p->ahead->object);
 	const struct node *n = suffix_node(p, k);
 	if (n != NULL && node_hashes(n) != NULL)
 		return cover_hash(p, node_hashes(n)->own);
@@ -212,12 +220,64 @@ prove_by_nsec3(struct proof *p, enum denial kind, const struct lookup *found)
 	return true;
 }
 
+/* -------- ahead of the answer -------- */
+
+void
+denial_walk_begin(struct denial_walk *w, const struct snapshot *s, struct asked asked, unsigned encloser_labels)
+{
+	const struct denial_index *d = s->denial;
+	const uint8_t *name = asked.name->bytes;
+	w->labels = asked.suffixes->labels;
+	if (d->kind == DENIAL_BY_NSEC) {
+		order_walk_begin(&w->walk, &d->order, denial_name_prefix(name, d->apex_labels), name);
+		return;
+	}
+	w->labels = (uint8_t)(encloser_labels + 1);
+	unsigned start = name_suffix_start(asked.suffixes, w->labels);
+	nsec3_hash(&d->params, name + start, asked.name->len - start, w->hash);
+	order_walk_begin(&w->walk, &d->order, load_be64(w->hash), w->hash);
+}
+
+void
+denial_walk_end(struct denial_walk *w)
+{
+	const struct order *o = w->walk.order;
+	w->object = order_walk_floor(&w->walk);
+	if (w->object == NULL)
+		w->object = order_last(o); /* the last one goes round to the first */
+	prefetch(w->object);
+	prefetch((const uint8_t *)w->object + CACHE_LINE);
+}
+
+static void
+prefetch_set(const struct rrset *set)
+{
+	if (set == NULL)
+		return;
+	prefetch(set);
+	prefetch((const uint8_t *)set + CACHE_LINE);
+}
+
+void
+denial_walk_sets(const struct denial_walk *w, const struct snapshot *s)
+{
+	struct node_sets sets;
+	if (s->denial->kind == DENIAL_BY_NSEC) {
+		sets = node_find(w->object, RRTYPE_NSEC);
+	} else {
+		const struct nsec3 *n = w->object;
+		sets = (struct node_sets){.set = n->set, .sigs = n->sigs};
+	}
+	prefetch_set(sets.set);
+	prefetch_set(sets.sigs);
+}
+
 bool
 denial_prove(struct reply *r, const struct snapshot *s, enum denial kind, struct asked asked, struct place place,
-	     const struct lookup *found, struct denial_given *given)
+	     const struct lookup *found, struct denial_given *given, const struct denial_walk *ahead)
 {
 	if (!r->wants_dnssec || s->denial == NULL)
 		return true;
-	struct proof p = {.r = r, .s = s, .asked = asked, .place = place, .given = given};
+	struct proof p = {.r = r, .s = s, .asked = asked, .place = place, .given = given, .ahead = ahead};
 	return s->denial->kind == DENIAL_BY_NSEC ? prove_by_nsec(&p, kind, found) : prove_by_nsec3(&p, kind, found);
 }

@@ -10,6 +10,7 @@
 
 #include "zones/answer/lookup.h"
 #include "zones/answer/reply.h"
+#include "zones/store/denial.h"
 
 enum denial {
 	DENIAL_NAME,          /* no such name: RFC 4035 section 3.1.3.2, RFC 5155 section 7.2.2 */
@@ -27,11 +28,41 @@ struct denial_given {
 };
 
 /*
+ * The walk through the index that nearly every denial begins with, made ahead and for a whole group in steps, so
+ * that their waits overlap: what covers QNAME (NSEC), or the hash of the name one label below its closest encloser
+ * (NSEC3). Where the guess of the encloser was wrong it is not used.
+ */
+struct denial_walk {
+	struct order_walk walk;
+	uint8_t labels;               /* of the suffix of QNAME that was looked for */
+	uint8_t hash[NSEC3_HASH_LEN]; /* NSEC3: of that suffix */
+	const void *object;           /* what covers it, after denial_walk_end() */
+};
+
+/* Begins the walk for a name whose closest encloser probably has `encloser_labels`. The snapshot has an index. */
+void
+denial_walk_begin(struct denial_walk *w, const struct snapshot *s, struct asked asked, unsigned encloser_labels);
+
+/* One step; false: there was none left. */
+static inline bool
+denial_walk_step(struct denial_walk *w)
+{
+	return order_walk_step(&w->walk);
+}
+
+/* Ends the walk, and prefetches what it led to. */
+void denial_walk_end(struct denial_walk *w);
+
+/* Prefetches the record sets of what it led to. */
+void denial_walk_sets(const struct denial_walk *w, const struct snapshot *s);
+
+/*
  * Adds what proves `kind` for the name asked, which stands at `place` in the reply and of which the zone said
  * `found`. Adds nothing for clients that did not ask for it, and for zones that have nothing to prove with. False:
- * no room, the answer must be truncated.
+ * no room, the answer must be truncated. `ahead` is the walk made for the name asked, or NULL.
  */
-bool denial_prove(struct reply *r, const struct snapshot *s, enum denial kind, struct asked asked,
-		  struct place place, const struct lookup *found, struct denial_given *given);
+bool
+denial_prove(struct reply *r, const struct snapshot *s, enum denial kind, struct asked asked, struct place place,
+	     const struct lookup *found, struct denial_given *given, const struct denial_walk *ahead);
 
 #endif

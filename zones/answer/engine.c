@@ -30,8 +30,11 @@ struct work {
 	const struct names_entry *candidate; /* what it will find there, probably */
 	struct lookup_first first;
 	enum query_status status;
-	bool asks_zones; /* a question of class IN for data: goes through the lookup stages */
+	bool asks_zones;       /* a question of class IN for data: goes through the lookup stages */
+	bool denies;           /* probably, with a proof */
+	uint8_t second_labels; /* of the second probe; the apex where there is none */
 	struct query q;
+	struct denial_walk denial;
 };
 
 static inline struct asked
@@ -64,6 +67,7 @@ stage_parse(struct work *w)
 	w->snapshot = NULL;
 	w->status = query_parse(w->m->msg, w->m->len, &w->q);
 	w->asks_zones = w->status == QUERY_ASK && is_zone_question(&w->q);
+	w->denies = false;
 }
 
 /* Apart from parsing, because the hashes of one name wait for each other, and those of several names do not. */
@@ -113,10 +117,13 @@ stage_zone(const struct zone_set *set, struct work *w, const struct zone *last)
 	const struct snapshot *s = w->snapshot;
 	unsigned k = lookup_first_labels(s, asked_of(w));
 	w->first.labels = k;
+	w->second_labels = s->apex_labels;
 	w->hashes[0] = w->q.suffixes.at[k];
 	w->n_hashes = 1;
-	if (k > s->apex_labels + 1u && (k = depth_map_floor(&s->depths, k - 1)) > s->apex_labels)
+	if (k > s->apex_labels + 1u && (k = depth_map_floor(&s->depths, k - 1)) > s->apex_labels) {
+		w->second_labels = (uint8_t)k;
 		w->hashes[w->n_hashes++] = w->q.suffixes.at[k];
+	}
 	for (unsigned i = 0; i < w->n_hashes; i++)
 		prefetch(names_directory_of(&s->names, w->hashes[i]));
 }
@@ -163,6 +170,49 @@ stage_probe(struct work *w, const struct node *n)
 		prefetch_two(found.set);
 	if (w->q.edns.wants_dnssec && found.sigs != NULL)
 		prefetch_two(found.sigs);
+}
+
+/* -------- denials: the walk through the index, in steps -------- */
+
+/* A name that is not there, and no delegation above it: with DNSSEC that takes a proof. */
+static bool
+will_deny(const struct work *w, const struct node *n)
+{
+	return w->snapshot != NULL && w->q.edns.wants_dnssec && w->snapshot->denial != NULL &&
+	       w->first.node == NULL && (n == NULL || !(n->entry.flags & NODE_CUT));
+}
+
+static bool
+stage_denial_begin(struct work *w, const struct node *n)
+{
+	w->denies = will_deny(w, n);
+	if (w->denies)
+		denial_walk_begin(&w->denial, w->snapshot, asked_of(w),
+				  n != NULL ? w->second_labels : w->snapshot->apex_labels); /* a guess */
+	return w->denies;
+}
+
+static void
+stage_denials(struct work *work, const struct node *const *nodes, unsigned n)
+{
+	bool is_walking = false;
+	for (unsigned i = 0; i < n; i++)
+		is_walking |= stage_denial_begin(&work[i], nodes[i]);
+	if (likely(!is_walking))
+		return;
+	while (is_walking) {
+		is_walking = false;
+		for (unsigned i = 0; i < n; i++)
+			is_walking |= work[i].denies && denial_walk_step(&work[i].denial);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (work[i].denies)
+			denial_walk_end(&work[i].denial);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (work[i].denies)
+			denial_walk_sets(&work[i].denial, work[i].snapshot);
+	}
 }
 
 /* -------- E: answer in place -------- */
@@ -260,7 +310,11 @@ answer_work(const struct zone_set *set, struct work *w, const struct options *o,
 		return (struct outcome){.rcode = RCODE_REFUSED, .error = EDE_NOT_AUTHORITATIVE};
 	if (w->snapshot == NULL)
 		return answer_without_data(w->zone);
-	return answer_question(set, w->zone, w->snapshot, w->first, &w->q, r);
+	struct prepared p = {.zone = w->zone,
+			     .snapshot = w->snapshot,
+			     .first = w->first,
+			     .denial = w->denies ? &w->denial : NULL};
+	return answer_question(set, &p, &w->q, r);
 }
 
 static void
@@ -328,6 +382,7 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 		nodes[i] = stage_node(&work[i]);
 	for (unsigned i = 0; i < n; i++)
 		stage_probe(&work[i], nodes[i]);
+	stage_denials(work, nodes, n);
 	for (unsigned i = 0; i < n; i++)
 		stage_answer(set, &work[i], now_s, counters);
 }
