@@ -221,6 +221,27 @@ metric() {
 	ctl metrics | awk -v name="$1" '{ sample = $1; sub(/{.*/, "", sample) } sample == name { sum += $2 } END { printf "%d\n", sum }'
 }
 
+# packets: what came in and what became of it, from one answer of the daemon: "received accounted-for".
+packets() {
+	ctl metrics | awk '{ sample = $1; sub(/{.*/, "", sample) }
+		sample == "anser_received_total" { received += $2 }
+		sample ~ /^anser_(answered|to_kernel|dropped)_total$/ { accounted += $2 }
+		END { print received + 0, accounted + 0 }'
+}
+
+# all_accounted: every packet received was answered, given to the kernel or dropped for one reason. Looks when the port has
+# been quiet for a moment: neighbour discovery goes on in the background, and packets on their way are in no count yet.
+all_accounted() {
+	local last="" now
+	for _ in $(seq 50); do
+		now=$(packets)
+		[ "$now" != "$last" ] || break
+		last=$now
+		sleep 0.2
+	done
+	same "received = answered + to the kernel + dropped" "${now% *}" "${now#* }"
+}
+
 # resident: the daemon's memory in KiB.
 resident() {
 	awk '/^VmRSS:/ { print $2 }' "/proc/$server_pid/status"
