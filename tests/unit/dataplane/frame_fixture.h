@@ -118,6 +118,8 @@ fixture_repair(uint8_t *data, uint32_t len)
 
 	if (l3 == 0 || len - l3 < 20 || (type == 0x86dd && len - l3 < 40) || (type != 0x0800 && type != 0x86dd))
 		return;
+	if (ip[0] >> 4 != (type == 0x0800 ? 4 : 6))
+		return;
 	if (type == 0x0800) {
 		header = (ip[0] & 15u) * 4;
 		if (header < 20 || fixture_u16(ip + 2) < header || fixture_u16(ip + 2) > len - l3)
