@@ -43,20 +43,34 @@ suffix_place(const struct proof *p, unsigned len)
 
 /* -------- NSEC -------- */
 
-/* Octets that the end of an owner has in common with the name asked: at least the apex. */
+/* Octets of the asked name's suffix of k labels. */
 static unsigned
-common_suffix(const struct proof *p, const uint8_t *owner, const struct name_suffixes *s)
+suffix_len(const struct proof *p, unsigned k)
 {
-	const struct name_suffixes *asked = p->asked.suffixes;
-	const uint8_t *name = p->asked.name->bytes;
-	unsigned k = p->s->apex_labels;
-	while (k < s->labels && k < asked->labels) {
-		const uint8_t *a = owner + name_suffix_start(s, k + 1), *b = name + name_suffix_start(asked, k + 1);
-		if (*a != *b || !octets_equal(a, b, 1u + *a))
-			break;
+	return p->asked.name->len - name_suffix_start(p->asked.suffixes, k);
+}
+
+/* Does the owner, of len octets, end as the asked name's suffix of k labels does? Says yes, too, where that begins
+ * inside one of the owner's labels. */
+static bool
+ends_alike(const struct proof *p, const uint8_t *owner, unsigned len, unsigned k)
+{
+	unsigned n = suffix_len(p, k);
+	return n <= len && octets_equal(owner + len - n, p->asked.name->bytes + p->asked.name->len - n, n);
+}
+
+/* Octets that the end of an owner has in common with the name asked: at least the apex, and mostly that. */
+static unsigned
+common_suffix(const struct proof *p, const uint8_t *owner, unsigned len)
+{
+	unsigned k = p->s->apex_labels, labels = p->asked.suffixes->labels;
+	struct name_suffixes s;
+	if (k == labels || !ends_alike(p, owner, len, k + 1) || name_scan(owner, len, &s) < 0)
+		return p->s->apex_len;
+	while (k < s.labels && k < labels && suffix_len(p, k + 1) == len - name_suffix_start(&s, k + 1) &&
+	       ends_alike(p, owner, len, k + 1))
 		k++;
-	}
-	return p->asked.name->len - name_suffix_start(asked, k);
+	return suffix_len(p, k);
 }
 
 static bool
@@ -65,10 +79,7 @@ give_nsec(struct proof *p, const struct node *n)
 	struct node_sets sets = n != NULL ? node_find(n, RRTYPE_NSEC) : (struct node_sets){0};
 	if (sets.set == NULL || is_given(p, n))
 		return true;
-	struct name_suffixes suffixes;
-	if (name_scan(node_name(n), n->entry.name_len, &suffixes) < 0)
-		return true;
-	unsigned shared = common_suffix(p, node_name(n), &suffixes);
+	unsigned shared = common_suffix(p, node_name(n), n->entry.name_len);
 	return reply_add_below(p->r, SECTION_AUTHORITY, sets, node_name(n), n->entry.name_len - shared,
 			       suffix_place(p, shared));
 }
@@ -106,8 +117,11 @@ prove_by_nsec(struct proof *p, enum denial kind, const struct lookup *found)
 	case DENIAL_WILDCARD_TYPE:
 		return match_nsec(p, found->node) && cover_asked_nsec(p);
 	case DENIAL_NAME:
-		return cover_asked_nsec(p) &&
-		       (!name_wildcard(node_name(found->encloser), &wildcard) || cover_nsec(p, wildcard.bytes));
+		if (!cover_asked_nsec(p))
+			return false;
+		if (likely(found->encloser == p->s->apex))
+			return give_nsec(p, p->s->denial->apex_wildcard);
+		return !name_wildcard(node_name(found->encloser), &wildcard) || cover_nsec(p, wildcard.bytes);
 	}
 	return true;
 }
@@ -119,10 +133,13 @@ give_nsec3(struct proof *p, const struct nsec3 *n)
 {
 	if (n == NULL || is_given(p, n))
 		return true;
-	uint8_t label[1 + NSEC3_LABEL_LEN];
+	const unsigned label_len = 1 + NSEC3_LABEL_LEN;
+	uint8_t *label = p->r->msg + p->r->pos; /* where it will stand: as good as any place to make it */
+	if (p->r->pos + label_len > p->r->limit)
+		return false;
 	nsec3_label(n->hash, label);
 	return reply_add_below(p->r, SECTION_AUTHORITY, (struct node_sets){.set = n->set, .sigs = n->sigs}, label,
-			       sizeof(label), suffix_place(p, p->s->apex_len));
+			       label_len, suffix_place(p, p->s->apex_len));
 }
 
 static bool
@@ -131,18 +148,19 @@ cover_hash(struct proof *p, const uint8_t hash[NSEC3_HASH_LEN])
 	return give_nsec3(p, denial_nsec3(p->s->denial, hash));
 }
 
-/* The NSEC3 set of a node, or NULL: opt-out leaves insecure delegations, and what only leads to them, without. */
+/* The NSEC3 set of a node, or NULL. */
 static const struct nsec3 *
 nsec3_of(const struct proof *p, const struct node *n)
 {
-	const struct node_hashes *hashes = n != NULL ? node_hashes(n) : NULL;
-	const struct nsec3 *found = hashes != NULL ? denial_nsec3(p->s->denial, hashes->own) : NULL;
-	return found != NULL && memcmp(found->hash, hashes->own, NSEC3_HASH_LEN) == 0 ? found : NULL;
+	return n == p->s->apex ? p->s->denial->apex_match : denial_nsec3_of(p->s->denial, n);
 }
 
+/* The node of the asked name's suffix of k labels, which has no fewer than the apex. */
 static const struct node *
 suffix_node(const struct proof *p, unsigned k)
 {
+	if (k == p->s->apex_labels)
+		return p->s->apex;
 	unsigned start = name_suffix_start(p->asked.suffixes, k);
 	return (const struct node *)names_find(&p->s->names, p->asked.suffixes->at[k], p->asked.name->bytes + start,
 					       p->asked.name->len - start);
@@ -183,9 +201,9 @@ prove_encloser(struct proof *p, unsigned k, const struct node **encloser)
 }
 
 static unsigned
-labels_of(const struct node *n)
+labels_of(const struct proof *p, const struct node *n)
 {
-	return name_labels(node_name(n));
+	return n == p->s->apex ? p->s->apex_labels : name_labels(node_name(n));
 }
 
 /* No type at a node: its own NSEC3, or, where opt-out left it without, the proof that it may be missing. */
@@ -196,7 +214,7 @@ match_nsec3(struct proof *p, const struct node *n)
 	if (match != NULL)
 		return give_nsec3(p, match);
 	const struct node *encloser;
-	unsigned k = labels_of(n);
+	unsigned k = labels_of(p, n);
 	return k == p->s->apex_labels || prove_encloser(p, k - 1, &encloser);
 }
 
@@ -209,13 +227,16 @@ prove_by_nsec3(struct proof *p, enum denial kind, const struct lookup *found)
 	case DENIAL_DS:
 		return match_nsec3(p, found->node);
 	case DENIAL_EXPANSION:
-		return cover_suffix(p, labels_of(found->encloser) + 1);
+		return cover_suffix(p, labels_of(p, found->encloser) + 1);
 	case DENIAL_WILDCARD_TYPE:
-		return prove_encloser(p, labels_of(found->encloser), &encloser) &&
+		return prove_encloser(p, labels_of(p, found->encloser), &encloser) &&
 		       give_nsec3(p, nsec3_of(p, found->node));
 	case DENIAL_NAME:
-		return prove_encloser(p, labels_of(found->encloser), &encloser) &&
-		       (node_hashes(encloser) == NULL || cover_hash(p, node_hashes(encloser)->wildcard));
+		if (!prove_encloser(p, labels_of(p, found->encloser), &encloser))
+			return false;
+		if (likely(encloser == p->s->apex))
+			return give_nsec3(p, p->s->denial->apex_wildcard);
+		return node_hashes(encloser) == NULL || cover_hash(p, node_hashes(encloser)->wildcard);
 	}
 	return true;
 }
@@ -227,9 +248,11 @@ denial_walk_begin(struct denial_walk *w, const struct snapshot *s, struct asked 
 {
 	const struct denial_index *d = s->denial;
 	const uint8_t *name = asked.name->bytes;
+	w->index = d;
 	w->labels = asked.suffixes->labels;
 	if (d->kind == DENIAL_BY_NSEC) {
-		order_walk_begin(&w->walk, &d->order, denial_name_prefix(name, d->apex_labels), name);
+		uint64_t prefix = denial_suffixes_prefix(asked.name, asked.suffixes, d->apex_labels);
+		order_walk_begin(&w->walk, &d->order, prefix, name);
 		return;
 	}
 	w->labels = (uint8_t)(encloser_labels + 1);
@@ -238,38 +261,48 @@ denial_walk_begin(struct denial_walk *w, const struct snapshot *s, struct asked 
 	order_walk_begin(&w->walk, &d->order, load_be64(w->hash), w->hash);
 }
 
-void
-denial_walk_end(struct denial_walk *w)
+static void
+walk_end(struct denial_walk *w)
 {
-	const struct order *o = w->walk.order;
 	w->object = order_walk_floor(&w->walk);
 	if (w->object == NULL)
-		w->object = order_last(o); /* the last one goes round to the first */
-	prefetch(w->object);
+		w->object = order_last(w->walk.order); /* the last one goes round to the first */
+	prefetch((const uint8_t *)w->object);
 	prefetch((const uint8_t *)w->object + CACHE_LINE);
 }
 
-static void
-prefetch_set(const struct rrset *set)
+void
+denial_walk_burst(struct denial_walk *const *walks, unsigned n)
 {
-	if (set == NULL)
+	struct order_walk *inner[ORDER_WALKS_MAX];
+	if (n == 0)
 		return;
-	prefetch(set);
-	prefetch((const uint8_t *)set + CACHE_LINE);
+	for (unsigned i = 0; i < n; i++)
+		inner[i] = &walks[i]->walk;
+	order_walk_burst(inner, n);
+	for (unsigned i = 0; i < n; i++)
+		walk_end(walks[i]);
+}
+
+static void
+prefetch_lines(const void *p, unsigned from, unsigned to)
+{
+	for (unsigned i = from; i < to; i++)
+		prefetch((const uint8_t *)p + i * CACHE_LINE);
 }
 
 void
-denial_walk_sets(const struct denial_walk *w, const struct snapshot *s)
+denial_walk_prefetch(const struct denial_walk *w)
 {
-	struct node_sets sets;
-	if (s->denial->kind == DENIAL_BY_NSEC) {
-		sets = node_find(w->object, RRTYPE_NSEC);
-	} else {
-		const struct nsec3 *n = w->object;
-		sets = (struct node_sets){.set = n->set, .sigs = n->sigs};
+	if (w->index->kind == DENIAL_BY_NSEC3) {
+		prefetch_lines(w->object, 2, 5); /* its sets lie behind it, and the walk prefetched the first two */
+		return;
 	}
-	prefetch_set(sets.set);
-	prefetch_set(sets.sigs);
+	struct node_sets sets = node_find(w->object, RRTYPE_NSEC);
+	if (sets.set != NULL)
+		prefetch(sets.set);
+	if (sets.sigs != NULL)
+		prefetch_lines(sets.sigs, 0, 3);
 }
 
 bool

@@ -34,27 +34,21 @@ struct denial_given {
  */
 struct denial_walk {
 	struct order_walk walk;
+	const struct denial_index *index;
 	uint8_t labels;               /* of the suffix of QNAME that was looked for */
 	uint8_t hash[NSEC3_HASH_LEN]; /* NSEC3: of that suffix */
-	const void *object;           /* what covers it, after denial_walk_end() */
+	const void *object;           /* what covers it, after the walk */
 };
 
 /* Begins the walk for a name whose closest encloser probably has `encloser_labels`. The snapshot has an index. */
 void
 denial_walk_begin(struct denial_walk *w, const struct snapshot *s, struct asked asked, unsigned encloser_labels);
 
-/* One step; false: there was none left. */
-static inline bool
-denial_walk_step(struct denial_walk *w)
-{
-	return order_walk_step(&w->walk);
-}
+/* Makes n walks, at most ORDER_WALKS_MAX, at once, and prefetches the heads of what they lead to. */
+void denial_walk_burst(struct denial_walk *const *walks, unsigned n);
 
-/* Ends the walk, and prefetches what it led to. */
-void denial_walk_end(struct denial_walk *w);
-
-/* Prefetches the record sets of what it led to. */
-void denial_walk_sets(const struct denial_walk *w, const struct snapshot *s);
+/* Prefetches the record sets that a walk led to; shortly before the answer, see DENIAL_AHEAD in engine.c. */
+void denial_walk_prefetch(const struct denial_walk *w);
 
 /*
  * Adds what proves `kind` for the name asked, which stands at `place` in the reply and of which the zone said

@@ -33,6 +33,7 @@ struct work {
 	bool asks_zones;       /* a question of class IN for data: goes through the lookup stages */
 	bool denies;           /* probably, with a proof */
 	uint8_t second_labels; /* of the second probe; the apex where there is none */
+	struct options options;
 	struct query q;
 	struct denial_walk denial;
 };
@@ -168,11 +169,13 @@ stage_probe(struct work *w, const struct node *n)
 	struct node_sets found = node_find(n, n->entry.flags & NODE_CUT ? RRTYPE_NS : w->q.qtype);
 	if (found.set != NULL)
 		prefetch_two(found.set);
-	if (w->q.edns.wants_dnssec && found.sigs != NULL)
+	if (w->q.edns.wants_dnssec && found.sigs != NULL) {
 		prefetch_two(found.sigs);
+		prefetch((const uint8_t *)found.sigs + 2 * CACHE_LINE);
+	}
 }
 
-/* -------- denials: the walk through the index, in steps -------- */
+/* -------- denials: the walk through the index -------- */
 
 /* A name that is not there, and no delegation above it: with DNSSEC that takes a proof. */
 static bool
@@ -195,27 +198,32 @@ stage_denial_begin(struct work *w, const struct node *n)
 static void
 stage_denials(struct work *work, const struct node *const *nodes, unsigned n)
 {
-	bool is_walking = false;
-	for (unsigned i = 0; i < n; i++)
-		is_walking |= stage_denial_begin(&work[i], nodes[i]);
-	if (likely(!is_walking))
-		return;
-	while (is_walking) {
-		is_walking = false;
-		for (unsigned i = 0; i < n; i++)
-			is_walking |= work[i].denies && denial_walk_step(&work[i].denial);
-	}
+	struct denial_walk *walks[ENGINE_GROUP];
+	unsigned n_walks = 0;
 	for (unsigned i = 0; i < n; i++) {
-		if (work[i].denies)
-			denial_walk_end(&work[i].denial);
+		if (stage_denial_begin(&work[i], nodes[i]))
+			walks[n_walks++] = &work[i].denial;
 	}
-	for (unsigned i = 0; i < n; i++) {
-		if (work[i].denies)
-			denial_walk_sets(&work[i].denial, work[i].snapshot);
-	}
+	if (unlikely(n_walks != 0))
+		denial_walk_burst(walks, n_walks);
 }
 
+/*
+ * How many answers before its own the sets of a denial are prefetched. They are many lines: all of a group's at
+ * once have left the nearest cache again when their turn comes (460 cycles a denial by NSEC instead of 360).
+ */
+#define DENIAL_AHEAD 2
+
 /* -------- E: answer in place -------- */
+
+/* Cookies of a group at once: one hash waits for itself alone, and those of several queries do not wait. */
+static void
+stage_options(const struct zone_set *set, struct work *w, uint32_t now_s)
+{
+	w->options.cookie = COOKIE_NONE;
+	if (unlikely(w->q.edns.cookie_len != 0))
+		options_begin(&w->options, &set->config, &w->m->client, &w->q.edns, now_s);
+}
 
 /* Largest reply that client, transport and buffer allow (RFC 6891 section 6.2.3). */
 static uint32_t
@@ -289,20 +297,21 @@ answer_without_data(const struct zone *zone)
 
 /* Does the server insist on a cookie that this client has not shown? Over TCP the address is proven anyway. */
 static bool
-lacks_cookie(const struct zone_set *set, const struct work *w, const struct options *o)
+lacks_cookie(const struct zone_set *set, const struct work *w)
 {
-	return set->config.cookies_required && w->m->client.transport == ENGINE_UDP && o->cookie != COOKIE_GOOD;
+	return set->config.cookies_required && w->m->client.transport == ENGINE_UDP &&
+	       w->options.cookie != COOKIE_GOOD;
 }
 
 static struct outcome
-answer_work(const struct zone_set *set, struct work *w, const struct options *o, struct reply *r)
+answer_work(const struct zone_set *set, struct work *w, struct reply *r)
 {
 	if (w->status == QUERY_REFUSE)
 		return (struct outcome){.rcode = w->q.rcode, .error = EDE_NONE};
-	if (unlikely(lacks_cookie(set, w, o))) {
-		r->is_truncated = o->cookie == COOKIE_NONE; /* knows no cookies: may ask again by TCP */
-		return (struct outcome){.rcode = o->cookie == COOKIE_NONE ? RCODE_NOERROR : RCODE_BADCOOKIE,
-					.error = EDE_NONE};
+	if (unlikely(lacks_cookie(set, w))) {
+		bool knows_none = w->options.cookie == COOKIE_NONE;
+		r->is_truncated = knows_none; /* may ask again by TCP */
+		return (struct outcome){.rcode = knows_none ? RCODE_NOERROR : RCODE_BADCOOKIE, .error = EDE_NONE};
 	}
 	if (!w->asks_zones)
 		return answer_other(set, &w->q, r);
@@ -329,7 +338,7 @@ count_answer(struct counters *c, const struct work *w, const struct reply *r, ui
 }
 
 static void
-stage_answer(const struct zone_set *set, struct work *w, uint32_t now_s, struct counters *counters)
+stage_answer(const struct zone_set *set, struct work *w, struct counters *counters)
 {
 	struct engine_message *m = w->m;
 	if (unlikely(w->status == QUERY_DROP_SHORT || w->status == QUERY_DROP_RESPONSE)) {
@@ -340,22 +349,19 @@ stage_answer(const struct zone_set *set, struct work *w, uint32_t now_s, struct 
 	}
 	const struct answer_config *config = &set->config;
 	struct edns *edns = &w->q.edns;
-	struct options options = {.cookie = COOKIE_NONE};
 	uint32_t limit = reply_limit(m, &w->q, config);
 	unsigned room = 0;
-	if (edns->is_present) {
-		options_begin(&options, config, &m->client, edns, now_s);
+	if (edns->is_present)
 		room = options_room(config, &m->client, edns, limit - w->q.question_end);
-	}
 	struct reply r = {
 		.msg = m->msg,
 		.pos = w->q.question_end,
 		.limit = limit - room,
 		.wants_dnssec = edns->wants_dnssec,
 	};
-	struct outcome o = answer_work(set, w, &options, &r);
+	struct outcome o = answer_work(set, w, &r);
 	if (edns->is_present)
-		options_write(&options, &r, limit, config, &m->client, &w->q, o);
+		options_write(&w->options, &r, limit, config, &m->client, &w->q, o);
 	write_header(&r, &w->q, o);
 	m->len = r.pos;
 	m->verdict = ENGINE_ANSWER;
@@ -384,7 +390,12 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 		stage_probe(&work[i], nodes[i]);
 	stage_denials(work, nodes, n);
 	for (unsigned i = 0; i < n; i++)
-		stage_answer(set, &work[i], now_s, counters);
+		stage_options(set, &work[i], now_s);
+	for (unsigned i = 0; i < n; i++) {
+		if (i + DENIAL_AHEAD < n && work[i + DENIAL_AHEAD].denies)
+			denial_walk_prefetch(&work[i + DENIAL_AHEAD].denial);
+		stage_answer(set, &work[i], counters);
+	}
 }
 
 void

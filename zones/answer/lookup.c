@@ -71,7 +71,7 @@ lookup_name(const struct snapshot *s, struct asked a, struct lookup_first first)
 	unsigned k = first.labels;
 	/* Ends at the apex at the latest: it is there, and nothing hides it. */
 	while (n == NULL || (n->entry.flags & NODE_BELOW))
-		n = (const struct node *)probe(&s->names, a, --k);
+		n = --k == s->apex_labels ? s->apex : (const struct node *)probe(&s->names, a, k);
 
 	if (n->entry.flags & NODE_CUT)
 		return (struct lookup){.kind = LOOKUP_CUT, .node = n};

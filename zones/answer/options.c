@@ -15,17 +15,20 @@
 #define COOKIE_MAX_AHEAD_S 300
 #define COOKIE_VERSION 1
 #define COOKIE_HASH_AT 8 /* behind version, three reserved octets and the time */
+_Static_assert(EDNS_CLIENT_COOKIE == 8 && COOKIE_HASH_AT == 8, "each is a word of what is hashed");
 
-/* The hash over what the cookie says and where it came from; `head` is the cookie's first eight octets. */
+/* The hash over what the cookie says and where it came from; `head` is the cookie's first eight octets, as a word.
+ */
 static uint64_t
-cookie_hash(const uint8_t *secret, const struct engine_client *client, const struct edns *e, const uint8_t *head)
+cookie_hash(const uint8_t *secret, const struct engine_client *client, const struct edns *e, uint64_t head)
 {
-	uint8_t input[EDNS_CLIENT_COOKIE + COOKIE_HASH_AT + 16];
-	unsigned address_len = client->is_v6 ? 16 : 4;
-	memcpy(input, e->cookie, EDNS_CLIENT_COOKIE);
-	memcpy(input + EDNS_CLIENT_COOKIE, head, COOKIE_HASH_AT);
-	memcpy(input + EDNS_CLIENT_COOKIE + COOKIE_HASH_AT, client->address, address_len);
-	return siphash24(secret, input, EDNS_CLIENT_COOKIE + COOKIE_HASH_AT + address_len);
+	uint64_t words[5] = {[1] = head};
+	memcpy(&words[0], e->cookie, EDNS_CLIENT_COOKIE);
+	if (client->is_v6)
+		memcpy(&words[2], client->address, 16);
+	else
+		memcpy(&words[2], client->address, 4);
+	return siphash24(secret, words, EDNS_CLIENT_COOKIE + COOKIE_HASH_AT + (client->is_v6 ? 16 : 4));
 }
 
 /* Seconds since the client's server cookie was made, or -1 where it is not ours or not to be trusted any more. */
@@ -41,8 +44,10 @@ cookie_age(const struct answer_config *config, const struct engine_client *clien
 	int32_t age = (int32_t)(now_s - load_be32(server + 4)); /* RFC 1982 */
 	if (age > COOKIE_MAX_AGE_S || age < -COOKIE_MAX_AHEAD_S)
 		return -1;
+	uint64_t head;
+	memcpy(&head, server, sizeof(head));
 	for (unsigned i = 0; i < config->n_cookie_secrets; i++) {
-		uint64_t hash = cookie_hash(config->cookie_secrets[i], client, e, server);
+		uint64_t hash = cookie_hash(config->cookie_secrets[i], client, e, head);
 		if (memcmp(&hash, server + COOKIE_HASH_AT, sizeof(hash)) == 0)
 			return i == 0 ? (age > 0 ? age : 0) : COOKIE_MAX_AGE_S; /* by the old secret: renew */
 	}
@@ -53,8 +58,7 @@ void
 options_begin(struct options *o, const struct answer_config *config, const struct engine_client *client,
 	      const struct edns *e, uint32_t now_s)
 {
-	o->cookie = COOKIE_NONE;
-	if (e->cookie_len == 0 || config->n_cookie_secrets == 0)
+	if (config->n_cookie_secrets == 0)
 		return;
 	int32_t age = cookie_age(config, client, e, now_s);
 	o->cookie = age >= 0 ? COOKIE_GOOD : COOKIE_NEW;
@@ -62,11 +66,9 @@ options_begin(struct options *o, const struct answer_config *config, const struc
 		memcpy(o->server_cookie, e->cookie + EDNS_CLIENT_COOKIE, EDNS_SERVER_COOKIE);
 		return;
 	}
-	memset(o->server_cookie, 0, COOKIE_HASH_AT);
-	o->server_cookie[0] = COOKIE_VERSION;
-	store_be32(o->server_cookie + 4, now_s);
-	uint64_t hash = cookie_hash(config->cookie_secrets[0], client, e, o->server_cookie);
-	memcpy(o->server_cookie + COOKIE_HASH_AT, &hash, sizeof(hash));
+	uint64_t cookie[2] = {COOKIE_VERSION | (uint64_t)__builtin_bswap32(now_s) << 32};
+	cookie[1] = cookie_hash(config->cookie_secrets[0], client, e, cookie[0]);
+	memcpy(o->server_cookie, cookie, sizeof(cookie));
 }
 
 /* -------- OPT -------- */

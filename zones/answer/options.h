@@ -21,7 +21,10 @@ struct options {
 	uint8_t server_cookie[EDNS_SERVER_COOKIE];
 };
 
-/* Judges the cookie (RFC 7873 section 5.2, RFC 9018 section 4) and makes the one that the reply carries. */
+/*
+ * Judges the cookie that a query brought (RFC 7873 section 5.2, RFC 9018 section 4) and makes the one that the
+ * reply carries; leaves *o at COOKIE_NONE where the server knows no cookies.
+ */
 void options_begin(struct options *o, const struct answer_config *config, const struct engine_client *client,
 		   const struct edns *e, uint32_t now_s);
 

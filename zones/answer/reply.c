@@ -28,6 +28,18 @@ reply_suffix_at(const struct reply *r, struct place p, unsigned suffix_len)
 	return at;
 }
 
+/* Has all owners of a set that was copied to `to` point to where the name stands. */
+static void
+point_owners(uint8_t *to, const struct rrset *s, uint32_t at)
+{
+	const uint16_t pointer = (uint16_t)(POINTER | at);
+	store_be16(to, pointer);
+	for (unsigned i = 1; i < s->n_rr; i++) {
+		to += RRSET_RR_HEAD + load_be16(to + RRSET_RR_HEAD - 2);
+		store_be16(to, pointer);
+	}
+}
+
 /* Copy, then mend: owners that are not QNAME, and the pointers inside the data. */
 static void
 copy_compiled(struct reply *r, const struct rrset *s, struct place owner)
@@ -41,11 +53,8 @@ copy_compiled(struct reply *r, const struct rrset *s, struct place owner)
 				      : reply_suffix_at(r, owner, fixups[i].value & RRSET_VALUE);
 		store_be16(to + fixups[i].pos, (uint16_t)(POINTER | at));
 	}
-	if (owner.at != DNS_HEADER_LEN) {
-		for (uint32_t pos = 0; pos < s->wire_len;
-		     pos += RRSET_RR_HEAD + load_be16(to + pos + RRSET_RR_HEAD - 2))
-			store_be16(to + pos, (uint16_t)(POINTER | owner.at));
-	}
+	if (owner.at != DNS_HEADER_LEN)
+		point_owners(to, s, owner.at);
 	r->pos += s->wire_len;
 }
 
@@ -130,29 +139,44 @@ reply_add(struct reply *r, enum reply_section section, struct node_sets sets, st
 	return true;
 }
 
-/* Copies a set record by record, each owner in full but for what a pointer can say. False: no room. */
+/* A set and its signatures whose owner nothing can point at any more: it is written out for each record. */
 static bool
-add_set_below(struct reply *r, const struct rrset *s, const uint8_t *prefix, unsigned prefix_len,
-	      uint32_t suffix_at, uint32_t *owner_at)
+write_owners_below(struct reply *r, const struct rrset *s, const uint8_t *prefix, unsigned prefix_len,
+		   uint32_t suffix_at)
 {
 	const uint8_t *wire = rrset_wire(s);
-	assert(s->n_fixups == 0);
 	for (uint32_t pos = 0, end; pos < s->wire_len; pos = end) {
 		end = pos + RRSET_RR_HEAD + load_be16(wire + pos + RRSET_RR_HEAD - 2);
-		bool is_written = *owner_at != 0 && *owner_at <= POINTER_MAX;
-		uint32_t own_len = is_written ? 0 : prefix_len;
-		if (r->pos + own_len + (end - pos) > r->limit)
+		if (r->pos + prefix_len + (end - pos) > r->limit)
 			return false;
-		if (!is_written) {
-			*owner_at = r->pos;
-			memcpy(r->msg + r->pos, prefix, prefix_len);
-			r->pos += prefix_len;
-		}
-		memcpy(r->msg + r->pos, wire + pos, end - pos);
-		store_be16(r->msg + r->pos, (uint16_t)(POINTER | (is_written ? *owner_at : suffix_at)));
-		r->pos += end - pos;
+		memmove(r->msg + r->pos, prefix, prefix_len);
+		memcpy(r->msg + r->pos + prefix_len, wire + pos, end - pos);
+		store_be16(r->msg + r->pos + prefix_len, (uint16_t)(POINTER | suffix_at));
+		r->pos += prefix_len + (end - pos);
 	}
 	return true;
+}
+
+/* The owner once, in front of the first record; all others point at it. The room is there. */
+static void
+write_owner_below(struct reply *r, struct node_sets sets, const uint8_t *prefix, unsigned prefix_len,
+		  uint32_t suffix_at)
+{
+	uint32_t owner_at = r->pos;
+	uint8_t *to = r->msg + owner_at;
+	if (to != prefix)
+		memcpy(to, prefix, prefix_len);
+	to += prefix_len;
+	octets_copy(to, rrset_wire(sets.set), sets.set->wire_len);
+	point_owners(to, sets.set, owner_at);
+	store_be16(to, (uint16_t)(POINTER | suffix_at));
+	to += sets.set->wire_len;
+	if (sets.sigs != NULL) {
+		octets_copy(to, rrset_wire(sets.sigs), sets.sigs->wire_len);
+		point_owners(to, sets.sigs, owner_at);
+		to += sets.sigs->wire_len;
+	}
+	r->pos = (uint32_t)(to - r->msg);
 }
 
 bool
@@ -161,15 +185,18 @@ reply_add_below(struct reply *r, enum reply_section section, struct node_sets se
 {
 	if (prefix_len == 0)
 		return reply_add(r, section, sets, suffix, NULL);
-	uint32_t start = r->pos, owner_at = 0;
-	unsigned n = sets.set->n_rr;
-	bool fits =
-		suffix.at <= POINTER_MAX && add_set_below(r, sets.set, prefix, prefix_len, suffix.at, &owner_at);
-	if (fits && r->wants_dnssec && sets.sigs != NULL) {
-		fits = add_set_below(r, sets.sigs, prefix, prefix_len, suffix.at, &owner_at);
-		n += sets.sigs->n_rr;
-	}
-	if (!fits) {
+	if (!r->wants_dnssec)
+		sets.sigs = NULL;
+	assert(sets.set->n_fixups == 0 && (sets.sigs == NULL || sets.sigs->n_fixups == 0));
+	unsigned n = sets.set->n_rr + (sets.sigs != NULL ? sets.sigs->n_rr : 0u);
+	uint32_t start = r->pos;
+	uint32_t size = prefix_len + sets.set->wire_len + (sets.sigs != NULL ? sets.sigs->wire_len : 0u);
+	if (suffix.at > POINTER_MAX || start + size > r->limit)
+		return false;
+	if (likely(start <= POINTER_MAX)) {
+		write_owner_below(r, sets, prefix, prefix_len, suffix.at);
+	} else if (!write_owners_below(r, sets.set, prefix, prefix_len, suffix.at) ||
+		   (sets.sigs != NULL && !write_owners_below(r, sets.sigs, prefix, prefix_len, suffix.at))) {
 		r->pos = start;
 		return false;
 	}

@@ -38,30 +38,22 @@ compress(struct state *s, uint64_t word)
 	s->v0 ^= word;
 }
 
-static inline uint64_t
-load_le64(const uint8_t *p, size_t len)
-{
-	uint64_t v = 0;
-	memcpy(&v, p, len);
-	return v;
-}
-
 uint64_t
-siphash24(const uint8_t key[SIPHASH_KEY_LEN], const uint8_t *data, size_t len)
+siphash24(const uint8_t key[SIPHASH_KEY_LEN], const uint64_t *words, size_t len)
 {
-	uint64_t k0 = load_le64(key, 8), k1 = load_le64(key + 8, 8);
+	uint64_t k[2];
+	memcpy(k, key, sizeof(k));
 	struct state s = {
-		.v0 = k0 ^ UINT64_C(0x736f6d6570736575),
-		.v1 = k1 ^ UINT64_C(0x646f72616e646f6d),
-		.v2 = k0 ^ UINT64_C(0x6c7967656e657261),
-		.v3 = k1 ^ UINT64_C(0x7465646279746573),
+		.v0 = k[0] ^ UINT64_C(0x736f6d6570736575),
+		.v1 = k[1] ^ UINT64_C(0x646f72616e646f6d),
+		.v2 = k[0] ^ UINT64_C(0x6c7967656e657261),
+		.v3 = k[1] ^ UINT64_C(0x7465646279746573),
 	};
-	size_t i = 0;
-	for (; i + 8 <= len; i += 8)
-		compress(&s, load_le64(data + i, 8));
-	compress(&s, load_le64(data + i, len - i) | (uint64_t)len << 56);
+	for (size_t i = 0; i < len / 8; i++)
+		compress(&s, words[i]);
+	compress(&s, words[len / 8] | (uint64_t)len << 56);
 	s.v2 ^= 0xff;
-	for (unsigned k = 0; k < 4; k++)
+	for (unsigned i = 0; i < 4; i++)
 		sip_round(&s);
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }

@@ -11,7 +11,11 @@
 
 #define SIPHASH_KEY_LEN 16
 
-/* The 64-bit hash; as octets it is little-endian. */
-uint64_t siphash24(const uint8_t key[SIPHASH_KEY_LEN], const uint8_t *data, size_t len);
+/*
+ * The 64-bit hash of `len` octets; as octets it is little-endian. They are given as len / 8 + 1 words in the order
+ * of memory, zeros behind the end: who hashes has them in registers, and would wait to read back what was just
+ * written in other sizes.
+ */
+uint64_t siphash24(const uint8_t key[SIPHASH_KEY_LEN], const uint64_t *words, size_t len);
 
 #endif

@@ -142,10 +142,7 @@ node_new(const struct build *build, const uint8_t *name, unsigned len, uint64_t 
 		n->sets[i] = sets[i];
 		if (!node_takes_set(set))
 			continue;
-		struct rrset *own = (struct rrset *)((uint8_t *)n + at);
-		memcpy(own, set, rrset_size(set));
-		atomic_init(&own->refs, 0);
-		n->sets[i] = node_word(own);
+		n->sets[i] = node_word(node_lay_set((uint8_t *)n + at, set));
 		at += node_own_set_size(set);
 		rrset_release(set);
 	}
@@ -451,33 +448,39 @@ collect_nsec(const struct names_entry *entry, void *arg)
 	return 0;
 }
 
-static int
-fill_nsec(struct build *build)
+static struct denial_index *
+index_nsec(struct build *build)
 {
-	struct snapshot *s = build->snapshot;
+	const struct snapshot *s = build->snapshot;
 	struct nsec_nodes list = {0};
 	names_walk(&s->names, collect_nsec, &list);
 	size_t n = list.n;
 	list.nodes = zalloc(n * sizeof(list.nodes[0]), 0);
 	if (list.nodes == NULL)
-		return -ENOMEM;
+		return NULL;
 	list.n = 0;
 	names_walk(&s->names, collect_nsec, &list);
-	s->denial = denial_new_nsec(list.nodes, n, s->apex_labels);
+	struct denial_index *d = denial_new_nsec(list.nodes, n, s->apex_labels);
 	zalloc_free(list.nodes, n * sizeof(list.nodes[0]));
-	return s->denial == NULL ? -ENOMEM : 0;
+	return d;
 }
 
 static int
 fill_denial(struct build *build)
 {
 	struct snapshot *s = build->snapshot;
-	if (build->n_nsec3s == 0)
-		return node_find(s->apex, RRTYPE_NSEC).set != NULL ? fill_nsec(build) : 0;
-	s->denial = denial_new_nsec3(build->nsec3s, build->n_nsec3s, &build->params);
-	if (s->denial == NULL)
+	struct denial_index *d = NULL;
+	if (build->n_nsec3s != 0)
+		d = denial_new_nsec3(build->nsec3s, build->n_nsec3s, &build->params);
+	else if (node_find(s->apex, RRTYPE_NSEC).set != NULL)
+		d = index_nsec(build);
+	else
+		return 0;
+	if (d == NULL)
 		return -ENOMEM;
 	build->n_nsec3s = 0; /* they are the index's now */
+	denial_settle_apex(d, s->apex);
+	s->denial = d;
 	return 0;
 }
 

@@ -86,24 +86,65 @@ denial_new_nsec3(struct nsec3 **sets, size_t n, const struct nsec3_params *param
 	return d;
 }
 
-struct nsec3 *
-nsec3_new(const uint8_t hash[NSEC3_HASH_LEN], const struct rrset *set, const struct rrset *sigs)
+void
+denial_settle_apex(struct denial_index *d, const struct node *apex)
 {
-	struct nsec3 *n = zalloc(sizeof(*n), 0);
+	struct name wildcard;
+	d->apex_match = d->apex_wildcard = NULL;
+	if (d->kind == DENIAL_BY_NSEC3) {
+		const struct node_hashes *hashes = node_hashes(apex);
+		d->apex_match = denial_nsec3_of(d, apex);
+		d->apex_wildcard = hashes != NULL ? denial_nsec3(d, hashes->wildcard) : NULL;
+	} else if (name_wildcard(node_name(apex), &wildcard)) {
+		d->apex_wildcard = denial_nsec(d, wildcard.bytes);
+	}
+}
+
+static size_t
+own_size(const struct rrset *set, bool is_own)
+{
+	return set != NULL && is_own ? node_own_set_size(set) : 0;
+}
+
+/* The set itself where it stands alone; else a copy of it at *at, which moves on, and a reference less. */
+static const struct rrset *
+settle_set(uint8_t **at, struct rrset *set)
+{
+	if (set == NULL || !node_takes_set(set))
+		return set;
+	const struct rrset *own = node_lay_set(*at, set);
+	*at += node_own_set_size(set);
+	rrset_release(set);
+	return own;
+}
+
+struct nsec3 *
+nsec3_new(const uint8_t hash[NSEC3_HASH_LEN], struct rrset *set, struct rrset *sigs)
+{
+	size_t size = sizeof(struct nsec3) + own_size(set, node_takes_set(set)) +
+		      own_size(sigs, sigs != NULL && node_takes_set(sigs));
+	struct nsec3 *n = zalloc(size, 0);
 	if (n == NULL)
 		return NULL;
+	uint8_t *at = n->sets;
 	memcpy(n->hash, hash, NSEC3_HASH_LEN);
-	n->set = set;
-	n->sigs = sigs;
+	n->set = settle_set(&at, set);
+	n->sigs = settle_set(&at, sigs);
 	return n;
 }
 
 void
 nsec3_free(struct nsec3 *n)
 {
-	rrset_release((struct rrset *)(uintptr_t)n->set);
-	rrset_release((struct rrset *)(uintptr_t)n->sigs);
-	zalloc_free(n, sizeof(*n));
+	const struct rrset *sets[] = {n->set, n->sigs};
+	size_t size = sizeof(*n);
+	for (unsigned i = 0; i < ARRAY_LEN(sets); i++) {
+		bool is_own = sets[i] != NULL && node_owns_set(sets[i]);
+		size += own_size(sets[i], is_own);
+		if (!is_own)
+			rrset_release((struct rrset *)(uintptr_t)sets[i]);
+	}
+	zalloc_free(n, size);
 }
 
 static int

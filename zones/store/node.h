@@ -5,8 +5,9 @@
  *     struct names_entry | words: one a record set | owner name | small record sets
  *
  * Sets of up to NODE_OWN_SET_MAX octets, an address or two, are part of the node, so that the usual answer costs
- * the bucket and the node and no third cache miss. Larger ones, and NS sets, which many delegations have in common,
- * stand alone and are shared between names.
+ * the bucket and the node and no third cache miss; so are sets that no other name can have, up to
+ * NODE_OWN_UNIQUE_MAX. Larger ones, and NS sets, which many delegations have in common, stand alone and are shared
+ * between names.
  *
  * A word is a record set's address with its type in the upper 16 bits, sorted by type, with one exception that
  * makes DO answers a matter of looking one word further: the RRSIGs over a type are a set of their own which stands
@@ -102,11 +103,21 @@ node_owns_set(const struct rrset *set)
 }
 
 #define NODE_OWN_SET_MAX 64
+#define NODE_OWN_UNIQUE_MAX 512
+
+/* Signatures and links of a chain: no two names have equal ones. */
+static inline bool
+node_set_is_unique(const struct rrset *set)
+{
+	return set->type == RRTYPE_RRSIG || set->type == RRTYPE_NSEC || set->type == RRTYPE_NSEC3;
+}
 
 /* Shall a new set become part of its node? */
 static inline bool
 node_takes_set(const struct rrset *set)
 {
+	if (node_set_is_unique(set))
+		return rrset_size(set) <= NODE_OWN_UNIQUE_MAX;
 	return rrset_size(set) <= NODE_OWN_SET_MAX && set->type != RRTYPE_NS;
 }
 
@@ -114,6 +125,16 @@ static inline size_t
 node_align(size_t size)
 {
 	return (size + _Alignof(struct rrset) - 1) & ~(_Alignof(struct rrset) - 1);
+}
+
+/* Lays a copy of a set into its owner's allocation; from then on it has no references of its own. */
+static inline struct rrset *
+node_lay_set(void *to, const struct rrset *set)
+{
+	memcpy(to, set, rrset_size(set));
+	struct rrset *own = to;
+	atomic_init(&own->refs, 0);
+	return own;
 }
 
 /* What a set of the node's own takes there. */

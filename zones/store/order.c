@@ -5,9 +5,10 @@
  *
  * All pure, on any thread; nothing here allocates.
  */
+#include <assert.h>
+
 #include "zones/store/order_private.h"
 
-#define GROUP_UNKNOWN UINT8_MAX
 #define LAST_GROUP (ORDER_ENTRIES / ORDER_GROUP)
 
 /* -------- one page -------- */
@@ -84,25 +85,36 @@ order_page_floor(const struct order *o, const struct order_page *page, unsigned 
 void
 order_walk_begin(struct order_walk *w, const struct order *o, uint64_t prefix, const void *key)
 {
-	*w = (struct order_walk){
-		.order = o,
-		.page = o->root,
-		.prefix = prefix,
-		.key = key,
-		.group = GROUP_UNKNOWN,
-		.before_all = o->root == NULL,
-	};
-	if (w->before_all)
-		return;
+	w->order = o;
+	w->page = o->root;
+	w->prefix = prefix;
+	w->key = key;
 	w->level = (uint8_t)(o->height - 1);
+	w->tie = false;
+	w->object = NULL;
 	prefetch(o->root);
 }
 
-/* Leaves the page by its entry number n - 1. */
-static inline bool
-walk_descend(struct order_walk *w, unsigned n)
+/* First half of a page: which lines of it are needed. */
+static inline void
+walk_choose_group(struct order_walk *w)
 {
 	const struct order_page *page = w->page;
+	w->group = (uint8_t)page_group(page, w->prefix);
+	prefetch(&page->prefix[w->group * ORDER_GROUP]);
+	prefetch(&page->word[ORDER_ENTRIES - 1 - w->group * ORDER_GROUP]);
+}
+
+/* Second half: on to the next page; false where the walk ends. */
+static inline bool
+walk_leave_page(struct order_walk *w)
+{
+	const struct order_page *page = w->page;
+	unsigned n = page_count(page, w->group, w->prefix);
+	if (w->level > 0)
+		n = page_settle(w->order, page, w->level, n, w->prefix, w->key);
+	if (n == 0) /* in the root alone: below it, the first entry is no greater */
+		return false;
 	if (w->level == 0) {
 		w->object = (const void *)order_word(page, n - 1);
 		w->tie = page->prefix[n - 1] == w->prefix;
@@ -111,32 +123,34 @@ walk_descend(struct order_walk *w, unsigned n)
 	}
 	w->page = order_child(page, n - 1);
 	w->level--;
-	w->group = GROUP_UNKNOWN;
 	prefetch(w->page);
 	return true;
 }
 
-bool
-order_walk_step(struct order_walk *w)
+void
+order_walk_burst(struct order_walk *const *walks, unsigned n)
 {
-	const struct order_page *page = w->page;
-	if (w->object != NULL || w->before_all)
-		return false;
-	if (w->group == GROUP_UNKNOWN) {
-		w->group = (uint8_t)page_group(page, w->prefix);
-		prefetch(&page->prefix[w->group * ORDER_GROUP]);
-		prefetch(&page->word[ORDER_ENTRIES - 1 - w->group * ORDER_GROUP]);
-		return true;
+	struct order_walk *under_way[ORDER_WALKS_MAX];
+	unsigned n_under_way = 0;
+	assert(n <= ORDER_WALKS_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		if (walks[i]->page != NULL)
+			under_way[n_under_way++] = walks[i];
 	}
-	unsigned n = page_count(page, w->group, w->prefix);
-	if (w->level > 0)
-		n = page_settle(w->order, page, w->level, n, w->prefix, w->key);
-	w->before_all = n == 0; /* in the root alone: below it, the first entry is no greater */
-	return n > 0 && walk_descend(w, n);
+	while (n_under_way > 0) {
+		unsigned n_left = 0;
+		for (unsigned i = 0; i < n_under_way; i++)
+			walk_choose_group(under_way[i]);
+		for (unsigned i = 0; i < n_under_way; i++) {
+			if (walk_leave_page(under_way[i]))
+				under_way[n_left++] = under_way[i];
+		}
+		n_under_way = n_left;
+	}
 }
 
 const void *
-order_walk_floor(struct order_walk *w)
+order_walk_floor(const struct order_walk *w)
 {
 	if (!w->tie)
 		return w->object;
@@ -147,10 +161,9 @@ order_walk_floor(struct order_walk *w)
 const void *
 order_floor(const struct order *o, uint64_t prefix, const void *key)
 {
-	struct order_walk w;
+	struct order_walk w, *const walks[] = {&w};
 	order_walk_begin(&w, o, prefix, key);
-	while (order_walk_step(&w))
-		;
+	order_walk_burst(walks, 1);
 	return order_walk_floor(&w);
 }
 

@@ -46,8 +46,8 @@ const void *order_floor(const struct order *o, uint64_t prefix, const void *key)
 const void *order_last(const struct order *o);
 
 /*
- * order_floor() in steps, so that a burst can overlap the waits: begin, then step until it returns false; each step
- * has prefetched what the next one reads. Then order_walk_floor() tells the result (and touches the object).
+ * order_floor() for a burst, whose waits overlap: begin each walk, take them all through the tree at once, then
+ * order_walk_floor() tells the result of each (and touches the object). Walks may be of different trees.
  */
 struct order_walk {
 	const struct order *order;
@@ -55,14 +55,14 @@ struct order_walk {
 	uint64_t prefix;
 	const void *key;
 	uint8_t level; /* pages below this one */
-	uint8_t group; /* of the page's entries: where to look for the prefix, once that is known */
-	bool before_all;
-	bool tie;           /* the object's prefix is the one asked for: its key decides */
-	const void *object; /* NULL until the last step */
+	uint8_t group; /* of the page's entries: where to look for the prefix */
+	bool tie;      /* the object's prefix is the one asked for: its key decides */
+	const void *object;
 };
+#define ORDER_WALKS_MAX 64 /* in a burst */
 void order_walk_begin(struct order_walk *w, const struct order *o, uint64_t prefix, const void *key);
-bool order_walk_step(struct order_walk *w);
-const void *order_walk_floor(struct order_walk *w);
+void order_walk_burst(struct order_walk *const *walks, unsigned n);
+const void *order_walk_floor(const struct order_walk *w);
 
 /* Visits all objects in order; stops when visit() returns non-zero, and returns that. */
 int order_each(const struct order *o, int (*visit)(const void *object, void *arg), void *arg);

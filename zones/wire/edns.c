@@ -10,7 +10,9 @@ read_cookie(struct edns *e, const uint8_t *data, unsigned len)
 {
 	if (len != EDNS_CLIENT_COOKIE && (len < 16 || len > EDNS_COOKIE_MAX))
 		return false;
-	memcpy(e->cookie, data, len);
+	memcpy(e->cookie, data, EDNS_CLIENT_COOKIE); /* mostly all, and of a size that needs no call */
+	if (len > EDNS_CLIENT_COOKIE)
+		memcpy(e->cookie + EDNS_CLIENT_COOKIE, data + EDNS_CLIENT_COOKIE, len - EDNS_CLIENT_COOKIE);
 	e->cookie_len = (uint8_t)len;
 	return true;
 }

@@ -120,17 +120,20 @@ visit_next(const void *object, void *arg)
 	return 0;
 }
 
+/* In a burst with walks that end earlier: in an empty tree, and before all keys. */
 static const void *
 walk(const struct order *o, uint64_t prefix, const void *key)
 {
-	struct order_walk w;
-	unsigned steps = 0;
-	order_walk_begin(&w, o, prefix, key);
-	while (order_walk_step(&w))
-		steps++;
-	assert_true(steps <= 2u * o->height);
-	assert_false(order_walk_step(&w));
-	return order_walk_floor(&w);
+	static const struct object lowest = {0};
+	const struct order empty = {.compare = o->compare};
+	struct order_walk w[3], *const walks[] = {&w[0], &w[1], &w[2]};
+	order_walk_begin(&w[0], &empty, prefix, key);
+	order_walk_begin(&w[1], o, prefix, key);
+	order_walk_begin(&w[2], o, 0, &lowest);
+	order_walk_burst(walks, 3);
+	assert_null(order_walk_floor(&w[0]));
+	assert_ptr_equal(order_walk_floor(&w[2]), order_floor(o, 0, &lowest));
+	return order_walk_floor(&w[1]);
 }
 
 /* The tree says of every key, there or not, what the array says. */
