@@ -18,7 +18,7 @@
 #include "zones/base/counters.h"
 #include "zones/store/zone.h"
 
-enum engine_transport { ENGINE_UDP, ENGINE_TCP };
+enum engine_transport { ENGINE_UDP, ENGINE_TCP, ENGINE_TLS };
 
 /* Who asks, as far as answers depend on it. */
 struct engine_client {

@@ -80,6 +80,8 @@ options_begin(struct options *o, const struct answer_config *config, const struc
 #define ZONEVERSION_ROOM (EDNS_OPTION_HEAD + 6)
 #define ERROR_ROOM (EDNS_OPTION_HEAD + 2)
 
+#define PADDING_BLOCK 468 /* octets: what RFC 8467 section 4.1 recommends for servers */
+
 static bool
 tells_nsid(const struct answer_config *config, const struct edns *e)
 {
@@ -90,6 +92,13 @@ static bool
 tells_keepalive(const struct engine_client *client, const struct edns *e)
 {
 	return e->wants_keepalive && client->transport != ENGINE_UDP; /* RFC 7828 section 3.2.2 */
+}
+
+/* Only where nobody else can read it (RFC 7830 section 6), and to those who pad, too. */
+static bool
+is_padded(const struct engine_client *client, const struct edns *e)
+{
+	return e->wants_padding && client->transport == ENGINE_TLS;
 }
 
 unsigned
@@ -132,6 +141,17 @@ static void
 put_subnet(struct reply *r, const struct edns *e)
 {
 	memcpy(put_option(r, EDNS_SUBNET, e->subnet_len), e->subnet, e->subnet_len);
+}
+
+/* The last option, as it depends on all others: up to the next whole block, or to as much as there may be. */
+static void
+put_padding(struct reply *r, uint32_t limit)
+{
+	if (r->pos + EDNS_OPTION_HEAD > limit)
+		return;
+	uint32_t len = r->pos + EDNS_OPTION_HEAD, blocks = (len + PADDING_BLOCK - 1) / PADDING_BLOCK;
+	uint32_t padded = blocks * PADDING_BLOCK < limit ? blocks * PADDING_BLOCK : limit;
+	memset(put_option(r, EDNS_PADDING, (uint16_t)(padded - len)), 0, padded - len);
 }
 
 /* The zone's label count, version type 0 (SOA serial), the serial (RFC 9660 section 3.2). */
@@ -180,6 +200,8 @@ options_write(const struct options *o, struct reply *r, uint32_t limit, const st
 		put_options(o, r, config, client, q, outcome);
 	if (outcome.error != EDE_NONE && r->pos + ERROR_ROOM <= limit)
 		store_be16(put_option(r, EDNS_ERROR, 2), (uint16_t)outcome.error);
+	if (unlikely(is_padded(client, &q->edns)))
+		put_padding(r, limit);
 	store_be16(opt + 9, (uint16_t)(r->msg + r->pos - opt - EDNS_OPT_LEN));
 	r->count[SECTION_ADDITIONAL]++;
 }

@@ -51,6 +51,9 @@ read_option(struct edns *e, unsigned code, const uint8_t *data, unsigned len)
 		e->wants_keepalive = true;
 		return true; /* RFC 7828 section 3.3.1: ignored over UDP; elsewhere a timeout of the client's says
 				nothing */
+	case EDNS_PADDING:
+		e->wants_padding = true;
+		return true; /* what it holds does not count (RFC 7830 section 3) */
 	case EDNS_ZONEVERSION:
 		e->wants_zoneversion = true;
 		return len == 0; /* RFC 9660 section 3.1 */

@@ -27,6 +27,7 @@ enum edns_option {
 	EDNS_EXPIRE = 9,       /* RFC 7314 */
 	EDNS_COOKIE = 10,      /* RFC 7873 */
 	EDNS_KEEPALIVE = 11,   /* RFC 7828 */
+	EDNS_PADDING = 12,     /* RFC 7830 */
 	EDNS_ERROR = 15,       /* RFC 8914 */
 	EDNS_ZONEVERSION = 19, /* RFC 9660 */
 };
@@ -46,7 +47,7 @@ struct edns {
 	uint8_t version;
 	bool is_present, wants_dnssec;
 	bool has_options; /* known or not */
-	bool wants_nsid, wants_expire, wants_keepalive, wants_zoneversion;
+	bool wants_nsid, wants_expire, wants_keepalive, wants_padding, wants_zoneversion;
 	uint8_t cookie_len; /* 0: none */
 	uint8_t subnet_len; /* 0: none */
 	uint8_t cookie[EDNS_COOKIE_MAX];
@@ -60,7 +61,7 @@ edns_clear(struct edns *e)
 	e->size = 0;
 	e->version = 0;
 	e->is_present = e->wants_dnssec = e->has_options = false;
-	e->wants_nsid = e->wants_expire = e->wants_keepalive = e->wants_zoneversion = false;
+	e->wants_nsid = e->wants_expire = e->wants_keepalive = e->wants_padding = e->wants_zoneversion = false;
 	e->cookie_len = e->subnet_len = 0;
 }
 

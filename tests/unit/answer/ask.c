@@ -106,11 +106,12 @@ ask_to_wire(const struct ask *ask, uint8_t *out)
 }
 
 size_t
-server_send(struct server *s, const uint8_t *query, size_t len, bool tcp, uint8_t *reply, size_t cap)
+server_send(struct server *s, const uint8_t *query, size_t len, enum engine_transport transport, uint8_t *reply,
+	    size_t cap)
 {
 	memcpy(reply, query, len);
 	struct engine_message m = {.msg = reply, .len = (uint32_t)len, .cap = (uint32_t)cap, .client = s->client};
-	m.client.transport = tcp ? ENGINE_TCP : ENGINE_UDP;
+	m.client.transport = (uint8_t)transport;
 	engine_burst(s->set, &m, 1, s->now_s, &s->counters);
 	return m.verdict == ENGINE_ANSWER ? m.len : 0;
 }
@@ -239,8 +240,8 @@ server_ask(struct server *s, const struct ask *ask, char text[REPLY_TEXT_MAX])
 {
 	uint8_t query[512];
 	static uint8_t reply[65535];
-	size_t len =
-		server_send(s, query, ask_to_wire(ask, query), ask->tcp, reply, ask->tcp ? sizeof(reply) : 4096);
+	size_t len = server_send(s, query, ask_to_wire(ask, query), ask->tcp ? ENGINE_TCP : ENGINE_UDP, reply,
+				 ask->tcp ? sizeof(reply) : 4096);
 	assert_int_not_equal(len, 0);
 	reply_to_text(reply, len, text);
 	return len;

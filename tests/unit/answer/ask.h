@@ -58,7 +58,8 @@ size_t server_ask(struct server *s, const struct ask *ask, char text[REPLY_TEXT_
 size_t ask_to_wire(const struct ask *ask, uint8_t *out);
 
 /* Gives raw octets to the engine; returns the reply's length, or 0 where it was dropped. */
-size_t server_send(struct server *s, const uint8_t *query, size_t len, bool tcp, uint8_t *reply, size_t cap);
+size_t server_send(struct server *s, const uint8_t *query, size_t len, enum engine_transport transport,
+		   uint8_t *reply, size_t cap);
 
 /* Renders any reply as above. */
 void reply_to_text(const uint8_t *msg, size_t len, char text[REPLY_TEXT_MAX]);

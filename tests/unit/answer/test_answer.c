@@ -448,7 +448,7 @@ test_raw(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(raw_cases); i++) {
 		const struct raw_case *c = &raw_cases[i];
 		uint8_t reply[1500];
-		size_t len = server_send(&server, c->query, c->len, false, reply, sizeof(reply));
+		size_t len = server_send(&server, c->query, c->len, ENGINE_UDP, reply, sizeof(reply));
 		print_message("%s\n", c->what);
 		if (c->rcode < 0) {
 			assert_int_equal(len, 0);
@@ -462,7 +462,7 @@ test_raw(void **state)
 			assert_int_equal(len, c->reply_len);
 	}
 	uint8_t reply[1500];
-	server_send(&server, raw_cases[10].query, raw_cases[10].len, false, reply, sizeof(reply));
+	server_send(&server, raw_cases[10].query, raw_cases[10].len, ENGINE_UDP, reply, sizeof(reply));
 	assert_int_equal(reply[34 + 5], 1); /* extended RCODE 1: BADVERS */
 	assert_int_equal(reply[34 + 6], 0); /* our version */
 }
@@ -475,7 +475,7 @@ test_counters(void **state)
 	uint8_t query[512], reply[1500];
 	size_t len = ask_to_wire(&(struct ask){"www.example.test.", "A"}, query);
 	for (size_t cut = 0; cut <= len; cut++)
-		server_send(&server, query, cut, false, reply, sizeof(reply));
+		server_send(&server, query, cut, ENGINE_UDP, reply, sizeof(reply));
 	const struct counters *c = &server.counters;
 	assert_int_equal(c->drop[DROP_SHORT], 12);
 	assert_int_equal(c->rcode[RCODE_FORMERR], len - 12);

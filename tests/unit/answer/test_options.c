@@ -196,6 +196,27 @@ test_malformed(void **state)
 	}
 }
 
+/* RFC 7830, RFC 8467 section 4.1: whole blocks of 468 octets, over TLS, to who asks for it. */
+static void
+test_padding(void **state)
+{
+	const struct ask padded = {"ns.example.test.", "A", OPTIONS("\0\14\0\3\1\2\3")};
+	const struct ask plain = {"ns.example.test.", "A", .edns = true};
+	uint8_t query[512], reply[65535];
+	start();
+	size_t len = ask_to_wire(&padded, query);
+	size_t bare = server_send(&server, query, len, ENGINE_TCP, reply, sizeof(reply));
+	assert_int_equal(server_send(&server, query, len, ENGINE_UDP, reply, 4096), bare);
+	assert_int_equal(server_send(&server, query, len, ENGINE_TLS, reply, sizeof(reply)), 468);
+	for (size_t i = bare + 4; i < 468; i++)
+		assert_int_equal(reply[i], 0);
+	/* no room for whole blocks: as far as the buffer goes, and none at all where its head does not fit */
+	assert_int_equal(server_send(&server, query, len, ENGINE_TLS, reply, bare + 10), bare + 10);
+	assert_int_equal(server_send(&server, query, len, ENGINE_TLS, reply, bare + 3), bare);
+	len = ask_to_wire(&plain, query);
+	assert_int_equal(server_send(&server, query, len, ENGINE_TLS, reply, sizeof(reply)), bare);
+}
+
 static void
 test_others(void **state)
 {
@@ -228,7 +249,7 @@ test_no_question(void **state)
 	uint8_t reply[600];
 	static char text[REPLY_TEXT_MAX];
 	start();
-	size_t len = server_send(&server, query, sizeof(query), false, reply, sizeof(reply));
+	size_t len = server_send(&server, query, sizeof(query), ENGINE_UDP, reply, sizeof(reply));
 	assert_int_equal(len, 12 + 11 + 4 + 24);
 	reply_to_text(reply, len, text);
 	assert_memory_equal(text, "NOERROR\n% 1232 option10=0102030405060708", 39);
@@ -242,7 +263,7 @@ main(void)
 		cmocka_unit_test(test_known_cookie), cmocka_unit_test(test_renewal),
 		cmocka_unit_test(test_rotation),     cmocka_unit_test(test_required),
 		cmocka_unit_test(test_malformed),    cmocka_unit_test(test_others),
-		cmocka_unit_test(test_no_question),
+		cmocka_unit_test(test_padding),      cmocka_unit_test(test_no_question),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -151,7 +151,8 @@ check_all(const struct query_case *cases, size_t n)
 		const struct query_case *c = &cases[i];
 		uint8_t query[512];
 		size_t query_len = write_query(c, query);
-		size_t len = server_send(&server, query, query_len, c->ask.tcp, reply, sizeof(reply));
+		size_t len = server_send(&server, query, query_len, c->ask.tcp ? ENGINE_TCP : ENGINE_UDP, reply,
+					 sizeof(reply));
 		if (len == 0)
 			fail_msg("%s: no reply", c->what);
 		reply_to_text(reply, len, text);
