@@ -35,12 +35,15 @@ denial_name_prefix(const uint8_t *name, unsigned apex_labels)
 	return name_scan(name, NAME_MAX_LEN, &s) < 0 ? 0 : labels_prefix(name, &s, apex_labels);
 }
 
-/* Is none of eight octets above 0xfd? Then a step up carries into no neighbour. */
+/*
+ * Is none of eight octets above 0xfd? Then a step up carries into no neighbour. Looks for an octet below 2 in the
+ * complement, by the octets that borrow when 2 is taken from each (Mycroft, 1987).
+ */
 static inline bool
 octets_are_low(uint64_t word)
 {
 	const uint64_t ones = UINT64_MAX / 255;
-	return ((word & (word + 2 * ones)) & (0x80 * ones)) == 0;
+	return ((~word - 2 * ones) & word & (0x80 * ones)) == 0;
 }
 
 /*

@@ -232,6 +232,8 @@ readers_never_see_what_was_freed(void **state)
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(
 			thread_start(&readers[i], "chaser", THREAD_CPU_ANY, THREAD_RCU_ONLINE, chase, NULL), 0);
+	while (atomic_load(&n_reads) == 0) /* on a busy host the readers may not have begun yet */
+		usleep(100);
 	for (unsigned i = 1; i < OBJECTS_MAX; i++) {
 		struct object *old = atomic_exchange(&current, object_new(i, 8));
 		reclaim_retire(rc, &old->retired);
