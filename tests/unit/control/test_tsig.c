@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "control/tsig_private.h"
 #include "tests/unit/control/tsig_fixture.h"
 #include "zones/wire/query.h"
 
@@ -501,6 +502,69 @@ badtime_is_signed_and_tells_the_clock(void **state)
 	assert_int_equal(tsig_verify_reply(key, &mac, r.octets, r.len, NOW - 612, &v), TSIG_BADSIG);
 }
 
+/* Anybody may have sent it, so its clock is not believed. */
+static void
+badtime_without_mac_tells_no_clock(void **state)
+{
+	(void)state;
+	struct tsig_verdict v;
+	struct message m = answer_of(7, 1);
+	struct tsig_mac mac = {.len = 32};
+	uint8_t clock[TSIG_TIME_LEN];
+	struct tsig_record r = {
+		.time_s = NOW, .error = TSIG_ERROR_BADTIME, .other = clock, .other_len = sizeof(clock)};
+	r.key = key->name;
+	r.algorithm = key->algorithm->name;
+	tsig_time_write(NOW + 5000, clock);
+	m.len += tsig_record_write(&r, m.octets + m.len);
+	store_be16(m.octets + 10, 1);
+	assert_int_equal(verify_reply(&mac, &m, &v), TSIG_REFUSED);
+	assert_false(v.is_proven);
+	assert_int_equal(v.refused_at_s, 0);
+	assert_string_equal(text_of(&v), "they answer BADTIME to key sha256, and do not sign it");
+}
+
+/* A request as somebody signs it whose fudge is not ours. */
+static struct message
+request_with_fudge(uint16_t fudge_s)
+{
+	struct message m = query_of(7);
+	struct tsig_mac mac;
+	struct tsig_record r = {.start = m.len, .arcount = 1, .fudge_s = fudge_s, .time_s = NOW, .original_id = 7};
+	r.key = key->name;
+	r.algorithm = key->algorithm->name;
+	EVP_MAC_CTX *ctx = tsig_mac_new(key);
+	assert_true(tsig_mac_add_message(ctx, m.octets, &r) && tsig_mac_add_variables(ctx, &r));
+	assert_true(tsig_mac_final(ctx, &mac));
+	EVP_MAC_CTX_free(ctx);
+	r.mac = mac.octets;
+	r.mac_len = mac.len;
+	m.len += tsig_record_write(&r, m.octets + m.len);
+	store_be16(m.octets + 10, 2);
+	return m;
+}
+
+/* Section 5.2.3: it is their fudge that counts, and that comes back with BADTIME. */
+static void
+their_fudge_counts_and_comes_back(void **state)
+{
+	(void)state;
+	struct tsig_verdict request, v;
+	struct message m = request_with_fudge(77);
+	assert_int_equal(tsig_verify_request(keys, m.octets, m.len, NOW + 77, &v), TSIG_GOOD);
+	assert_int_equal(tsig_verify_request(keys, m.octets, m.len, NOW + 78, &request), TSIG_BADTIME);
+	struct message r = reply_to(&request);
+	assert_int_equal(verify_reply(&request.mac, &r, &v), TSIG_REFUSED);
+	assert_int_equal(v.fudge_s, 77);
+	assert_int_equal(v.time_s, NOW);
+	m = request_with_fudge(0);
+	assert_int_equal(tsig_verify_request(keys, m.octets, m.len, NOW, &v), TSIG_GOOD);
+	assert_int_equal(tsig_verify_request(keys, m.octets, m.len, NOW + 1, &v), TSIG_BADTIME);
+	m = request_with_fudge(65535);
+	assert_int_equal(tsig_verify_request(keys, m.octets, m.len, NOW + 65535, &v), TSIG_GOOD);
+	assert_int_equal(tsig_verify_request(keys, m.octets, m.len, NOW + 65536, &v), TSIG_BADTIME);
+}
+
 static void
 badtrunc_is_signed(void **state)
 {
@@ -660,6 +724,8 @@ main(void)
 		cmocka_unit_test(a_truncated_request_gets_a_whole_reply),
 		cmocka_unit_test(errors_of_key_and_mac_are_not_signed),
 		cmocka_unit_test(badtime_is_signed_and_tells_the_clock),
+		cmocka_unit_test(badtime_without_mac_tells_no_clock),
+		cmocka_unit_test(their_fudge_counts_and_comes_back),
 		cmocka_unit_test(badtrunc_is_signed),
 		cmocka_unit_test(formerr_and_none_are_answered_without_tsig),
 		cmocka_unit_test(a_reply_without_tsig_is_missing),

@@ -207,6 +207,9 @@ data_that_is_no_tsigs_is_told(void **state)
 		assert_int_equal(find(&m, &out), TSIG_FIND_UNREADABLE);
 	}
 	struct message m = good;
+	store_be16(m.octets + other, 5); /* the last octet belongs to nothing, and no MAC covers it */
+	assert_int_equal(find(&m, &out), TSIG_FIND_UNREADABLE);
+	m = good;
 	store_be16(m.octets + data, 0xc00c); /* the algorithm, compressed */
 	assert_int_equal(find(&m, &out), TSIG_FIND_UNREADABLE);
 	assert_int_equal(out.start, 77);
