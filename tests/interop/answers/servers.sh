@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# The five servers, each on an address of its own in the run's namespace, all at port 5300, with the same zones, identity and sizes.
-# shellcheck disable=SC2154 # run sets netns, work and build
-# Sourced by run, after deploy/lib.sh. Uses $netns, $work (a world's directory, with `zones`: lines NAME FILE SIGNING), $build.
+# The five servers, each on an address of its own, all at port 5300, with the same zones, identity and sizes. Four are in the run's namespace
+# $netns, where the questions are asked; anserd is in $anser_netns, behind a veth pair, and answers through a DPDK port on its end.
+# shellcheck disable=SC2154 # run sets them
+# Sourced by run, after deploy/lib.sh. Uses $netns, $anser_netns, $mode (anserd's), $work (a world's directory, with `zones`: lines NAME FILE
+# SIGNING), $build.
 # Rate limits are off, and so is what makes an answer depend on those before it: all else is the servers' own default.
 
 identity=under-test
 version=1.0
 udp_payload=1232
 port=5300
-declare -A address=([anser]=127.0.0.10 [nsd]=127.0.0.11 [knot]=127.0.0.12 [bind]=127.0.0.13 [pdns]=127.0.0.14)
+declare -A address=([anser]=10.53.0.1 [nsd]=127.0.0.11 [knot]=127.0.0.12 [bind]=127.0.0.13 [pdns]=127.0.0.14)
 declare -A server_pids=()
 
 # each_zone FORMAT: the zones, printed with NAME, NAME without the closing dot (the root keeps it), FILE.
@@ -21,11 +23,12 @@ each_zone() {
 	done <"$work/zones"
 }
 
-# start NAME COMMAND...: in the namespace, in the directory of its own.
+# start NAME COMMAND...: in its namespace, in a directory of its own.
 start() {
-	local name=$1
+	local name=$1 where=$netns
 	shift
-	(cd "$work/$name" && exec nsenter --net="/run/netns/$netns" "$@") >"$work/$name/log" 2>&1 </dev/null &
+	[ "$name" != anser ] || where=$anser_netns
+	(cd "$work/$name" && netns_daemon "$where" "$@") >"$work/$name/log" 2>&1 </dev/null &
 	server_pids[$name]=$!
 }
 
@@ -167,7 +170,32 @@ start_pdns() {
 	start pdns pdns_server --config-dir="$work/pdns"
 }
 
+# network_up, network_down: both namespaces and the veth pair between them.
+network_up() {
+	local name
+	ip netns add "$netns"
+	ip netns add "$anser_netns"
+	for name in "$netns" "$anser_netns"; do
+		netns_exec "$name" ip link set lo up
+	done
+	netns_exec "$anser_netns" ip link add srv0 type veth peer name cli0 netns "$netns"
+	netns_exec "$anser_netns" ip addr add "${address[anser]}/24" dev srv0
+	netns_exec "$netns" ip addr add 10.53.0.2/24 dev cli0
+	netns_exec "$anser_netns" ip link set srv0 up
+	netns_exec "$netns" ip link set cli0 up
+	for name in nsd knot bind pdns; do
+		netns_exec "$netns" ip addr replace "${address[$name]}/32" dev lo # BIND listens on addresses that are there
+	done
+}
+
+network_down() {
+	netns_remove "$netns"
+	netns_remove "$anser_netns"
+}
+
 start_anser() {
+	local ports=""
+	[ "$mode" = kernel ] || ports="ports: [{device: srv0, queues: 1}]"
 	mkdir -p "$work/anser/run" "$work/anser/state"
 	cat >"$work/anser/anser.yaml" <<-END
 	server:
@@ -180,7 +208,8 @@ start_anser() {
 	  user: ""
 	  udp-payload: $udp_payload
 	dataplane:
-	  mode: kernel
+	  mode: $mode
+	  $ports
 	  cores: "0"
 	  memory: 256MiB
 	  hugepages: off
@@ -203,7 +232,6 @@ is_up() {
 servers_start() {
 	local name
 	for name in "${!address[@]}"; do
-		netns_exec "$netns" ip addr replace "${address[$name]}/32" dev lo # BIND listens on addresses that are there
 		mkdir -p "$work/$name"
 		"start_$name"
 	done
