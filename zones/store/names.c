@@ -49,21 +49,38 @@ names_next_page(const struct names *t, uint32_t *at)
 	return NULL;
 }
 
+void
+names_cursor_begin(struct names_cursor *c, const struct names *t)
+{
+	*c = (struct names_cursor){.table = t};
+	if (t->top != NULL)
+		c->page = names_next_page(t, &c->at);
+}
+
+const struct names_entry *
+names_cursor_next(struct names_cursor *c)
+{
+	while (c->page != NULL) {
+		for (unsigned slots = page_slots(c->table); c->slot < slots;) {
+			uint64_t word = *page_slot(c->page, c->slot++);
+			if (word != 0)
+				return slot_entry(word);
+		}
+		c->page = names_next_page(c->table, &c->at);
+		c->slot = 0;
+	}
+	return NULL;
+}
+
 int
 names_walk(const struct names *t, int (*visit)(const struct names_entry *e, void *arg), void *arg)
 {
-	const struct names_page *page;
-	if (t->top == NULL)
-		return 0;
-	for (uint32_t at = 0; (page = names_next_page(t, &at)) != NULL;) {
-		for (unsigned i = 0; i < page_slots(t); i++) {
-			uint64_t word = *page_slot(page, i);
-			int rc = word != 0 ? visit(slot_entry(word), arg) : 0;
-			if (rc != 0)
-				return rc;
-		}
-	}
-	return 0;
+	struct names_cursor c;
+	int rc = 0;
+	names_cursor_begin(&c, t);
+	for (const struct names_entry *e; rc == 0 && (e = names_cursor_next(&c)) != NULL;)
+		rc = visit(e, arg);
+	return rc;
 }
 
 size_t

@@ -196,6 +196,24 @@ names_find(const struct names *t, uint64_t hash, const uint8_t *name, unsigned l
 /* Visits every entry once, in no particular order; stops when visit() returns non-zero, and returns that. */
 int names_walk(const struct names *t, int (*visit)(const struct names_entry *e, void *arg), void *arg);
 
+/*
+ * The same walk by steps of the caller's: for long readers that stop between two entries, to wait for a socket, and
+ * go on later. The table must stay what it is in between, so whoever stops holds a reference on its owner; the
+ * cursor holds nothing and needs no end. It may be copied: the copy goes on from the same place.
+ */
+struct names_cursor {
+	const struct names *table;
+	const struct names_page *page; /* of the next entry; NULL: none left */
+	uint32_t at;                   /* directory index behind that page */
+	uint32_t slot;                 /* in the page, its buckets counted through */
+};
+
+/* Stands before the first entry; the table is borrowed, and may be empty. Pure. */
+void names_cursor_begin(struct names_cursor *c, const struct names *t);
+
+/* The next entry, or NULL behind the last one, and again NULL after that. Pure. */
+const struct names_entry *names_cursor_next(struct names_cursor *c);
+
 /* Bytes of pages, chunks and top. */
 size_t names_bytes(const struct names *t);
 

@@ -180,20 +180,40 @@ order_last(const struct order *o)
 
 /* -------- all of it -------- */
 
-static int
-page_each(const struct order_page *page, unsigned below, int (*visit)(const void *object, void *arg), void *arg)
+void
+order_cursor_begin(struct order_cursor *c, const struct order *o)
 {
-	int rc = 0;
-	for (unsigned i = 0; i < page->count && rc == 0; i++)
-		rc = below > 0 ? page_each(order_child(page, i), below - 1, visit, arg)
-			       : visit((const void *)order_word(page, i), arg);
-	return rc;
+	*c = (struct order_cursor){.height = o->height};
+	if (o->root != NULL)
+		c->way[c->depth++] = (struct order_cursor_stop){.page = o->root};
+}
+
+const void *
+order_cursor_next(struct order_cursor *c)
+{
+	while (c->depth > 0) {
+		struct order_cursor_stop *stop = &c->way[c->depth - 1];
+		if (stop->next == stop->page->count) {
+			c->depth--;
+			continue;
+		}
+		unsigned at = stop->next++;
+		if (c->depth == c->height)
+			return (const void *)order_word(stop->page, at);
+		c->way[c->depth++] = (struct order_cursor_stop){.page = order_child(stop->page, at)};
+	}
+	return NULL;
 }
 
 int
 order_each(const struct order *o, int (*visit)(const void *object, void *arg), void *arg)
 {
-	return o->root != NULL ? page_each(o->root, o->height - 1u, visit, arg) : 0;
+	struct order_cursor c;
+	int rc = 0;
+	order_cursor_begin(&c, o);
+	for (const void *object; rc == 0 && (object = order_cursor_next(&c)) != NULL;)
+		rc = visit(object, arg);
+	return rc;
 }
 
 /* Pages at and under this one; leaves are counted without being touched. */

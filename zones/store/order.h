@@ -67,6 +67,27 @@ const void *order_walk_floor(const struct order_walk *w);
 /* Visits all objects in order; stops when visit() returns non-zero, and returns that. */
 int order_each(const struct order *o, int (*visit)(const void *object, void *arg), void *arg);
 
+#define ORDER_HEIGHT_MAX 12 /* 2 * 20^11 entries do not fit in 2^47 bytes */
+
+/*
+ * The same by steps of the caller's, as names_cursor: the tree must stay what it is between two steps, so whoever
+ * stops holds a reference on its owner. May be copied.
+ */
+struct order_cursor {
+	struct order_cursor_stop {
+		const struct order_page *page;
+		unsigned next;   /* entry */
+	} way[ORDER_HEIGHT_MAX]; /* root first */
+	uint8_t height;          /* of the tree */
+	uint8_t depth;           /* stops in use; 0: no object is left */
+};
+
+/* Stands before the first object; the tree may be empty. Pure. */
+void order_cursor_begin(struct order_cursor *c, const struct order *o);
+
+/* The next object in order, or NULL behind the last one, and again NULL after that. Pure. */
+const void *order_cursor_next(struct order_cursor *c);
+
 /* Bytes of pages. */
 size_t order_bytes(const struct order *o);
 

@@ -28,7 +28,6 @@
 #define ORDER_GROUP 8 /* entries */
 #define ORDER_PIVOTS 7
 #define ORDER_NO_PREFIX UINT64_MAX
-#define ORDER_HEIGHT_MAX 12 /* 2 * 20^11 entries do not fit in 2^47 bytes */
 
 struct order_page {
 	uint64_t generation : 56; /* of the transaction that made it, counted along the versions of the tree */

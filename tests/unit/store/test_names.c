@@ -368,6 +368,47 @@ test_walk_stops(void **state)
 	free(e);
 }
 
+/* A cursor stops wherever it likes and goes on in the table that it began with, whatever came after that. */
+static void
+test_cursor_rests(void **state)
+{
+	enum { N = 5000, REST = 1234 };
+	static uint8_t seen[N];
+	struct entry *e = entries_new(&plain, N), late;
+	struct names t = table_of(e, N, 0), next;
+	struct names_cursor c, copy;
+	struct garbage garbage;
+	names_cursor_begin(&c, &t);
+	for (uint32_t i = 0; i < REST; i++)
+		visit_mark(names_cursor_next(&c), seen);
+	copy = c;
+	struct names_txn *txn = names_txn_begin(&t, 0);
+	assert_non_null(txn);
+	entry_init(&late, &plain, N);
+	put(txn, &late);
+	names_txn_commit(txn, &next, &garbage);
+	for (uint32_t i = REST; i < N; i++) {
+		const struct names_entry *one = names_cursor_next(&c);
+		visit_mark(one, seen);
+		assert_ptr_equal(names_cursor_next(&copy), one);
+	}
+	assert_null(names_cursor_next(&c));
+	assert_null(names_cursor_next(&c));
+	garbage_free(&garbage);
+	names_free(&next);
+	free(e);
+}
+
+static void
+test_cursor_of_nothing(void **state)
+{
+	struct names t = {0};
+	struct names_cursor c;
+	names_cursor_begin(&c, &t);
+	assert_null(names_cursor_next(&c));
+	assert_null(names_cursor_next(&c));
+}
+
 static void
 test_remove_to_empty(void **state)
 {
@@ -521,6 +562,8 @@ main(void)
 		cmocka_unit_test(test_small_tables),
 		cmocka_unit_test(test_crowded_bucket_spills),
 		cmocka_unit_test(test_walk_stops),
+		cmocka_unit_test(test_cursor_rests),
+		cmocka_unit_test(test_cursor_of_nothing),
 		cmocka_unit_test(test_remove_to_empty),
 		cmocka_unit_test(test_allocation_failures),
 	};

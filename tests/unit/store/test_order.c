@@ -379,6 +379,28 @@ test_empty_and_each(void **state)
 	free(all);
 }
 
+/* A cursor stops anywhere, may be copied, and stays at the end once it is there. */
+static void
+test_cursor(void **state)
+{
+	enum { N = 10000 };
+	struct object *all = objects_new(N, prefix_spread);
+	struct order o = tree_of(all, N), empty = {.compare = compare};
+	struct order_cursor c, copy;
+	order_cursor_begin(&c, &empty);
+	assert_null(order_cursor_next(&c));
+	order_cursor_begin(&c, &o);
+	for (uint32_t i = 0; i < N; i++) {
+		copy = c;
+		assert_ptr_equal(order_cursor_next(&c), &all[i]);
+		assert_ptr_equal(order_cursor_next(&copy), &all[i]);
+	}
+	assert_null(order_cursor_next(&c));
+	assert_null(order_cursor_next(&c));
+	order_free(&o);
+	free(all);
+}
+
 /* -------- what a change costs, and what it leaves -------- */
 
 struct pages {
@@ -605,6 +627,7 @@ main(void)
 		cmocka_unit_test(test_prefixes_decide_alone),
 		cmocka_unit_test(test_build),
 		cmocka_unit_test(test_empty_and_each),
+		cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_garbage_is_exact),
 		cmocka_unit_test(test_change_costs_its_way),
 		cmocka_unit_test(test_allocation_failures),
