@@ -45,6 +45,19 @@ struct compiler {
 	uint8_t wire[WIRE_MAX];
 };
 
+/*
+ * Are these the same octets but for letter case? For places that may lie inside a label, where a name must not be
+ * walked: what looks like a length there leads anywhere.
+ */
+static bool
+octets_equal_folded(const uint8_t *a, const uint8_t *b, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++)
+		if (name_lower_octet(a[i]) != name_lower_octet(b[i]))
+			return false;
+	return true;
+}
+
 /* The longest suffix of `name`, at label `i` or later, that the owner ends in; its length, or 0. */
 static unsigned
 owner_suffix(const struct compiler *c, const uint8_t *name, const struct name_suffixes *suffixes,
@@ -53,7 +66,7 @@ owner_suffix(const struct compiler *c, const uint8_t *name, const struct name_su
 	for (unsigned k = suffixes->labels; k > 0; k--) {
 		unsigned len = name_octets - name_suffix_start(suffixes, k);
 		if (len <= (unsigned)(c->owner_len - c->owner_skip) &&
-		    name_equal(name + name_suffix_start(suffixes, k), c->owner + c->owner_len - len))
+		    octets_equal_folded(name + name_suffix_start(suffixes, k), c->owner + c->owner_len - len, len))
 			return len;
 	}
 	return 0;

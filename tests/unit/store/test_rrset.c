@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -63,6 +65,29 @@ check_reads_back(const struct rrset *s, const char *owner_text, const struct rrs
 			assert_int_equal(name_lower_octet(out[k]), name_lower_octet(rdatas[i].data[k]));
 	}
 	assert_int_equal(rrset_iter_next(&it, out), -1);
+}
+
+/*
+ * Lengths that would point into the middle of one of the owner's labels lead nobody out of it: the owner lies at
+ * the end of what may be read.
+ */
+static void
+test_owner_is_not_left(void **state)
+{
+	size_t page_len = (size_t)sysconf(_SC_PAGESIZE);
+	struct name apex = name_of("example."), owner = name_of("zzzzzzzzzzzz.example."),
+		    target = name_of("aa.b.test.");
+	uint8_t *pages = mmap(NULL, 2 * page_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(pages != MAP_FAILED);
+	assert_int_equal(mprotect(pages + page_len, page_len, PROT_NONE), 0);
+	uint8_t *at_end = pages + page_len - owner.len;
+	memcpy(at_end, owner.bytes, owner.len);
+	struct rrset_rdata rdata = {.data = target.bytes, .len = target.len};
+	struct rrset *s = NULL;
+	assert_int_equal(rrset_compile(apex.bytes, at_end, RRTYPE_NS, 60, &rdata, 1, &s), 0);
+	assert_int_equal(s->n_fixups, 0);
+	rrset_release(s);
+	munmap(pages, 2 * page_len);
 }
 
 struct round_trip {
@@ -199,9 +224,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_compress),  cmocka_unit_test(test_many_names),
-		cmocka_unit_test(test_too_large), cmocka_unit_test(test_with_ttl),
-		cmocka_unit_test(test_intern),
+		cmocka_unit_test(test_owner_is_not_left), cmocka_unit_test(test_compress),
+		cmocka_unit_test(test_many_names),        cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_with_ttl),          cmocka_unit_test(test_intern),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
