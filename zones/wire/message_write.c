@@ -96,13 +96,25 @@ stands_at(const struct message_writer *w, unsigned at, const uint8_t *suffix)
 	}
 }
 
+_Static_assert(MESSAGE_SLOTS == 1 << 11, "slot_of() takes the upper 11 bits");
+
+/*
+ * The first slot for a hash. A zone is sent in the order of its names table, so names that follow each other have
+ * the low bits of their hashes in common: the product mixes all bits into those that count here.
+ */
+static unsigned
+slot_of(uint64_t hash)
+{
+	return (unsigned)(hash * UINT64_C(0x9e3779b97f4a7c15) >> 53);
+}
+
 /* Where a suffix stands, or 0. */
 static unsigned
 find_suffix(const struct message_writer *w, uint64_t hash, const uint8_t *suffix)
 {
 	uint16_t tag = (uint16_t)(hash >> 48);
 	for (unsigned i = 0; i < MESSAGE_PROBES; i++) {
-		const struct message_suffix *s = &w->slot[(hash + i) % MESSAGE_SLOTS];
+		const struct message_suffix *s = &w->slot[(slot_of(hash) + i) % MESSAGE_SLOTS];
 		if (s->at == 0)
 			return 0;
 		if (s->tag == tag && stands_at(w, s->at, suffix))
@@ -117,7 +129,7 @@ note_suffix(struct message_writer *w, uint64_t hash, uint32_t at)
 	if (at >= MESSAGE_POINTER_END || w->n_noted == MESSAGE_NOTED_MAX)
 		return;
 	for (unsigned i = 0; i < MESSAGE_PROBES; i++) {
-		unsigned place = (unsigned)((hash + i) % MESSAGE_SLOTS);
+		unsigned place = (slot_of(hash) + i) % MESSAGE_SLOTS;
 		if (w->slot[place].at != 0)
 			continue;
 		w->slot[place] = (struct message_suffix){.tag = (uint16_t)(hash >> 48), .at = (uint16_t)at};
