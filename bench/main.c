@@ -8,5 +8,6 @@ main(int argc, char **argv)
 {
 	bench_parts_cases();
 	bench_engine_cases();
+	bench_transfer_cases();
 	return bench_run(argc, argv);
 }
