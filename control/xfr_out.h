@@ -40,7 +40,7 @@ struct xfr_out_query {
 	const uint8_t *opt;               /* OPT record in wire form for the first message; copied; NULL: none */
 	uint16_t opt_len;                 /* at most XFR_OUT_OPT_MAX */
 	uint16_t tsig_room;               /* octets that every message leaves free at its end */
-	uint32_t target_len;              /* 0: XFR_OUT_TARGET_LEN; over UDP what the client takes */
+	uint32_t target_len; /* 0: XFR_OUT_TARGET_LEN; a larger record goes over it, never over the cap */
 };
 
 #define XFR_OUT_OPT_MAX 512
@@ -55,9 +55,9 @@ void xfr_out_free(struct xfr_out *x);
 
 /*
  * Writes the next message into buf[0..cap) and returns its length; 0: all of it has been sent. With a cap of
- * MESSAGE_MAX_LEN every record fits. Over UDP, where one message has to hold all, whoever calls looks at
- * xfr_out_is_done() after the first one and, where there is more, throws it away and sends XFR_UP_TO_DATE instead
- * (RFC 1995 section 2).
+ * MESSAGE_MAX_LEN every record fits. Over UDP the cap is what the client takes, and so is the target; one message
+ * has to hold all, so whoever calls looks at xfr_out_is_done() after the first one and, where there is more, throws
+ * it away and sends XFR_UP_TO_DATE instead (RFC 1995 section 2).
  *
  * -EMSGSIZE: the next record does not fit in a message of that cap. -EBADMSG: the history does not lead from the
  * client's serial to the snapshot's; it may be found out only at its end, and the connection must then be cut,

@@ -137,7 +137,7 @@ static void
 test_goes_on(void **state)
 {
 	static const char *const scripts[] = {"@7\n", "@7\n---\n@1\n", "@7\n@1\nold A 192.0.2.1\n@7\n",
-					      "@7\n@1\n@7\nnew A 192.0.2.1\n", "@7\n" ZONE};
+					      "@7\n@1\n@7\nnew A 192.0.2.1\n", ("@7\n" ZONE)};
 	for (unsigned i = 0; i < ARRAY_LEN(scripts); i++) {
 		assert_int_equal(run(RRTYPE_IXFR, 1, scripts[i]), 0);
 		assert_int_equal(result.state, XFR_IN_GOING);
@@ -359,7 +359,7 @@ test_limits(void **state)
 static void
 test_callbacks_fail(void **state)
 {
-	static const char *const scripts[] = {"@7\n" ZONE "@7\n", "@7\n@1\n@3\n@3\n@7\n@7\n"};
+	static const char *const scripts[] = {("@7\n" ZONE "@7\n"), "@7\n@1\n@3\n@3\n@7\n@7\n"};
 	for (unsigned i = 0; i < 2; i++) {
 		struct xfr_in_query query = xfr_query(i == 0 ? RRTYPE_AXFR : RRTYPE_IXFR, 1);
 		unsigned n;
