@@ -42,15 +42,23 @@ text_reserve(struct zone_builder *b, size_t len)
 	return p;
 }
 
+void
+record_source_init(struct record_source *source, const struct name *apex)
+{
+	*source = (struct record_source){.apex = *apex,
+					 .apex_hash = name_hash(apex->bytes),
+					 .apex_labels = (uint8_t)name_labels(apex->bytes)};
+}
+
 struct zone_builder *
 zone_builder_new(const struct name *apex)
 {
 	struct zone_builder *b = zalloc(sizeof(*b), 0);
 	if (b == NULL)
 		return NULL;
-	*b = (struct zone_builder){.apex = *apex,
-				   .apex_hash = name_hash(apex->bytes),
-				   .apex_labels = (uint8_t)name_labels(apex->bytes)};
+	memset(b, 0, offsetof(struct zone_builder, files));
+	record_source_init(&b->source, apex);
+	b->source.files = b->files;
 	return b;
 }
 
@@ -75,18 +83,18 @@ log_grow(struct zone_builder *b)
 static int
 log_file(struct zone_builder *b, const char *file, uint16_t *index)
 {
-	for (unsigned i = b->n_files; i-- > 0;) {
+	for (unsigned i = b->source.n_files; i-- > 0;) {
 		if (b->files[i] == file) {
 			*index = (uint16_t)i;
 			return 0;
 		}
 	}
-	if (b->n_files == BUILDER_FILES_MAX) {
+	if (b->source.n_files == BUILDER_FILES_MAX) {
 		*index = 0;
 		return 0;
 	}
-	b->files[b->n_files] = file;
-	*index = (uint16_t)b->n_files++;
+	b->files[b->source.n_files] = file;
+	*index = (uint16_t)b->source.n_files++;
 	return 0;
 }
 
@@ -100,7 +108,7 @@ log_owner(struct zone_builder *b, const struct name *owner)
 	if (b->last_owner != NULL && b->last_owner_len == owner->len &&
 	    memcmp(b->last_owner, lower.bytes, owner->len) == 0)
 		return 0;
-	if (!name_is_under(lower.bytes, b->apex.bytes))
+	if (!name_is_under(lower.bytes, b->source.apex.bytes))
 		return -ERANGE;
 	uint8_t *text = text_reserve(b, owner->len);
 	if (text == NULL)
@@ -112,9 +120,8 @@ log_owner(struct zone_builder *b, const struct name *owner)
 	return 0;
 }
 
-/* Data without capital letters is its own canonical form, whatever its type. */
-static bool
-has_upper(const uint8_t *data, unsigned len)
+bool
+log_rdata_has_upper(const uint8_t *data, unsigned len)
 {
 	bool found = false;
 	for (unsigned i = 0; i < len; i++)
@@ -144,7 +151,7 @@ zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type
 				 .ttl_s = ttl_s,
 				 .type = type,
 				 .rdlen = rdlen,
-				 .has_upper = has_upper(rdata, rdlen)};
+				 .has_upper = log_rdata_has_upper(rdata, rdlen)};
 	if (place != NULL) {
 		err = log_file(b, place->file, &r->file);
 		r->line = place->line;
@@ -177,15 +184,6 @@ zone_builder_abort(struct zone_builder *b)
 
 /* -------- order -------- */
 
-/* Signatures sort right behind the type that they cover; the node wants them there. */
-static uint32_t
-type_key(const struct log_record *r)
-{
-	if (r->type != RRTYPE_RRSIG)
-		return (uint32_t)r->type * 2;
-	return (uint32_t)load_be16(r->rdata) * 2 + 1;
-}
-
 int
 log_record_compare_rdata(const struct log_record *x, const struct log_record *y)
 {
@@ -212,7 +210,8 @@ log_compare(const void *a, const void *b)
 		if (order != 0)
 			return order;
 	}
-	uint32_t x_key = type_key(x), y_key = type_key(y);
+	uint32_t x_key = log_record_type_key(x->type, x->rdata);
+	uint32_t y_key = log_record_type_key(y->type, y->rdata);
 	if (x_key != y_key)
 		return x_key < y_key ? -1 : 1;
 	return log_record_compare_rdata(x, y);

@@ -30,7 +30,7 @@ struct tally {
 	uint64_t n;
 };
 
-#define FAULT(c, severity, r, ...) builder_fault((c)->b, (c)->diag, (severity), (r), __VA_ARGS__)
+#define FAULT(c, severity, r, ...) builder_fault(&(c)->b->source, (c)->diag, (severity), (r), __VA_ARGS__)
 
 static bool
 log_record_is_before(const struct log_record *x, const struct log_record *y)
@@ -83,7 +83,7 @@ warn_tally(const struct chain *c, const struct tally *t, uint16_t type, const ch
 		return;
 	}
 	name_to_text(t->owner.bytes, owner);
-	const char *file = c->b->n_files != 0 ? c->b->files[r != NULL ? r->file : 0] : NULL;
+	const char *file = c->b->source.n_files != 0 ? c->b->files[r != NULL ? r->file : 0] : NULL;
 	diag_add(c->diag, DIAG_WARNING, file, r != NULL ? r->line : 0, r != NULL ? r->column : 0, "%s %s%s", owner,
 		 text, more);
 }
@@ -110,7 +110,7 @@ find_records(struct chain *c)
 		const struct log_record *r = &c->b->records[i];
 		if (r->type == RRTYPE_NSEC3) {
 			keep_first(&c->nsec3, r);
-		} else if (r->type == RRTYPE_NSEC3PARAM && r->hash == c->b->apex_hash) {
+		} else if (r->type == RRTYPE_NSEC3PARAM && r->hash == c->b->source.apex_hash) {
 			keep_first(&c->param, r);
 			c->has_usable_param |= is_usable_param(r);
 		} else if (r->type == RRTYPE_NSEC) {
@@ -145,7 +145,7 @@ check_iterations(const struct chain *c)
 {
 	for (size_t i = 0; i < c->b->n && c->nsec3 != NULL; i++) {
 		const struct log_record *r = &c->b->records[i];
-		if (r->type != RRTYPE_NSEC3PARAM || r->hash != c->b->apex_hash || !is_usable_param(r))
+		if (r->type != RRTYPE_NSEC3PARAM || r->hash != c->b->source.apex_hash || !is_usable_param(r))
 			continue;
 		unsigned iterations = load_be16(r->rdata + 2);
 		if (iterations > NSEC3_ITERATIONS_MAX)
@@ -194,7 +194,7 @@ visit_nsec(const void *object, void *arg)
 static void
 nsec3_owner(const struct chain *c, const struct nsec3 *n, struct name *out)
 {
-	const struct name *apex = &c->b->apex;
+	const struct name *apex = &c->b->source.apex;
 	nsec3_label(n->hash, out->bytes);
 	memcpy(out->bytes + 1 + NSEC3_LABEL_LEN, apex->bytes, apex->len);
 	out->len = (uint8_t)(1 + NSEC3_LABEL_LEN + apex->len);

@@ -13,13 +13,13 @@
 #include "zones/wire/rdata.h"
 
 struct check {
-	const struct zone_builder *b;
+	const struct record_source *source;
 	const struct snapshot *snapshot;
 	struct diag_list *diag;
 };
 
 void
-builder_fault(const struct zone_builder *b, struct diag_list *diag, enum diag_severity severity,
+builder_fault(const struct record_source *source, struct diag_list *diag, enum diag_severity severity,
 	      const struct log_record *r, const char *fmt, ...)
 {
 	char text[400], owner[NAME_TEXT_MAX], type[RRTYPE_TEXT_MAX];
@@ -29,11 +29,11 @@ builder_fault(const struct zone_builder *b, struct diag_list *diag, enum diag_se
 	va_end(ap);
 	name_to_text(r->owner, owner);
 	rrtype_to_text(r->type, type);
-	const char *file = r->line != 0 ? b->files[r->file] : NULL;
+	const char *file = r->line != 0 ? source->files[r->file] : NULL;
 	diag_add(diag, severity, file, r->line, r->column, "%s %s: %s", owner, type, text);
 }
 
-#define FAULT(c, severity, r, ...) builder_fault((c)->b, (c)->diag, (severity), (r), __VA_ARGS__)
+#define FAULT(c, severity, r, ...) builder_fault((c)->source, (c)->diag, (severity), (r), __VA_ARGS__)
 
 static const struct node *
 find_node(const struct check *c, const uint8_t *name)
@@ -92,7 +92,7 @@ check_singletons(const struct check *c, const struct log_record *r, size_t n)
 static void
 check_server(const struct check *c, const struct log_record *r, const uint8_t *target, bool is_delegation)
 {
-	if (!name_is_under(target, c->b->apex.bytes))
+	if (!name_is_under(target, c->source->apex.bytes))
 		return;
 	bool must_be_glue = is_delegation && name_is_under(target, r->owner);
 	const struct node *n = find_node(c, target);
@@ -137,7 +137,7 @@ static bool
 is_below_dname(const struct check *c, const uint8_t *owner)
 {
 	bool below_dname = false;
-	for (unsigned skip = 1; skip <= name_labels(owner) - c->b->apex_labels; skip++) {
+	for (unsigned skip = 1; skip <= name_labels(owner) - c->source->apex_labels; skip++) {
 		const struct node *above = find_node(c, name_parent(owner, skip));
 		if (above != NULL && (above->entry.flags & (NODE_DNAME | NODE_CUT)))
 			below_dname = above->entry.flags & NODE_DNAME;
@@ -153,7 +153,7 @@ check_hidden(const struct check *c, const struct log_record *r, size_t n)
 	if (apex == NULL)
 		return;
 	/* Nothing but a DNAME at the apex can hide its children, which are most names of a large zone. */
-	bool is_child = name_labels(r->owner) <= c->b->apex_labels + 1u;
+	bool is_child = name_labels(r->owner) <= c->source->apex_labels + 1u;
 	if (is_child && !(apex->entry.flags & NODE_DNAME))
 		return;
 	const struct node *node = find_node(c, r->owner);
@@ -169,10 +169,12 @@ check_hidden(const struct check *c, const struct log_record *r, size_t n)
 	}
 }
 
-static void
-check_name(const struct check *c, const struct log_record *r, size_t n)
+void
+builder_check_name(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,
+		   const struct log_record *r, size_t n)
 {
-	bool is_apex = r->owner_len == c->b->apex.len;
+	const struct check check = {.source = source, .snapshot = s, .diag = diag}, *c = &check;
+	bool is_apex = r->owner_len == c->source->apex.len;
 	bool is_wildcard = r->owner[0] == 1 && r->owner[1] == '*';
 	bool is_delegation = !is_apex && !is_wildcard && first_of_type(r, n, RRTYPE_NS) != NULL;
 	check_cname(c, r, n);
@@ -190,26 +192,25 @@ check_name(const struct check *c, const struct log_record *r, size_t n)
 
 /* -------- the zone -------- */
 
-static void
-check_apex(const struct check *c)
+void
+builder_check_apex(const struct record_source *source, const struct snapshot *s, struct diag_list *diag)
 {
 	char apex[NAME_TEXT_MAX];
-	name_to_text(c->b->apex.bytes, apex);
-	const char *file = c->b->n_files != 0 ? c->b->files[0] : NULL;
-	const struct node *n = c->snapshot->apex;
+	name_to_text(source->apex.bytes, apex);
+	const char *file = source->n_files != 0 ? source->files[0] : NULL;
+	const struct node *n = s->apex;
 	if (n == NULL || node_find(n, RRTYPE_SOA).set == NULL)
-		diag_add(c->diag, DIAG_ERROR, file, 0, 0, "zone %s has no SOA record at its apex", apex);
+		diag_add(diag, DIAG_ERROR, file, 0, 0, "zone %s has no SOA record at its apex", apex);
 	if (n == NULL || node_find(n, RRTYPE_NS).set == NULL)
-		diag_add(c->diag, DIAG_ERROR, file, 0, 0, "zone %s has no NS record at its apex", apex);
+		diag_add(diag, DIAG_ERROR, file, 0, 0, "zone %s has no NS record at its apex", apex);
 }
 
 void
 builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag)
 {
-	struct check c = {.b = b, .snapshot = s, .diag = diag};
-	check_apex(&c);
+	builder_check_apex(&b->source, s, diag);
 	for (size_t i = 0, end; i < b->n; i = end) {
 		end = log_owner_end(b, i);
-		check_name(&c, &b->records[i], end - i);
+		builder_check_name(&b->source, s, diag, &b->records[i], end - i);
 	}
 }

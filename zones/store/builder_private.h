@@ -5,13 +5,23 @@
 #ifndef ANSER_STORE_BUILDER_PRIVATE_H
 #define ANSER_STORE_BUILDER_PRIVATE_H
 
+#include "zones/base/bytes.h"
 #include "zones/base/diag.h"
 #include "zones/store/builder.h"
+#include "zones/wire/rrtype.h"
 
 #define BUILDER_FILES_MAX 4096
-#define NODE_SETS_MAX 4000 /* a node's name offset must fit in 16 bits */
 /* More than resolvers accept (RFC 9276 section 3.2); also bounds what hashing a zone's names may cost. */
 #define NSEC3_ITERATIONS_MAX 150
+
+/* The zone whose records these are, and the files that they were read from. */
+struct record_source {
+	struct name apex;
+	uint64_t apex_hash;
+	uint8_t apex_labels;
+	unsigned n_files;
+	const char *const *files; /* borrowed */
+};
 
 struct log_record {
 	uint64_t hash;        /* of the owner */
@@ -28,18 +38,28 @@ struct log_record {
 struct text_chunk;
 
 struct zone_builder {
-	struct name apex;
-	uint64_t apex_hash;
-	uint8_t apex_labels;
+	struct record_source source;
 	struct log_record *records;
 	size_t n, cap;
 	struct text_chunk *text;
 	const uint8_t *last_owner;
 	uint64_t last_owner_hash;
 	unsigned last_owner_len;
-	unsigned n_files;
-	const char *files[BUILDER_FILES_MAX];
+	const char *files[BUILDER_FILES_MAX]; /* source.files */
 };
+
+/* Fills in all but the files. `apex` in lower case. */
+void record_source_init(struct record_source *source, const struct name *apex);
+
+/* Signatures sort right behind the type that they cover; the node wants them there. */
+static inline uint32_t
+log_record_type_key(uint16_t type, const uint8_t *rdata)
+{
+	return type != RRTYPE_RRSIG ? (uint32_t)type * 2 : (uint32_t)load_be16(rdata) * 2 + 1;
+}
+
+/* Data without capital letters is its own canonical form, whatever its type. */
+bool log_rdata_has_upper(const uint8_t *rdata, unsigned len);
 
 /* Index behind the last record of the sorted log that has the owner of record i. */
 size_t log_owner_end(const struct zone_builder *b, size_t i);
@@ -56,6 +76,13 @@ int log_sort(struct zone_builder *b) MUST_CHECK;
  */
 int builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot **out) MUST_CHECK;
 
+/* Checks one name by its n records, in the log's order, and the finished snapshot; faults go to diag. */
+void builder_check_name(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,
+			const struct log_record *records, size_t n);
+
+/* Checks that SOA and NS are there. */
+void builder_check_apex(const struct record_source *source, const struct snapshot *s, struct diag_list *diag);
+
 /* Checks the zone as a whole, on the sorted log and the snapshot made from it; faults go to diag. */
 void builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag);
 
@@ -63,7 +90,7 @@ void builder_check(const struct zone_builder *b, const struct snapshot *s, struc
 void builder_check_chain(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag);
 
 /* Adds a fault at the place of a record, its owner and type in front. */
-void builder_fault(const struct zone_builder *b, struct diag_list *diag, enum diag_severity severity,
+void builder_fault(const struct record_source *source, struct diag_list *diag, enum diag_severity severity,
 		   const struct log_record *r, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 #endif
