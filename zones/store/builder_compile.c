@@ -113,7 +113,7 @@ build_node(struct build *build, const struct log_record *r, size_t n, struct nod
 		compile_release(sets, n_sets);
 	if (sets != few)
 		zalloc_free(sets, n * sizeof(*sets));
-	return err == -EINVAL ? 0 : err;
+	return err;
 }
 
 /* -------- NSEC3 -------- */

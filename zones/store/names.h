@@ -260,4 +260,10 @@ void names_txn_abort(struct names_txn *txn);
 /* Frees pages, chunks and top of a table that nobody reads any more; not the entries. */
 void names_free(struct names *t);
 
+/*
+ * Frees of a table that nobody has read what `base`, which it was made from in one transaction, does not use: undoes
+ * a commit. Reads both directories.
+ */
+void names_free_unshared(struct names *t, const struct names *base);
+
 #endif

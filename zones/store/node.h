@@ -147,6 +147,9 @@ node_own_set_size(const struct rrset *set)
 /* Octets of the whole allocation. */
 size_t node_size(const struct node *n);
 
+/* A copy of a node, with references of its own to the same sets. NULL: out of memory. Writers only. */
+struct node *node_copy(const struct node *n) MUST_CHECK;
+
 /* Gives back a node and its references to record sets; writers only, once no reader can see it. */
 void node_free(struct node *n);
 

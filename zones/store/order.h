@@ -126,4 +126,7 @@ void order_txn_abort(struct order_txn *txn);
 /* Frees the pages of a tree that nobody reads any more; not the objects. */
 void order_free(struct order *o);
 
+/* Frees of a tree what `base`, which it was made from in one transaction, does not use: undoes a commit. */
+void order_free_unshared(struct order *o, const struct order *base);
+
 #endif

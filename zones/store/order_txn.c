@@ -541,14 +541,14 @@ order_txn_commit(struct order_txn *txn, struct order *out, struct garbage *garba
 	txn_close(txn);
 }
 
-/* Frees the own pages at and under this one; what an own page does not lead to is the base's. */
+/* Frees the pages of this generation at and under this one; what they do not lead to is the base's. */
 static void
-own_free(struct order_txn *txn, struct order_page *page, unsigned below)
+generation_free(uint64_t generation, struct order_page *page, unsigned below)
 {
-	if (!page_is_own(txn, page))
+	if (page->generation != generation)
 		return;
 	for (unsigned i = 0; below > 0 && i < page->count; i++)
-		own_free(txn, order_child(page, i), below - 1);
+		generation_free(generation, order_child(page, i), below - 1);
 	zalloc_free(page, sizeof(*page));
 }
 
@@ -556,7 +556,17 @@ void
 order_txn_abort(struct order_txn *txn)
 {
 	if (txn->view.root != NULL)
-		own_free(txn, (struct order_page *)(uintptr_t)txn->view.root, txn->view.height - 1u);
+		generation_free(txn->generation, (struct order_page *)(uintptr_t)txn->view.root,
+				txn->view.height - 1u);
 	garbage_drop(&txn->garbage);
 	txn_close(txn);
+}
+
+void
+order_free_unshared(struct order *o, const struct order *base)
+{
+	uint64_t generation = base->root != NULL ? base->root->generation + 1u : 1;
+	if (o->root != NULL)
+		generation_free(generation, (struct order_page *)(uintptr_t)o->root, o->height - 1u);
+	*o = (struct order){.compare = o->compare};
 }

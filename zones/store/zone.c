@@ -30,6 +30,25 @@ node_size(const struct node *n)
 	return size;
 }
 
+struct node *
+node_copy(const struct node *n)
+{
+	size_t size = node_size(n);
+	struct node *copy = zalloc(size, 0);
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy, n, size);
+	for (unsigned i = 0; i < node_set_count(n); i++) {
+		struct rrset *set = (struct rrset *)(uintptr_t)node_set(n->sets[i]);
+		bool is_inside = !node_word_is_set(n->sets[i]) || node_owns_set(set);
+		if (is_inside)
+			copy->sets[i] += (uint64_t)((uintptr_t)copy - (uintptr_t)n);
+		else
+			atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
+	}
+	return copy;
+}
+
 void
 node_free(struct node *n)
 {

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The model that changes are tested against: a fixed list of records that may be in a zone, each with its TTL or 0
+ * where it is not there; a zone of the model is built as a whole. Two snapshots are compared in all that an answer
+ * can depend on. Aborts where they differ, so that it serves fuzzers as well.
+ */
+#ifndef ANSER_TESTS_CHANGE_FIXTURE_H
+#define ANSER_TESTS_CHANGE_FIXTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "zones/base/diag.h"
+#include "zones/store/change.h"
+
+#define MODEL_MAX 400
+
+struct model {
+	uint32_t ttl_s[MODEL_MAX]; /* 0: the record is not there */
+};
+
+/* Reads the list of records; returns how many there are. */
+unsigned model_init(void);
+
+/* A model of SOA and NS alone. */
+struct model model_start(void);
+
+/* Builds the model's zone as a whole; as zone_builder_finish(). */
+int model_build(const struct model *m, struct diag_list *diag, struct snapshot **out);
+
+/* Applies to the change and to the model, leniently, what these numbers choose; what a change refused is told. */
+int model_step(struct model *m, struct zone_change *c, uint8_t what, unsigned which, uint8_t ttl_s);
+
+/* Gives the model the TTLs that its records have in a snapshot; all of them must be there. */
+void model_settle(struct model *m, const struct snapshot *s);
+
+/* Aborts where the snapshots differ in anything but the sharing of sets and depths that `s` has besides. */
+void snapshots_check_equal(const struct snapshot *s, const struct snapshot *built);
+
+#endif
