@@ -20,7 +20,12 @@ served_free(struct served *s)
 {
 	if (!s)
 		return;
-	snapshot_free(s->snapshot);
+	if (s->made_from)
+		snapshot_discard(s->snapshot, s->made_from);
+	else if (s->left)
+		snapshot_remains_free(s->left);
+	else
+		snapshot_free(s->snapshot);
 	free(s);
 }
 
@@ -38,6 +43,19 @@ served_new(struct snapshot *snapshot, uint64_t bytes)
 		return NULL;
 	retired_init(&s->retired, served_reclaimed, bytes + sizeof(*s));
 	s->snapshot = snapshot;
+	s->made_from = NULL;
+	s->left = NULL;
+	return s;
+}
+
+struct served *
+served_new_changed(const struct served *base, struct snapshot *snapshot, struct snapshot_remains *remains)
+{
+	assert(remains->base == base->snapshot);
+	uint64_t bytes = base->retired.bytes - sizeof(*base) + remains->new_bytes;
+	struct served *s = served_new(snapshot, bytes > remains->bytes ? bytes - remains->bytes : 0);
+	if (s)
+		s->made_from = remains;
 	return s;
 }
 
@@ -68,9 +86,22 @@ served_set_new(struct zone_set *set)
 }
 
 bool
-publish_has_room(const struct publisher *p, const struct served *current)
+publish_has_room(const struct publisher *p, const struct served *current, const struct served *next)
 {
-	return !current || reclaim_has_room(p->reclaim, current->retired.bytes);
+	if (!current)
+		return true;
+	return reclaim_has_room(p->reclaim, next->made_from ? next->made_from->bytes : current->retired.bytes);
+}
+
+/* The replaced version frees what it alone uses, and only after that may its successor free anything. */
+static void
+served_leave(struct served *replaced, struct served *next)
+{
+	assert(next->made_from->base == replaced->snapshot);
+	replaced->left = next->made_from;
+	replaced->retired.bytes = replaced->left->bytes + sizeof(*replaced);
+	next->made_from = NULL;
+	reclaim_keep(&replaced->retired, &next->retired);
 }
 
 static void
@@ -93,6 +124,8 @@ publish_zone(struct publisher *p, struct zone *zone, struct served **current, st
 	assert(before == (replaced ? replaced->snapshot : NULL));
 	(void)before;
 	*current = next;
+	if (next->made_from)
+		served_leave(replaced, next);
 	publish_count(&p->times, publish_now_ns() - verified_ns);
 	if (replaced)
 		reclaim_retire(p->reclaim, &replaced->retired);

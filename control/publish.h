@@ -9,6 +9,11 @@
  * zones/store) and a list insertion. Whoever has a wrapper of something that was not published throws it away with
  * *_free().
  *
+ * A snapshot that was made by a change shares all that did not change with the served one. Publishing it retires
+ * only what the replaced one alone used, and the replaced one keeps its successor's record until it is freed
+ * itself: so versions are freed oldest first, and a version that a long reader holds stays complete
+ * (zones/store/remains.h).
+ *
  * Who wants to publish asks publish_has_room() first: the answer is no while too much that was replaced cannot be
  * freed yet (reclaim.h), and then publishing waits.
  *
@@ -23,12 +28,18 @@
 
 #include "control/reclaim.h"
 #include "zones/base/compiler.h"
+#include "zones/store/remains.h"
 #include "zones/store/zone.h"
 
 /* A snapshot that is or will be served. */
 struct served {
 	struct retired retired;
 	struct snapshot *snapshot;
+	/* The snapshot shares with the one that it was made from; until it is published: what that one alone uses.
+	 */
+	struct snapshot_remains *made_from;
+	/* Once a snapshot made from this one has been published: what this one alone uses, and so what it frees. */
+	struct snapshot_remains *left;
 };
 
 /* A zone set, likewise. */
@@ -54,15 +65,23 @@ struct publisher {
  * thread. */
 struct served *served_new(struct snapshot *snapshot, uint64_t bytes) MUST_CHECK;
 
-/* Frees a wrapper that was never published, and its snapshot. NULL is allowed. */
+/*
+ * As served_new(), for a snapshot that zone_change_finish() made from that of `base`; consumes the remains, too. It
+ * can only be published while `base` is what is served. NULL: out of memory, and both are still the caller's.
+ */
+struct served *served_new_changed(const struct served *base, struct snapshot *snapshot,
+				  struct snapshot_remains *remains) MUST_CHECK;
+
+/* Frees a wrapper that was never published, and of its snapshot what it does not share. NULL is allowed. */
 void served_free(struct served *s);
 
 /* As served_new() and served_free(), for a set; the slots in it are not touched. */
 struct served_set *served_set_new(struct zone_set *set) MUST_CHECK;
 void served_set_free(struct served_set *s);
 
-/* True when replacing `current` (NULL: nothing) fits the budget. */
-bool publish_has_room(const struct publisher *p, const struct served *current) MUST_CHECK;
+/* True when replacing `current` (NULL: nothing) by `next` fits the budget. */
+bool
+publish_has_room(const struct publisher *p, const struct served *current, const struct served *next) MUST_CHECK;
 
 /*
  * Serves `next` in the zone from now on, and retires *current. `verified_ns`: when its data was complete

@@ -26,6 +26,7 @@ struct reclaim {
 	uint64_t bytes, records, freed; /* bytes and records count held ones, too */
 	uint64_t budget_bytes;
 	uint64_t grace_start_ms; /* 0: no grace period is running */
+	uint64_t grace_periods;  /* begun */
 	bool refused, stopping;
 	void (*on_room)(void *arg);
 	void *on_room_arg;
@@ -46,6 +47,8 @@ retired_init(struct retired *r, void (*free_object)(struct retired *r), uint64_t
 	r->next = NULL;
 	r->free = free_object;
 	r->bytes = bytes;
+	r->younger = NULL;
+	r->retired_in = 0;
 	atomic_init(&r->holds, 1);
 }
 
@@ -60,6 +63,37 @@ reclaim_next_batch(struct reclaim *rc)
 	rc->first = NULL;
 	rc->last = &rc->first;
 	rc->grace_start_ms = batch ? now_ms() : 0;
+	rc->grace_periods += batch != NULL;
+	pthread_mutex_unlock(&rc->mutex);
+	return batch;
+}
+
+/* Puts an object that nobody holds any more on the list; the mutex is held. */
+static void
+reclaim_enlist(struct reclaim *rc, struct retired *r)
+{
+	r->next = NULL;
+	*rc->last = r;
+	rc->last = &r->next;
+	pthread_cond_signal(&rc->work);
+}
+
+/*
+ * What an object that has been freed had kept: goes to the front of the batch if it was retired before this grace
+ * period began, since it has then waited as long as the batch has.
+ */
+static struct retired *
+reclaim_let_go(struct reclaim *rc, struct retired *younger, struct retired *batch)
+{
+	pthread_mutex_lock(&rc->mutex);
+	if (atomic_fetch_sub(&younger->holds, 1) == 1) {
+		if (younger->retired_in < rc->grace_periods) {
+			younger->next = batch;
+			batch = younger;
+		} else {
+			reclaim_enlist(rc, younger);
+		}
+	}
 	pthread_mutex_unlock(&rc->mutex);
 	return batch;
 }
@@ -70,11 +104,11 @@ reclaim_free_slice(struct reclaim *rc, struct retired *batch)
 {
 	uint64_t bytes = 0, records = 0;
 	while (batch && records < RECLAIM_SLICE) {
-		struct retired *next = batch->next;
+		struct retired *next = batch->next, *younger = batch->younger;
 		bytes += batch->bytes;
 		records++;
 		batch->free(batch);
-		batch = next;
+		batch = younger ? reclaim_let_go(rc, younger, next) : next;
 	}
 	pthread_mutex_lock(&rc->mutex);
 	rc->bytes -= bytes;
@@ -144,13 +178,10 @@ reclaim_drop_hold(struct reclaim *rc, struct retired *r, bool is_publisher)
 	if (is_publisher) {
 		rc->bytes += r->bytes;
 		rc->records++;
+		r->retired_in = rc->grace_periods;
 	}
-	if (atomic_fetch_sub(&r->holds, 1) == 1) {
-		r->next = NULL;
-		*rc->last = r;
-		rc->last = &r->next;
-		pthread_cond_signal(&rc->work);
-	}
+	if (atomic_fetch_sub(&r->holds, 1) == 1)
+		reclaim_enlist(rc, r);
 	pthread_mutex_unlock(&rc->mutex);
 }
 
@@ -158,6 +189,14 @@ void
 reclaim_retire(struct reclaim *rc, struct retired *r)
 {
 	reclaim_drop_hold(rc, r, true);
+}
+
+void
+reclaim_keep(struct retired *older, struct retired *younger)
+{
+	assert(older->younger == NULL);
+	reclaim_hold(younger);
+	older->younger = younger;
 }
 
 void

@@ -12,6 +12,10 @@
  * to replace something asks reclaim_has_room() first and waits when there is none; on_room tells when to ask again.
  * Nothing is ever freed early. That is why call_rcu, which has no such brake, is not used.
  *
+ * An object may share parts with a younger one that has taken its place; what of these parts the younger one's own
+ * successor no longer has is freed with the younger one. So the older keeps the younger: reclaim_keep(). A row of
+ * such objects is freed oldest first, and all that were retired before a grace period began go with that one.
+ *
  * Long readers (zone transfers out, dumps) keep an object over many turns by a hold; the object goes to the list
  * when it is both replaced and no longer held, and counts against the budget from the moment it was replaced.
  */
@@ -29,7 +33,9 @@ struct retired {
 	struct retired *next;
 	void (*free)(struct retired *r); /* frees the object and the wrapper around r; reclaimer thread */
 	uint64_t bytes;                  /* what freeing gives back */
-	_Atomic unsigned holds;          /* one for being published, one for each long reader */
+	_Atomic unsigned holds;  /* one for being published, one for each long reader, one for an older object */
+	struct retired *younger; /* kept until this one is freed; NULL: none */
+	uint64_t retired_in;     /* the grace period that ran, or had run last, when it was retired */
 };
 
 void retired_init(struct retired *r, void (*free)(struct retired *r), uint64_t bytes);
@@ -59,6 +65,12 @@ bool reclaim_has_room(struct reclaim *rc, uint64_t bytes) MUST_CHECK;
 /* Gives up the publisher's hold: new readers cannot find the object any more. Cannot fail, never blocks. Any
  * thread. */
 void reclaim_retire(struct reclaim *rc, struct retired *r);
+
+/*
+ * Lets `older` keep `younger`, which is published or about to be, until older has been freed. Once for each
+ * `older`, before it is retired; the publishing thread.
+ */
+void reclaim_keep(struct retired *older, struct retired *younger);
 
 /* One more long reader; the caller is the publishing thread or has a hold already. */
 void reclaim_hold(struct retired *r);

@@ -303,7 +303,8 @@ zones_free(struct zones *z)
 	const struct zone_set *set = zone_root_publish(z->options.root, NULL);
 	(void)set;
 	for (size_t i = 0; i < z->n_items; i++) {
-		served_free(z->items[i]->served);
+		if (z->items[i]->served) /* an older version may keep it still */
+			reclaim_retire(z->options.publisher->reclaim, &z->items[i]->served->retired);
 		item_free(z->items[i]);
 	}
 	served_set_free(z->set);

@@ -539,7 +539,7 @@ job_done(uv_work_t *work, int status)
 		job_finish(job, job->item->error);
 	else if (job->err)
 		job_failed(job);
-	else if (z->n_parked || !publish_has_room(z->options.publisher, job->item->served))
+	else if (z->n_parked || !publish_has_room(z->options.publisher, job->item->served, job->served))
 		job_park(job);
 	else
 		job_publish(job);
@@ -553,7 +553,8 @@ zones_on_room(struct zones *z)
 		return;
 	while (z->parked_first) {
 		struct load_job *job = z->parked_first;
-		if (job->item && !z->stopping && !publish_has_room(z->options.publisher, job->item->served))
+		if (job->item && !z->stopping &&
+		    !publish_has_room(z->options.publisher, job->item->served, job->served))
 			return;
 		z->parked_first = job->next_parked;
 		if (!z->parked_first)

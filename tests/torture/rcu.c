@@ -227,10 +227,10 @@ item_new(unsigned zone)
 
 /* What control does: to ask for room first, and to wait where there is none. */
 static void
-wait_for_room(struct torture *t, const struct served *current)
+wait_for_room(struct torture *t, const struct served *current, const struct served *next)
 {
 	struct reclaim_stats stats;
-	while (!publish_has_room(&t->publisher, current)) {
+	while (!publish_has_room(&t->publisher, current, next)) {
 		t->waits++;
 		sleep_us(50);
 	}
@@ -245,13 +245,13 @@ publish_version(struct torture *t, unsigned zone)
 	struct item *item = t->items[zone];
 	uint32_t version = ++t->version[zone];
 	bool do_harm = version % 8 == 0 && version > 8;
-	wait_for_room(t, item->served);
 	if (do_harm && t->fault == BREAK_BACK)
 		version -= 5;
 	struct snapshot *s = version_build(zone, zone ^ 1, version, do_harm && t->fault == BREAK_MIX);
 	struct served *next = served_new(s, snapshot_bytes(s));
 	if (next == NULL)
 		fail("out of memory");
+	wait_for_room(t, item->served, next);
 	struct served *replaced = item->served;
 	if (t->fault == BREAK_EARLY && replaced != NULL) {
 		if (zone_publish(item->slot, s) != replaced->snapshot)
