@@ -58,6 +58,16 @@ octets_equal_folded(const uint8_t *a, const uint8_t *b, unsigned len)
 	return true;
 }
 
+/* Does a label of the owner begin this far from its end? Octets of a label may look like labels themselves. */
+static bool
+owner_has_suffix_of(const struct compiler *c, unsigned len)
+{
+	unsigned at = 0;
+	while (c->owner_len - at > len)
+		at += 1u + c->owner[at];
+	return c->owner_len - at == len;
+}
+
 /* The longest suffix of `name`, at label `i` or later, that the owner ends in; its length, or 0. */
 static unsigned
 owner_suffix(const struct compiler *c, const uint8_t *name, const struct name_suffixes *suffixes,
@@ -66,7 +76,8 @@ owner_suffix(const struct compiler *c, const uint8_t *name, const struct name_su
 	for (unsigned k = suffixes->labels; k > 0; k--) {
 		unsigned len = name_octets - name_suffix_start(suffixes, k);
 		if (len <= (unsigned)(c->owner_len - c->owner_skip) &&
-		    octets_equal_folded(name + name_suffix_start(suffixes, k), c->owner + c->owner_len - len, len))
+		    octets_equal_folded(name + name_suffix_start(suffixes, k), c->owner + c->owner_len - len, len) &&
+		    owner_has_suffix_of(c, len))
 			return len;
 	}
 	return 0;

@@ -220,6 +220,19 @@ test_intern(void **state)
 	assert_int_equal(zalloc_bytes(), 0);
 }
 
+/* Octets inside a label of the owner may spell a name; a pointer to them would be one into a label. */
+static void
+test_label_in_label(void **state)
+{
+	struct rrset_rdata rdatas[1];
+	static const char *const texts[] = {"d.e.f."};
+	struct rrset *s = compile(".", "abc\\001d\\001e\\001f.", "NS", texts, 1, rdatas);
+	assert_int_equal(s->n_fixups, 0);
+	check_reads_back(s, "abc\\001d\\001e\\001f.", rdatas, 1);
+	rrset_release(s);
+	assert_int_equal(zalloc_bytes(), 0);
+}
+
 int
 main(void)
 {
@@ -227,6 +240,7 @@ main(void)
 		cmocka_unit_test(test_owner_is_not_left), cmocka_unit_test(test_compress),
 		cmocka_unit_test(test_many_names),        cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_with_ttl),          cmocka_unit_test(test_intern),
+		cmocka_unit_test(test_label_in_label),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
