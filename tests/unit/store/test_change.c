@@ -92,12 +92,292 @@ test_random(void **state)
 	assert_in_range(n_refused, n_changes / 20, n_changes * 9 / 10);
 }
 
+/* -------- by hand -------- */
+
+struct record {
+	const char *owner, *type, *data;
+	uint32_t ttl_s;
+};
+
+static struct name
+name_of(const char *text)
+{
+	struct name n;
+	assert_int_equal(name_from_text(text, strlen(text), NULL, &n), NAME_OK);
+	return n;
+}
+
+#define SOA(serial)                                                                                                \
+	{                                                                                                          \
+		"example.", "SOA", "ns.example. h.example. " #serial " 2 3 4 60", 3600                             \
+	}
+
+/* Calls the change with one record; `verb` is + or -. */
+static int
+apply(struct zone_change *c, char verb, const struct record *r)
+{
+	static uint8_t rdata[RDATA_MAX_LEN];
+	struct name apex = name_of("example."), owner = name_of(r->owner);
+	struct rdata_error err;
+	struct lexer lex;
+	uint16_t type;
+	assert_int_equal(rrtype_from_text(r->type, strlen(r->type), &type), 0);
+	lexer_init(&lex, r->data, strlen(r->data));
+	int len = rdata_from_text(&lex, type, &apex, rdata, &err);
+	assert_in_range(len, 0, RDATA_MAX_LEN);
+	if (verb == '+')
+		return zone_change_add(c, &owner, type, r->ttl_s, rdata, (uint16_t)len);
+	return zone_change_remove(c, &owner, type, rdata, (uint16_t)len);
+}
+
+static struct snapshot *
+base_new(const struct record *records)
+{
+	struct model m = model_start();
+	struct diag_list diag = {0};
+	struct snapshot *s, *next;
+	struct snapshot_remains *remains;
+	assert_int_equal(model_build(&m, &diag, &s), 0);
+	struct zone_change *c = zone_change_new(s, ZONE_CHANGE_STRICT, &diag);
+	for (unsigned i = 0; records[i].owner != NULL; i++)
+		assert_int_equal(apply(c, '+', &records[i]), 0);
+	assert_int_equal(zone_change_finish(c, &next, &remains), 0);
+	snapshot_remains_free(remains);
+	diag_clear(&diag);
+	return next;
+}
+
+static const struct node *
+find(const struct snapshot *s, const char *text)
+{
+	struct name n = name_of(text);
+	return (const struct node *)names_find(&s->names, name_hash(n.bytes), n.bytes, n.len);
+}
+
+static const struct record small[] = {
+	{"a.example.", "A", "192.0.2.1", 60},          {"b.example.", "NS", "ns.other.test.", 60},
+	{"c.example.", "NS", "ns.other.test.", 60},    {"x.y.z.example.", "TXT", "deep", 60},
+	{"mx.example.", "MX", "10 Mail.example.", 60}, {NULL},
+};
+
+static void
+test_strict(void **state)
+{
+	static const struct {
+		char verb;
+		struct record record;
+		int result;
+		const char *message;
+	} cases[] = {
+		{'-',
+		 {"a.example.", "A", "192.0.2.9", 60},
+		 -ENOENT,
+		 "a.example. A: 192.0.2.9: is to be removed and is not there"},
+		{'-',
+		 {"no.example.", "A", "192.0.2.9", 60},
+		 -ENOENT,
+		 "no.example. A: 192.0.2.9: is to be removed and is not there"},
+		{'+',
+		 {"A.example.", "A", "192.0.2.1", 7},
+		 -EEXIST,
+		 "a.example. A: 192.0.2.1: is to be added and is there already"},
+		{'-', {"mx.example.", "MX", "10 mAIL.example.", 1}, 0, NULL},
+		{'+', {"a.other.", "A", "192.0.2.1", 7}, -ERANGE, NULL},
+	};
+	struct snapshot *s = base_new(small);
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		struct diag_list diag = {0};
+		struct zone_change *c = zone_change_new(s, ZONE_CHANGE_STRICT, &diag);
+		assert_int_equal(apply(c, cases[i].verb, &cases[i].record), cases[i].result);
+		assert_int_equal(diag.n, cases[i].message != NULL);
+		if (cases[i].message != NULL)
+			assert_string_equal(diag.items[0].message, cases[i].message);
+		zone_change_abort(c);
+		diag_clear(&diag);
+	}
+	snapshot_free(s);
+	assert_int_equal(zalloc_bytes(), 0);
+}
+
+/* Three differences through one change, as an IXFR brings them; each takes out the SOA that the one before put in.
+ */
+static void
+test_sequence(void **state)
+{
+	static const struct record soas[] = {SOA(1), SOA(2), SOA(3), SOA(4)};
+	static const struct record flips = {"a.example.", "A", "192.0.2.2", 60};
+	struct snapshot *s = base_new(small), *next;
+	struct snapshot_remains *remains;
+	struct diag_list diag = {0};
+	struct zone_change *c = zone_change_new(s, ZONE_CHANGE_STRICT, &diag);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(apply(c, '-', &soas[i]), 0);
+		assert_int_equal(apply(c, '+', &soas[i + 1]), 0);
+		assert_int_equal(apply(c, i == 1 ? '-' : '+', &flips), 0);
+	}
+	assert_int_equal(apply(c, '-', &soas[0]), -ENOENT);
+	assert_int_equal(zone_change_finish(c, &next, &remains), 0);
+	assert_int_equal(next->serial, 4);
+	assert_int_equal(s->serial, 1);
+	assert_int_equal(node_find(find(next, "a.example."), RRTYPE_A).set->n_rr, 2);
+	assert_int_equal(node_find(find(s, "a.example."), RRTYPE_A).set->n_rr, 1);
+	snapshot_remains_free(remains);
+	snapshot_free(next);
+	diag_clear(&diag);
+	assert_int_equal(zalloc_bytes(), 0);
+}
+
+/* What no edit concerns is the same object in both versions; so is a set at a changed name that did not change. */
+static void
+test_sharing(void **state)
+{
+	static const struct record added = {
+		"b.example.", "DS", "1 13 2 0000000000000000000000000000000000000000000000000000000000000000", 60};
+	static const struct record servers[] = {{"d.example.", "NS", "ns.new.test.", 60},
+						{"e.example.", "NS", "ns.new.test.", 60}};
+	struct snapshot *s = base_new(small), *next;
+	struct snapshot_remains *remains;
+	struct diag_list diag = {0};
+	struct zone_change *c = zone_change_new(s, ZONE_CHANGE_STRICT, &diag);
+	assert_int_equal(apply(c, '+', &added), 0);
+	assert_int_equal(apply(c, '+', &servers[0]), 0);
+	assert_int_equal(apply(c, '+', &servers[1]), 0);
+	assert_int_equal(zone_change_finish(c, &next, &remains), 0);
+	assert_ptr_equal(find(next, "a.example."), find(s, "a.example."));
+	assert_ptr_equal(find(next, "x.y.z.example."), find(s, "x.y.z.example."));
+	assert_ptr_not_equal(find(next, "b.example."), find(s, "b.example."));
+	assert_ptr_equal(node_find(find(next, "b.example."), RRTYPE_NS).set,
+			 node_find(find(s, "c.example."), RRTYPE_NS).set);
+	assert_ptr_equal(node_find(find(next, "d.example."), RRTYPE_NS).set,
+			 node_find(find(next, "e.example."), RRTYPE_NS).set);
+	assert_int_equal(remains->nodes.n, 2);     /* b, and the apex for its count of children */
+	assert_int_equal(remains->new_nodes.n, 4); /* and d and e */
+	snapshot_remains_free(remains);
+	snapshot_free(next);
+	diag_clear(&diag);
+	assert_int_equal(zalloc_bytes(), 0);
+}
+
+/* A cut that appears above names which the change does not name hides them; when it goes they are back. */
+static void
+test_flip(void **state)
+{
+	static const struct record cut = {"z.example.", "NS", "ns.other.test.", 60};
+	struct snapshot *s = base_new(small), *next;
+	for (unsigned i = 0; i < 2; i++) {
+		struct snapshot_remains *remains;
+		struct diag_list diag = {0};
+		struct zone_change *c = zone_change_new(s, ZONE_CHANGE_STRICT, &diag);
+		assert_int_equal(apply(c, i == 0 ? '+' : '-', &cut), 0);
+		assert_int_equal(zone_change_finish(c, &next, &remains), 0);
+		assert_int_equal(find(next, "z.example.")->entry.flags, i == 0 ? NODE_CUT : 0);
+		assert_int_equal(find(next, "y.z.example.")->entry.flags, i == 0 ? NODE_BELOW : 0);
+		assert_int_equal(find(next, "x.y.z.example.")->entry.flags, i == 0 ? NODE_BELOW : 0);
+		assert_int_equal(find(s, "x.y.z.example.")->entry.flags, i == 0 ? 0 : NODE_BELOW);
+		snapshot_remains_free(remains);
+		diag_clear(&diag);
+		s = next;
+	}
+	snapshot_free(s);
+	assert_int_equal(zalloc_bytes(), 0);
+}
+
+static void
+test_refused(void **state)
+{
+	static const struct record alias = {"a.example.", "CNAME", "b.example.", 60};
+	static const struct record soa = SOA(1);
+	struct snapshot *s = base_new(small), *next = NULL;
+	struct snapshot_remains *remains = NULL;
+	for (unsigned i = 0; i < 2; i++) {
+		struct diag_list diag = {0};
+		struct zone_change *c = zone_change_new(s, ZONE_CHANGE_STRICT, &diag);
+		size_t before = zalloc_bytes();
+		assert_int_equal(i == 0 ? apply(c, '+', &alias) : apply(c, '-', &soa), 0);
+		assert_int_equal(zone_change_finish(c, &next, &remains), -EINVAL);
+		assert_true(zalloc_bytes() < before);
+		assert_string_equal(diag.items[0].message,
+				    i == 0 ? "a.example. A: other data beside a CNAME (RFC 1034 section 3.6.2)"
+					   : "zone example. has no SOA record at its apex");
+		assert_null(next);
+		assert_null(remains);
+		diag_clear(&diag);
+	}
+	snapshot_free(s);
+	assert_int_equal(zalloc_bytes(), 0);
+}
+
+/* -------- out of memory -------- */
+
+/* Steps and finish, each allocation failing once. */
+static int
+change_with_failure(const struct snapshot *s, struct model *m, uint64_t random, unsigned long fail_at,
+		    struct snapshot **next, struct snapshot_remains **remains)
+{
+	struct diag_list diag = {0};
+	zalloc_fail_at(fail_at);
+	struct zone_change *c = zone_change_new(s, ZONE_CHANGE_LENIENT, &diag);
+	int err = c != NULL ? 0 : -ENOMEM;
+	for (unsigned i = 0; i < 12 && err == 0; i++) {
+		uint64_t r = next_random(&random);
+		err = model_step(m, c, (uint8_t)(r % 3), (unsigned)(r >> 16) % n_records, (uint8_t)(r >> 60));
+	}
+	if (err == 0)
+		err = zone_change_finish(c, next, remains);
+	else
+		zone_change_abort(c);
+	zalloc_fail_at(0);
+	diag_clear(&diag);
+	return err;
+}
+
+/* Changes of one zone after the other; the ones that no failure hits must be good and become the next base. */
+static void
+test_out_of_memory(void **state)
+{
+	struct diag_list diag = {0};
+	struct model m = model_start();
+	struct snapshot *s, *before;
+	unsigned n_failures = 0, n_good = 0;
+	assert_int_equal(model_build(&m, &diag, &s), 0);
+	for (uint64_t round = 0; round < 300; round++) {
+		assert_int_equal(model_build(&m, &diag, &before), 0);
+		int err = -ENOMEM;
+		for (unsigned long at = 1; err == -ENOMEM; at++) {
+			struct model next_model = m;
+			struct snapshot *next;
+			struct snapshot_remains *remains;
+			size_t bytes = zalloc_bytes();
+			err = change_with_failure(s, &next_model, round, at, &next, &remains);
+			n_failures += err == -ENOMEM;
+			if (err != 0) {
+				assert_int_equal(zalloc_bytes(), bytes);
+				snapshots_check_equal(s, before);
+				continue;
+			}
+			n_good++;
+			snapshot_remains_free(remains);
+			model_settle(&next_model, next);
+			m = next_model;
+			s = next;
+		}
+		snapshot_free(before);
+	}
+	assert_true(n_failures > 5000 && n_good > 20);
+	snapshot_free(s);
+	diag_clear(&diag);
+	assert_int_equal(zalloc_bytes(), 0);
+}
+
 int
 main(void)
 {
 	n_records = model_init();
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_random),        cmocka_unit_test(test_strict),
+		cmocka_unit_test(test_sequence),      cmocka_unit_test(test_sharing),
+		cmocka_unit_test(test_flip),          cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_out_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
