@@ -9,5 +9,6 @@ main(int argc, char **argv)
 	bench_parts_cases();
 	bench_engine_cases();
 	bench_transfer_cases();
+	bench_change_cases();
 	return bench_run(argc, argv);
 }
