@@ -72,6 +72,18 @@ names_cursor_next(struct names_cursor *c)
 	return NULL;
 }
 
+static int
+page_walk(const struct names *t, const struct names_page *page,
+	  int (*visit)(const struct names_entry *e, void *arg), void *arg)
+{
+	int rc = 0;
+	for (unsigned i = 0; i < page_slots(t) && rc == 0; i++) {
+		uint64_t word = *page_slot(page, i);
+		rc = word != 0 ? visit(slot_entry(word), arg) : 0;
+	}
+	return rc;
+}
+
 int
 names_walk(const struct names *t, int (*visit)(const struct names_entry *e, void *arg), void *arg)
 {
@@ -80,6 +92,17 @@ names_walk(const struct names *t, int (*visit)(const struct names_entry *e, void
 	names_cursor_begin(&c, t);
 	for (const struct names_entry *e; rc == 0 && (e = names_cursor_next(&c)) != NULL;)
 		rc = visit(e, arg);
+	return rc;
+}
+
+int
+names_walk_unshared(const struct names *t, const struct names *other,
+		    int (*visit)(const struct names_entry *e, void *arg), void *arg)
+{
+	const struct names_page *page;
+	int rc = 0;
+	for (uint32_t at = 0; t->top != NULL && rc == 0 && (page = names_next_page(t, &at)) != NULL;)
+		rc = other->top == NULL || !page_is_in(other, at - 1, page) ? page_walk(t, page, visit, arg) : 0;
 	return rc;
 }
 

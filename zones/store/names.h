@@ -213,6 +213,9 @@ void names_cursor_begin(struct names_cursor *c, const struct names *t);
 
 /* The next entry, or NULL behind the last one, and again NULL after that. Pure. */
 const struct names_entry *names_cursor_next(struct names_cursor *c);
+/* As names_walk(), but passes over entries in pages that `other`, another version of the table, has as well. */
+int names_walk_unshared(const struct names *t, const struct names *other,
+			int (*visit)(const struct names_entry *e, void *arg), void *arg);
 
 /* Bytes of pages, chunks and top. */
 size_t names_bytes(const struct names *t);
@@ -261,8 +264,8 @@ void names_txn_abort(struct names_txn *txn);
 void names_free(struct names *t);
 
 /*
- * Frees of a table that nobody has read what `base`, which it was made from in one transaction, does not use: undoes
- * a commit. Reads both directories.
+ * Frees of a table that nobody has read what `base`, which it was made from in one transaction, does not use:
+ * undoes a commit. Reads both directories.
  */
 void names_free_unshared(struct names *t, const struct names *base);
 

@@ -100,6 +100,14 @@ page_of_word(uintptr_t word)
 	return (struct names_page *)(word & ~NAMES_PAGE_DEPTH_MASK);
 }
 
+/* Does another version of the table have this page, which stands at that index? What is shared stands at its place.
+ */
+static inline bool
+page_is_in(const struct names *other, uint32_t index, const struct names_page *page)
+{
+	return page_of_word(page_word(other, index & other->mask)) == page;
+}
+
 /* The next page that was not seen yet, from directory index *at on, or NULL. */
 struct names_page *names_next_page(const struct names *t, uint32_t *at);
 

@@ -470,13 +470,12 @@ names_free(struct names *t)
 	*t = (struct names){0};
 }
 
-/* Tables only grow, so what is shared stands in the base at the place that the base's fewer bits choose. */
 void
 names_free_unshared(struct names *t, const struct names *base)
 {
 	struct names_page *page;
 	for (uint32_t at = 0; (page = names_next_page(t, &at)) != NULL;)
-		if (page_of_word(page_word(base, (at - 1) & base->mask)) != page)
+		if (!page_is_in(base, at - 1, page))
 			zalloc_free(page, page_bytes(t));
 	for (uint32_t place = 0; place < top_len(t); place++)
 		if (chunk_is_first(t, place) && base->top[place & (top_len(base) - 1)] != t->top[place])

@@ -216,6 +216,40 @@ order_each(const struct order *o, int (*visit)(const void *object, void *arg), v
 	return rc;
 }
 
+/* The page over `below` more in which a prefix would be; NULL: the tree is not that high. */
+static const struct order_page *
+page_over(const struct order *o, unsigned below, uint64_t prefix)
+{
+	const struct order_page *page = o->root;
+	if (o->height <= below)
+		return NULL;
+	for (unsigned level = o->height - 1u; level > below; level--) {
+		unsigned n = page_count(page, page_group(page, prefix), prefix);
+		page = order_child(page, n > 0 ? n - 1 : 0);
+	}
+	return page;
+}
+
+static int
+page_each_unshared(const struct order_page *page, unsigned below, const struct order *other,
+		   int (*visit)(const void *object, void *arg), void *arg)
+{
+	int rc = 0;
+	if (page_over(other, below, page->prefix[0]) == page)
+		return 0;
+	for (unsigned i = 0; i < page->count && rc == 0; i++)
+		rc = below > 0 ? page_each_unshared(order_child(page, i), below - 1, other, visit, arg)
+			       : visit((const void *)order_word(page, i), arg);
+	return rc;
+}
+
+int
+order_each_unshared(const struct order *o, const struct order *other, int (*visit)(const void *object, void *arg),
+		    void *arg)
+{
+	return o->root != NULL ? page_each_unshared(o->root, o->height - 1u, other, visit, arg) : 0;
+}
+
 /* Pages at and under this one; leaves are counted without being touched. */
 static size_t
 page_pages(const struct order_page *page, unsigned below)

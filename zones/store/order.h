@@ -87,6 +87,12 @@ void order_cursor_begin(struct order_cursor *c, const struct order *o);
 
 /* The next object in order, or NULL behind the last one, and again NULL after that. Pure. */
 const void *order_cursor_next(struct order_cursor *c);
+/*
+ * As order_each(), but passes over objects in pages that `other`, another version of the tree, has as well. Among
+ * objects of equal prefixes it may fail to notice that, and visit them.
+ */
+int order_each_unshared(const struct order *o, const struct order *other,
+			int (*visit)(const void *object, void *arg), void *arg);
 
 /* Bytes of pages. */
 size_t order_bytes(const struct order *o);

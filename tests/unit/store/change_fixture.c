@@ -8,7 +8,7 @@
 
 #include "zones/base/compiler.h"
 #include "zones/store/builder.h"
-#include "zones/store/collation.h"
+#include "zones/store/diff.h"
 #include "zones/wire/rdata.h"
 
 #define CHECK(x)                                                                                                   \
@@ -223,6 +223,41 @@ model_settle(struct model *m, const struct snapshot *s)
 		CHECK((ttl_s != 0) == (m->ttl_s[i] != 0));
 		m->ttl_s[i] = ttl_s;
 	}
+}
+
+/* -------- differences -------- */
+
+struct diff_check {
+	struct model model;
+	unsigned n_added;
+};
+
+static int
+check_record(const struct diff_record *r, void *arg)
+{
+	struct diff_check *check = arg;
+	unsigned i = 0;
+	while (i < n_templates && (templates[i].type != r->type || templates[i].rdlen != r->rdlen ||
+				   memcmp(templates[i].rdata, r->rdata, r->rdlen) != 0 ||
+				   !name_equal(templates[i].owner.bytes, r->owner)))
+		i++;
+	CHECK(i < n_templates && r->ttl_s != 0);
+	CHECK(check->model.ttl_s[i] == (r->is_added ? 0 : r->ttl_s));
+	CHECK(r->is_added || check->n_added == 0);
+	check->model.ttl_s[i] = r->is_added ? r->ttl_s : 0;
+	check->n_added += r->is_added;
+	return 0;
+}
+
+void
+model_check_diff(const struct model *from, const struct snapshot *base, const struct model *to,
+		 const struct snapshot *next)
+{
+	static struct diff_check check;
+	check.model = *from;
+	check.n_added = 0;
+	CHECK(snapshot_diff(base, next, check_record, &check) == 0);
+	CHECK(memcmp(&check.model, to, sizeof(*to)) == 0);
 }
 
 /* -------- comparing -------- */

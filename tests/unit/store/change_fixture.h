@@ -35,6 +35,13 @@ int model_step(struct model *m, struct zone_change *c, uint8_t what, unsigned wh
 /* Gives the model the TTLs that its records have in a snapshot; all of them must be there. */
 void model_settle(struct model *m, const struct snapshot *s);
 
+/*
+ * Aborts unless the records of `to` that `from` has not, and the other way round, are what snapshot_diff() tells,
+ * once each and removed ones first. Both models are settled.
+ */
+void model_check_diff(const struct model *from, const struct snapshot *base, const struct model *to,
+		      const struct snapshot *next);
+
 /* Aborts where the snapshots differ in anything but the sharing of sets and depths that `s` has besides. */
 void snapshots_check_equal(const struct snapshot *s, const struct snapshot *built);
 

@@ -61,9 +61,12 @@ change_once(struct snapshot **s, struct model *m, uint64_t *random, unsigned *n_
 		snapshots_check_equal(*s, before);
 	} else if (err == 0) {
 		snapshots_check_equal(changed, built);
+		model_settle(&next, changed);
+		model_check_diff(m, *s, &next, changed);
+		model_check_diff(&next, changed, m, *s);
+		model_check_diff(&next, built, m, *s); /* which shares nothing */
 		snapshot_remains_free(remains);
 		snapshots_check_equal(changed, built);
-		model_settle(&next, changed);
 		*s = changed;
 		*m = next;
 	}
