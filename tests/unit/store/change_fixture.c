@@ -289,8 +289,10 @@ check_nodes(const struct node *x, const struct node *y)
 	}
 }
 
+#define ROW_MAX 10000
+
 struct row {
-	const void *objects[MODEL_MAX];
+	const void *objects[ROW_MAX];
 	unsigned n;
 };
 
@@ -298,7 +300,7 @@ static int
 collect(const void *object, void *arg)
 {
 	struct row *row = arg;
-	CHECK(row->n < MODEL_MAX);
+	CHECK(row->n < ROW_MAX);
 	row->objects[row->n++] = object;
 	return 0;
 }

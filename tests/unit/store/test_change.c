@@ -16,6 +16,7 @@
 #include "zones/base/alloc.h"
 #include "zones/base/compiler.h"
 #include "zones/store/builder.h"
+#include "zones/store/diff.h"
 #include "zones/wire/rdata.h"
 
 static unsigned n_records;
@@ -310,6 +311,143 @@ test_refused(void **state)
 	assert_int_equal(zalloc_bytes(), 0);
 }
 
+/* -------- many names -------- */
+
+enum { LARGE = 4000, FIRST_GONE = 100, LAST_GONE = 500, MORE = 1500 };
+enum large_kind { LARGE_PLAIN, LARGE_NSEC, LARGE_NSEC3, LARGE_KINDS };
+
+/* Gets a record; `to` is a builder or a change. */
+typedef int take_record(void *to, const struct name *owner, uint16_t type, const uint8_t *rdata, uint16_t rdlen);
+
+static int
+take_to_build(void *to, const struct name *owner, uint16_t type, const uint8_t *rdata, uint16_t rdlen)
+{
+	return zone_builder_add(to, owner, type, 60, rdata, rdlen, NULL);
+}
+
+static int
+take_to_add(void *to, const struct name *owner, uint16_t type, const uint8_t *rdata, uint16_t rdlen)
+{
+	return zone_change_add(to, owner, type, 60, rdata, rdlen);
+}
+
+static int
+take_to_remove(void *to, const struct name *owner, uint16_t type, const uint8_t *rdata, uint16_t rdlen)
+{
+	return zone_change_remove(to, owner, type, rdata, rdlen);
+}
+
+static void
+feed_nsec(void *to, take_record *take, const struct name *owner)
+{
+	static const uint8_t types[] = {0, 1, 0x40};
+	uint8_t rdata[NAME_MAX_LEN + sizeof(types)];
+	memcpy(rdata, owner->bytes, owner->len);
+	memcpy(rdata + owner->len, types, sizeof(types));
+	assert_int_equal(take(to, owner, RRTYPE_NSEC, rdata, owner->len + sizeof(types)), 0);
+}
+
+static void
+feed_nsec3(void *to, take_record *take, uint64_t seed)
+{
+	uint8_t rdata[6 + NSEC3_HASH_LEN + 3] = {1, 0, 0, 0, 0, NSEC3_HASH_LEN};
+	for (unsigned i = 0; i < NSEC3_HASH_LEN; i++)
+		rdata[6 + i] = (uint8_t)next_random(&seed);
+	rdata[6 + NSEC3_HASH_LEN + 1] = 1;
+	rdata[6 + NSEC3_HASH_LEN + 2] = 0x40;
+	struct name apex = name_of("example."), owner = {.len = (uint8_t)(1 + NSEC3_LABEL_LEN + apex.len)};
+	nsec3_label(rdata + 6, owner.bytes);
+	memcpy(owner.bytes + 1 + NSEC3_LABEL_LEN, apex.bytes, apex.len);
+	assert_int_equal(take(to, &owner, RRTYPE_NSEC3, rdata, sizeof(rdata)), 0);
+}
+
+/* Two records a name in the signed kinds, else one. */
+static void
+feed_names(void *to, take_record *take, enum large_kind kind, unsigned from, unsigned end)
+{
+	for (unsigned i = from; i < end; i++) {
+		char text[32];
+		uint8_t address[4] = {192, 0, (uint8_t)(i >> 8), (uint8_t)i};
+		snprintf(text, sizeof(text), "n%u.example.", i);
+		struct name owner = name_of(text);
+		assert_int_equal(take(to, &owner, RRTYPE_A, address, sizeof(address)), 0);
+		if (kind == LARGE_NSEC)
+			feed_nsec(to, take, &owner);
+		if (kind == LARGE_NSEC3)
+			feed_nsec3(to, take, i);
+	}
+}
+
+static struct snapshot *
+large_build(enum large_kind kind, bool is_changed)
+{
+	static const uint8_t param[5] = {1};
+	struct name apex = name_of("example."), ns = name_of("ns.other.test.");
+	uint8_t soa[2 + 20] = {0};
+	struct zone_builder *b = zone_builder_new(&apex);
+	struct diag_list diag = {0};
+	struct snapshot *s;
+	assert_int_equal(take_to_build(b, &apex, RRTYPE_SOA, soa, sizeof(soa)), 0);
+	assert_int_equal(take_to_build(b, &apex, RRTYPE_NS, ns.bytes, ns.len), 0);
+	if (kind == LARGE_NSEC)
+		feed_nsec(b, take_to_build, &apex);
+	if (kind == LARGE_NSEC3)
+		assert_int_equal(take_to_build(b, &apex, RRTYPE_NSEC3PARAM, param, sizeof(param)), 0);
+	feed_names(b, take_to_build, kind, 0, is_changed ? FIRST_GONE : LARGE);
+	if (is_changed)
+		feed_names(b, take_to_build, kind, LAST_GONE, LARGE + MORE);
+	assert_int_equal(zone_builder_finish(b, &diag, &s), 0);
+	diag_clear(&diag);
+	return s;
+}
+
+static void
+large_change(const struct snapshot *s, enum large_kind kind, struct snapshot **next,
+	     struct snapshot_remains **remains)
+{
+	struct diag_list diag = {0};
+	struct zone_change *c = zone_change_new(s, ZONE_CHANGE_STRICT, &diag);
+	feed_names(c, take_to_remove, kind, FIRST_GONE, LAST_GONE);
+	feed_names(c, take_to_add, kind, LARGE, LARGE + MORE);
+	assert_int_equal(zone_change_finish(c, next, remains), 0);
+	diag_clear(&diag);
+}
+
+static int
+count_record(const struct diff_record *r, void *arg)
+{
+	((unsigned *)arg)[r->is_added]++;
+	return 0;
+}
+
+/* Pages that are shared, copied and split, and all that back again. */
+static void
+test_large(void **state)
+{
+	for (enum large_kind kind = 0; kind < LARGE_KINDS; kind++) {
+		struct snapshot *s = large_build(kind, false), *whole = large_build(kind, true), *next;
+		struct snapshot *again = large_build(kind, false);
+		struct snapshot_remains *remains;
+		size_t before = zalloc_bytes();
+		unsigned each = kind == LARGE_PLAIN ? 1 : 2, n[2] = {0};
+		large_change(s, kind, &next, &remains);
+		snapshots_check_equal(next, whole);
+		snapshot_discard(next, remains);
+		assert_int_equal(zalloc_bytes(), before);
+		snapshots_check_equal(s, again);
+		large_change(s, kind, &next, &remains);
+		assert_int_equal(snapshot_diff(s, next, count_record, n), 0);
+		assert_int_equal(n[0], each * (LAST_GONE - FIRST_GONE));
+		assert_int_equal(n[1], each * MORE);
+		snapshot_remains_free(remains);
+		snapshots_check_equal(next, whole);
+		snapshot_free(whole);
+		snapshot_free(again);
+		snapshot_free(next);
+		assert_int_equal(zalloc_bytes(), 0);
+	}
+}
+
 /* -------- out of memory -------- */
 
 /* Steps and finish, each allocation failing once. */
@@ -377,10 +515,10 @@ main(void)
 {
 	n_records = model_init();
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),        cmocka_unit_test(test_strict),
-		cmocka_unit_test(test_sequence),      cmocka_unit_test(test_sharing),
-		cmocka_unit_test(test_flip),          cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_random),   cmocka_unit_test(test_strict),
+		cmocka_unit_test(test_sequence), cmocka_unit_test(test_sharing),
+		cmocka_unit_test(test_flip),     cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_large),    cmocka_unit_test(test_out_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
