@@ -614,8 +614,10 @@ static void
 commit(struct finish *f)
 {
 	names_txn_commit(f->names, &f->next->names, &f->remains->names);
-	if (f->order != NULL)
+	if (f->order != NULL) {
 		order_txn_commit(f->order, &f->index->order, &f->remains->order);
+		denial_settle_apex(f->index, f->next->apex);
+	}
 	f->names = NULL;
 	f->order = NULL;
 	f->is_committed = true;
