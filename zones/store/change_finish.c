@@ -564,7 +564,7 @@ check_edits(struct zone_change *c, const struct snapshot *s)
 			size_t n = 0;
 			if (!e->is_changed)
 				continue;
-			if (change_records(c, e, &records, &n) != 0)
+			if (change_records(c, e, CHANGE_RECORDS_TO_CHECK, &records, &n) != 0)
 				return -ENOMEM;
 			if (n != 0)
 				builder_check_name(&c->source, s, c->compile.diag, records, n);

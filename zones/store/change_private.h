@@ -79,8 +79,13 @@ change_set_is_empty(const struct change_set *set)
 	return set->is_loaded ? set->n == 0 : set->base == NULL;
 }
 
-/* Loads the records of all sets of an open edit into one list, in the log's order; *n may be 0. 0 or -ENOMEM. */
-int change_records(struct zone_change *c, struct change_edit *e, struct log_record **out, size_t *n) MUST_CHECK;
+/*
+ * Loads the records of an open edit into one list, in the log's order; *n may be 0. `what`: all, or without the
+ * signatures and NSEC sets that did not change, since nothing refuses a name for these. 0 or -ENOMEM.
+ */
+enum change_records_of { CHANGE_RECORDS_ALL, CHANGE_RECORDS_TO_CHECK };
+int change_records(struct zone_change *c, struct change_edit *e, enum change_records_of what,
+		   struct log_record **out, size_t *n) MUST_CHECK;
 
 /* Builds the zone as a whole, from the base's records and the edits: the way out for what is rare. */
 int change_rebuild(struct zone_change *c, struct snapshot **out) MUST_CHECK;

@@ -72,7 +72,7 @@ feed_edit(struct rebuild *r, struct change_edit *e)
 	size_t n;
 	struct name owner;
 	name_copy(&owner, e->owner);
-	int err = change_records(r->c, e, &records, &n);
+	int err = change_records(r->c, e, CHANGE_RECORDS_ALL, &records, &n);
 	for (size_t i = 0; i < n && err == 0; i++)
 		err = zone_builder_add(r->builder, &owner, records[i].type, records[i].ttl_s, records[i].rdata,
 				       records[i].rdlen, NULL);
