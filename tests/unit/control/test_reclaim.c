@@ -260,11 +260,40 @@ thread_on_a_cpu_that_is_not_there_is_refused(void **state)
 	thread_join(&t); /* never started: nothing to wait for */
 }
 
+/* Each keeps the next younger one; the youngest is released first, and goes last all the same. */
+static void
+older_objects_keep_younger_ones(void **state)
+{
+	enum { ROW = 100 };
+	struct reclaim *rc;
+	struct reclaim_stats stats;
+	struct object *row[ROW];
+	assert_int_equal(reclaim_start(1 << 20, NULL, NULL, &rc), 0);
+	for (unsigned i = 0; i < ROW; i++) {
+		row[i] = object_new(i, 10);
+		if (i > 0)
+			reclaim_keep(&row[i - 1]->retired, &row[i]->retired);
+	}
+	reclaim_hold(&row[0]->retired);
+	for (unsigned i = ROW; i-- > 0;)
+		reclaim_retire(rc, &row[i]->retired);
+	usleep(50000);
+	assert_int_equal(n_freed, 0);
+	reclaim_stats(rc, &stats);
+	assert_int_equal(stats.retired_bytes, 10 * ROW);
+	reclaim_release(rc, &row[0]->retired);
+	assert_true(wait_freed(ROW));
+	for (unsigned i = 0; i < ROW; i++)
+		assert_int_equal(order[i], i);
+	reclaim_stop(rc);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(frees_in_the_order_of_retiring, setup),
+		cmocka_unit_test_setup(older_objects_keep_younger_ones, setup),
 		cmocka_unit_test_setup(nothing_is_freed_before_readers_have_moved_on, setup),
 		cmocka_unit_test_setup(a_full_list_refuses_until_it_has_been_freed, setup),
 		cmocka_unit_test_setup(a_held_object_outlives_its_retirement, setup),
