@@ -315,6 +315,9 @@ check_denial(const struct snapshot *s, const struct snapshot *built)
 		return;
 	CHECK(d->kind == e->kind && d->order.count == e->order.count && d->apex_labels == e->apex_labels);
 	CHECK(memcmp(&d->params, &e->params, sizeof(d->params)) == 0);
+	struct denial_index again = *d; /* what it says of the apex lies in this version, too */
+	denial_settle_apex(&again, s->apex);
+	CHECK(again.apex_match == d->apex_match && again.apex_wildcard == d->apex_wildcard);
 	x.n = y.n = 0;
 	order_each(&d->order, collect, &x);
 	order_each(&e->order, collect, &y);
