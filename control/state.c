@@ -35,6 +35,7 @@ state_error(int lmdb_error)
 	case MDB_READERS_FULL:
 		return -EAGAIN;
 	case MDB_CORRUPTED:
+	case MDB_BAD_TXN: /* the transaction has met damage before */
 	case MDB_PAGE_NOTFOUND:
 	case MDB_INVALID:
 	case MDB_VERSION_MISMATCH:

@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "control/state_private.h"
 #include "zones/base/bytes.h"
@@ -214,6 +215,14 @@ reopen(struct state *st)
 	return err;
 }
 
+/* LMDB says EIO for a write that ended early, which is how a file system often says that it is full. */
+static bool
+is_disk_full(const struct state *st)
+{
+	struct statvfs fs;
+	return fstatvfs(st->dir_fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < STATE_SLICE_BYTES;
+}
+
 /* As transact(), with room made where that helps. 0 or -errno. */
 static int
 write_requests(struct state *st, struct state_request *first, unsigned n)
@@ -225,7 +234,7 @@ write_requests(struct state *st, struct state_request *first, unsigned n)
 		;
 	if (rc == MDB_PANIC && reopen(st))
 		return -EIO;
-	return state_error(rc);
+	return rc == EIO && is_disk_full(st) ? -ENOSPC : state_error(rc);
 }
 
 /* -------- settling -------- */
