@@ -152,6 +152,20 @@ load_base(const struct loading *ld, const struct state_lineage *l, MDB_cursor *c
 	return crc == l->base_crc ? 0 : damaged(ld, "the end, value", l->generation, l->chunks);
 }
 
+/* A value behind the end of the journal: the head is from before it was appended. 0, -EBADMSG, -errno. */
+static int
+check_end(const struct loading *ld, const struct state_lineage *l)
+{
+	struct state_key key;
+	MDB_val v;
+	state_key_place(ld->apex, STATE_JOURNAL, l->epoch, l->end_seq, &key);
+	MDB_val k = {key.len, key.bytes};
+	int rc = mdb_get(ld->txn, ld->st->zones, &k, &v);
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	return rc ? state_error(rc) : damaged(ld, "head, before difference", l->epoch, l->end_seq);
+}
+
 /* Differences from the base up to `end_seq`; what lies behind is not looked at. */
 static int
 load_journal(const struct loading *ld, const struct state_lineage *l, uint64_t end_seq, uint32_t end_crc)
@@ -214,7 +228,10 @@ load_version(const struct loading *ld, const struct state_head *head, enum state
 	mdb_cursor_close(cursor);
 	if (err)
 		return err;
-	return before_last ? load_before_last(ld, l) : load_journal(ld, l, l->end_seq, l->end_crc);
+	if (before_last)
+		return load_before_last(ld, l);
+	err = load_journal(ld, l, l->end_seq, l->end_crc);
+	return err ? err : check_end(ld, l);
 }
 
 int
