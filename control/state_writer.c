@@ -315,7 +315,10 @@ write_turn(struct state *st, struct turn *turn)
 static void
 tell(struct state *st)
 {
-	if (!st->completed.first)
+	pthread_mutex_lock(&st->mutex);
+	bool nothing = !st->completed.first;
+	pthread_mutex_unlock(&st->mutex);
+	if (nothing)
 		return;
 	if (st->options.wake)
 		st->options.wake(st->options.wake_arg);
