@@ -76,7 +76,8 @@ owner_suffix(const struct compiler *c, const uint8_t *name, const struct name_su
 	for (unsigned k = suffixes->labels; k > 0; k--) {
 		unsigned len = name_octets - name_suffix_start(suffixes, k);
 		if (len <= (unsigned)(c->owner_len - c->owner_skip) &&
-		    octets_equal_folded(name + name_suffix_start(suffixes, k), c->owner + c->owner_len - len, len) &&
+		    octets_equal_folded(name + name_suffix_start(suffixes, k), c->owner + c->owner_len - len,
+					len) &&
 		    owner_has_suffix_of(c, len))
 			return len;
 	}
