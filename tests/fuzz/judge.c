@@ -28,7 +28,7 @@ enum {
 
 #define PLAIN_UDP 512
 #define ALIASES_MAX 40
-#define OPTION_NSID 3
+#define OPTION_KEEPALIVE 11
 
 struct view {
 	const struct judge_case *c;
@@ -81,6 +81,20 @@ are_options_good(const struct judge_case *c, const struct seen_record *opt)
 		had_cookie |= code == 10;
 	}
 	return true;
+}
+
+/* Keepalive is answered over TCP and ignored over UDP (RFC 7828 section 3.3.1): the two answers differ by it. */
+static bool
+asks_for_keepalive(const struct judge_case *c, const struct seen_record *opt)
+{
+	if (opt == NULL)
+		return false;
+	const uint8_t *p = c->query + opt->rdata_at, *end = p + opt->rdlen;
+	for (; p + 4 <= end; p += 4 + seen_u16(p + 2)) {
+		if (seen_u16(p) == OPTION_KEEPALIVE)
+			return true;
+	}
+	return false;
 }
 
 /* RCODEs that a well-formed query may get, as bits. */
@@ -329,7 +343,7 @@ judge_truncation(const struct judge_case *full, const struct judge_case *cut)
 	static struct seen_message whole, part, query;
 	struct view v = {
 		.c = cut, .query = &query, .is_strict = message_read(cut->query, cut->query_len, &query) == NULL};
-	if (!v.is_strict || !are_options_good(cut, query.opt))
+	if (!v.is_strict || !are_options_good(cut, query.opt) || asks_for_keepalive(cut, query.opt))
 		return NULL;
 	if (message_read(full->reply, full->reply_len, &whole) != NULL ||
 	    message_read(cut->reply, cut->reply_len, &part) != NULL)
