@@ -381,7 +381,7 @@ int
 state_zone_append(struct state *st, const struct name *apex, const struct state_meta *meta, struct state_changes *c,
 		  struct state_done done)
 {
-	if (!c->n)
+	if (!c->n || c->is_open)
 		return -EINVAL;
 	struct state_request *r = request_new(STATE_APPEND, apex, meta, done);
 	if (!r)

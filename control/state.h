@@ -188,9 +188,12 @@ struct state_changes *state_changes_new(const struct name *apex) MUST_CHECK;
 /*
  * Begins a difference. There may be several, each from the serial to which the one before leads. What follows are
  * its records; those that are removed come first (RFC 1995 section 4), and the SOA records are among them. 0,
- * -EINVAL (the serials are the same, or do not continue the difference before), -ENOMEM.
+ * -EINVAL (the one before was not ended, or does not lead here), -ENOMEM.
  */
-int state_changes_begin(struct state_changes *c, uint32_t from_serial, uint32_t to_serial) MUST_CHECK;
+int state_changes_begin(struct state_changes *c, uint32_t from_serial) MUST_CHECK;
+
+/* Ends it. 0, or -EINVAL: none was begun, or the serials are the same. */
+int state_changes_end(struct state_changes *c, uint32_t to_serial) MUST_CHECK;
 
 /* 0, -ENOMEM, -ERANGE (owner out of zone), -EINVAL (no difference was begun, or a removal behind an addition). */
 int state_changes_remove(struct state_changes *c, const struct state_record *record) MUST_CHECK;
@@ -201,8 +204,8 @@ void state_changes_free(struct state_changes *c);
 
 /*
  * Appends the differences to the zone's journal, all or none; the first starts at the serial on disk (else
- * -ESTALE). Costs what they cost. Consumes `c` if it returns 0. `meta` may be NULL: it stays as it is. -EINVAL: no
- * difference was begun.
+ * -ESTALE). Costs what they cost. Consumes `c` if it returns 0. `meta` may be NULL: it stays as it is. -EINVAL: there is
+ * no difference, or the last one was not ended.
  */
 int state_zone_append(struct state *st, const struct name *apex, const struct state_meta *meta,
 		      struct state_changes *c, struct state_done done) MUST_CHECK;

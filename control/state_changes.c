@@ -45,34 +45,39 @@ make_room(struct state_changes *c)
 	return 0;
 }
 
-static void
-end_difference(struct state_changes *c)
-{
-	if (c->n)
-		c->differences[c->n - 1].n_values = c->records.n_values - c->values_before;
-}
-
 int
-state_changes_begin(struct state_changes *c, uint32_t from_serial, uint32_t to_serial)
+state_changes_begin(struct state_changes *c, uint32_t from_serial)
 {
-	if (from_serial == to_serial || (c->n && c->differences[c->n - 1].to_serial != from_serial))
+	if (c->is_open || (c->n && c->differences[c->n - 1].to_serial != from_serial))
 		return -EINVAL;
 	if (make_room(c))
 		return -ENOMEM;
-	end_difference(c);
 	uint64_t values_before = c->records.n_values;
 	if (state_records_cut(&c->records))
 		return -ENOMEM;
 	c->values_before = values_before;
-	c->differences[c->n++] = (struct state_difference){.from_serial = from_serial, .to_serial = to_serial};
+	c->differences[c->n++] = (struct state_difference){.from_serial = from_serial};
+	c->is_open = true;
 	c->has_added = false;
+	return 0;
+}
+
+int
+state_changes_end(struct state_changes *c, uint32_t to_serial)
+{
+	struct state_difference *last = c->n ? &c->differences[c->n - 1] : NULL;
+	if (!c->is_open || last->from_serial == to_serial)
+		return -EINVAL;
+	last->to_serial = to_serial;
+	last->n_values = c->records.n_values - c->values_before;
+	c->is_open = false;
 	return 0;
 }
 
 int
 state_changes_remove(struct state_changes *c, const struct state_record *record)
 {
-	if (!c->n || c->has_added)
+	if (!c->is_open || c->has_added)
 		return -EINVAL;
 	return state_records_put(&c->records, false, record);
 }
@@ -80,7 +85,7 @@ state_changes_remove(struct state_changes *c, const struct state_record *record)
 int
 state_changes_add(struct state_changes *c, const struct state_record *record)
 {
-	if (!c->n)
+	if (!c->is_open)
 		return -EINVAL;
 	int err = state_records_put(&c->records, true, record);
 	if (!err)
@@ -92,7 +97,6 @@ state_changes_add(struct state_changes *c, const struct state_record *record)
 void
 state_changes_number(struct state_changes *c)
 {
-	end_difference(c);
 	struct state_value *v = c->records.first;
 	for (size_t i = 0; i < c->n; i++) {
 		const struct state_difference *d = &c->differences[i];

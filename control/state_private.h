@@ -44,7 +44,8 @@ struct state_changes {
 	struct state_difference *differences; /* of `cap`; the last one's n_values is set when it ends */
 	size_t n, cap;
 	uint64_t values_before; /* of the differences before the last one */
-	bool has_added;         /* the last difference has an addition */
+	bool is_open;           /* the last difference was begun and not ended */
+	bool has_added;         /* it has an addition */
 };
 
 /* A request from queueing to done(). Writer thread but for making and freeing. */

@@ -190,7 +190,7 @@ write_difference(struct state_changes *c, const struct name *apex, const struct 
 {
 	static struct box box;
 	struct state_record record;
-	int err = state_changes_begin(c, from->serial, to->serial);
+	int err = state_changes_begin(c, from->serial);
 	for (int adds = 0; adds <= 1; adds++) {
 		const struct model *m = adds ? to : from;
 		int (*write)(struct state_changes *, const struct state_record *) =
@@ -205,7 +205,7 @@ write_difference(struct state_changes *c, const struct name *apex, const struct 
 			err = write(c, &record);
 		}
 	}
-	return err;
+	return err ? err : state_changes_end(c, to->serial);
 }
 
 int

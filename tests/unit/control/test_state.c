@@ -98,12 +98,17 @@ changes_refuse_what_is_no_difference(void **state)
 	assert_int_equal(state_zone_append(st, &apex, NULL, c, done_waiting()), -EINVAL);
 	assert_int_equal(state_changes_add(c, &record), -EINVAL);
 	assert_int_equal(state_changes_remove(c, &record), -EINVAL);
-	assert_int_equal(state_changes_begin(c, 5, 5), -EINVAL);
-	assert_int_equal(state_changes_begin(c, 5, 6), 0);
+	assert_int_equal(state_changes_end(c, 5), -EINVAL);
+	assert_int_equal(state_changes_begin(c, 5), 0);
+	assert_int_equal(state_changes_begin(c, 5), -EINVAL);
+	assert_int_equal(state_zone_append(st, &apex, NULL, c, done_waiting()), -EINVAL);
 	assert_int_equal(state_changes_remove(c, &outside), -ERANGE);
 	assert_int_equal(state_changes_add(c, &record), 0);
 	assert_int_equal(state_changes_remove(c, &record), -EINVAL);
-	assert_int_equal(state_changes_begin(c, 7, 8), -EINVAL);
+	assert_int_equal(state_changes_end(c, 5), -EINVAL);
+	assert_int_equal(state_changes_end(c, 6), 0);
+	assert_int_equal(state_changes_add(c, &record), -EINVAL);
+	assert_int_equal(state_changes_begin(c, 7), -EINVAL);
 	state_changes_free(c);
 	state_close(st);
 }
