@@ -218,7 +218,9 @@ compile_edit_nsec3(struct change_edit *e, uint64_t *words, unsigned n_words, con
 		return 0; /* refused, and diag says why */
 	if (set_apart(words, n_words) != 0)
 		return -ENOMEM;
-	e->nsec3 = nsec3_new(hash, node_set(words[0]), n_words > 1 ? node_set(words[1]) : NULL);
+	struct rrset *set = (struct rrset *)(uintptr_t)node_set(words[0]);
+	struct rrset *sigs = n_words > 1 ? (struct rrset *)(uintptr_t)node_set(words[1]) : NULL;
+	e->nsec3 = nsec3_new(hash, set, sigs);
 	return e->nsec3 != NULL ? 0 : -ENOMEM;
 }
 
