@@ -133,11 +133,13 @@ static int
 open_directory(struct state *st, struct diag_list *diag)
 {
 	const char *dir = st->options.dir;
-	size_t len = strlen(dir) + sizeof("/" STATE_FILE);
-	st->path = malloc(len);
+	static const char file[] = "/" STATE_FILE;
+	size_t len = strlen(dir);
+	st->path = malloc(len + sizeof(file));
 	if (!st->path)
 		return -ENOMEM;
-	snprintf(st->path, len, "%s/%s", dir, STATE_FILE);
+	memcpy(st->path, dir, len);
+	memcpy(st->path + len, file, sizeof(file));
 	st->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (st->dir_fd < 0) {
 		int err = -errno;

@@ -204,8 +204,8 @@ void state_changes_free(struct state_changes *c);
 
 /*
  * Appends the differences to the zone's journal, all or none; the first starts at the serial on disk (else
- * -ESTALE). Costs what they cost. Consumes `c` if it returns 0. `meta` may be NULL: it stays as it is. -EINVAL: there is
- * no difference, or the last one was not ended.
+ * -ESTALE). Costs what they cost. Consumes `c` if it returns 0. `meta` may be NULL: it stays as it is. -EINVAL:
+ * there is no difference, or the last one was not ended.
  */
 int state_zone_append(struct state *st, const struct name *apex, const struct state_meta *meta,
 		      struct state_changes *c, struct state_done done) MUST_CHECK;
