@@ -64,7 +64,12 @@ served_set_free(struct served_set *s)
 {
 	if (!s)
 		return;
-	zone_set_free(s->set);
+	if (s->is_followed) {
+		garbage_free(&s->garbage);
+		zone_set_free_shell(s->set);
+	} else {
+		zone_set_free(s->set);
+	}
 	free(s);
 }
 
@@ -82,6 +87,25 @@ served_set_new(struct zone_set *set)
 		return NULL;
 	retired_init(&s->retired, served_set_reclaimed, names_bytes(&set->zones) + sizeof(*set) + sizeof(*s));
 	s->set = set;
+	s->is_changed = s->is_followed = false;
+	s->garbage = (struct garbage){0};
+	return s;
+}
+
+struct served_set *
+served_set_new_changed(const struct served_set *base, struct zone *const *add, size_t n_add,
+		       struct zone *const *remove, size_t n_remove)
+{
+	struct served_set *s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->set = zone_set_new_changed(base->set, add, n_add, remove, n_remove, &s->garbage);
+	if (!s->set) {
+		free(s);
+		return NULL;
+	}
+	retired_init(&s->retired, served_set_reclaimed, base->retired.bytes); /* nearly */
+	s->is_changed = true;
 	return s;
 }
 
@@ -119,16 +143,29 @@ void
 publish_zone(struct publisher *p, struct zone *zone, struct served **current, struct served *next,
 	     uint64_t verified_ns)
 {
-	const struct snapshot *before = zone_publish(zone, next->snapshot);
 	struct served *replaced = *current;
-	assert(before == (replaced ? replaced->snapshot : NULL));
+	const struct snapshot *before = zone_publish(zone, next->snapshot);
+	assert(!before || before == replaced->snapshot); /* NULL: there was none, or it was withdrawn */
 	(void)before;
+	atomic_store_explicit(&zone->state, 0, memory_order_relaxed);
 	*current = next;
 	if (next->made_from)
 		served_leave(replaced, next);
 	publish_count(&p->times, publish_now_ns() - verified_ns);
 	if (replaced)
 		reclaim_retire(p->reclaim, &replaced->retired);
+}
+
+/* Sets have no long readers, so the order in which they were retired is enough for pages that several have. */
+static void
+served_set_leave(struct served_set *replaced, struct served_set *next)
+{
+	replaced->is_followed = true;
+	replaced->garbage = next->garbage;
+	replaced->retired.bytes = sizeof(*replaced) + sizeof(*replaced->set);
+	for (size_t i = 0; i < replaced->garbage.n; i++)
+		replaced->retired.bytes += replaced->garbage.items[i].size;
+	next->garbage = (struct garbage){0};
 }
 
 void
@@ -139,8 +176,29 @@ publish_set(struct publisher *p, struct zone_root *root, struct served_set **cur
 	assert(before == (replaced ? replaced->set : NULL));
 	(void)before;
 	*current = next;
-	if (replaced)
-		reclaim_retire(p->reclaim, &replaced->retired);
+	if (!replaced)
+		return;
+	if (next->is_changed)
+		served_set_leave(replaced, next);
+	reclaim_retire(p->reclaim, &replaced->retired);
+}
+
+void
+publish_withdraw(struct zone *zone, const struct served *current)
+{
+	atomic_store_explicit(&zone->state, ZONE_EXPIRED, memory_order_relaxed);
+	const struct snapshot *before = zone_publish(zone, NULL);
+	assert(!before || before == current->snapshot);
+	(void)before;
+}
+
+void
+publish_again(struct zone *zone, const struct served *current)
+{
+	const struct snapshot *before = zone_publish(zone, current->snapshot);
+	assert(!before);
+	(void)before;
+	atomic_store_explicit(&zone->state, 0, memory_order_relaxed);
 }
 
 void

@@ -46,6 +46,9 @@ struct served {
 struct served_set {
 	struct retired retired;
 	struct zone_set *set;
+	bool is_changed;        /* made from the one that is served: has pages in common with it */
+	bool is_followed;       /* a set made from this one has been published: it frees no more than `left` */
+	struct garbage garbage; /* until it is published: what its base alone uses; then, once followed: its own */
 };
 
 #define PUBLISH_BUCKETS 9 /* upper bounds 10 us, 100 us ... 100 s, then all above */
@@ -79,6 +82,13 @@ void served_free(struct served *s);
 struct served_set *served_set_new(struct zone_set *set) MUST_CHECK;
 void served_set_free(struct served_set *s);
 
+/*
+ * A set like the one that is served, with `add` more and `remove` less (zone_set_new_changed()). It can only be
+ * published while `base` is what is served. NULL: out of memory.
+ */
+struct served_set *served_set_new_changed(const struct served_set *base, struct zone *const *add, size_t n_add,
+					  struct zone *const *remove, size_t n_remove) MUST_CHECK;
+
 /* True when replacing `current` (NULL: nothing) by `next` fits the budget. */
 bool
 publish_has_room(const struct publisher *p, const struct served *current, const struct served *next) MUST_CHECK;
@@ -89,6 +99,13 @@ publish_has_room(const struct publisher *p, const struct served *current, const 
  */
 void publish_zone(struct publisher *p, struct zone *zone, struct served **current, struct served *next,
 		  uint64_t verified_ns);
+
+/*
+ * Serves nothing in the zone from now on, and keeps what was served: for data whose EXPIRE has run out, which may
+ * be found to be current after all; clients are told that the zone has expired. publish_again() serves it again.
+ */
+void publish_withdraw(struct zone *zone, const struct served *current);
+void publish_again(struct zone *zone, const struct served *current);
 
 /* Serves the zones of `next` from now on, and retires *current (NULL: there was none). */
 void publish_set(struct publisher *p, struct zone_root *root, struct served_set **current, struct served_set *next);

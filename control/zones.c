@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "control/secondary.h"
 #include "control/zones_private.h"
 
 static const char *const state_texts[ZONE_STATE_COUNT] = {
@@ -26,10 +27,10 @@ zone_state_text(enum zone_state state)
 static enum zone_state
 item_state(const struct zone_item *item)
 {
-	if (item->served) /* A secondary's data is only ever as good as its last refresh, and there was none. */
-		return item->error || item->config->role == CONFIG_SECONDARY ? ZONE_STATE_STALE : ZONE_STATE_OK;
-	if (atomic_load(&item->slot->state) & ZONE_EXPIRED)
+	if (item->is_expired)
 		return ZONE_STATE_EXPIRED;
+	if (item->served) /* A secondary's data is only ever as good as its last refresh. */
+		return item->error || !secondary_is_current(item) ? ZONE_STATE_STALE : ZONE_STATE_OK;
 	return item->job || item->is_queued ? ZONE_STATE_LOADING : ZONE_STATE_NOT_LOADED;
 }
 
@@ -78,13 +79,6 @@ item_new(const struct name *apex)
 	};
 	retired_init(&item->retired, item_reclaimed, sizeof(*item) + sizeof(struct zone) + 2 * apex->len);
 	return item;
-}
-
-static struct zone_item *
-zones_find(const struct zones *z, const struct name *apex)
-{
-	const struct names_entry *e = names_find(&z->by_name, name_hash(apex->bytes), apex->bytes, apex->len);
-	return e ? (struct zone_item *)(uintptr_t)e : NULL;
 }
 
 /* -------- plan and commit -------- */
@@ -230,25 +224,48 @@ commit_items(struct zones *z, const struct zones_plan *plan)
 			item->force = true; /* the same file may be judged otherwise now */
 		item->config = config;
 		item->generation = z->generation;
+		item->index = (uint32_t)i;
 		if (is_new)
 			z->states[item->state]++;
+		else if (z->options.configured)
+			z->options.configured(z->options.arg, item);
 		zone_item_update(z, item);
 	}
 }
 
-/* Those of the old items that the commit left out: no reader will find them in the new set. */
+/* What the state has of a zone that is gone. Where this fails, the next start finds it (state_zones_prune()). */
+static void
+drop_from_state(struct zones *z, const struct zone_item *item)
+{
+	struct name apex;
+	name_copy(&apex, item->apex);
+	if (z->options.state && zone_is_kept(item->config))
+		(void)!state_zone_drop(z->options.state, &apex, (struct state_done){0});
+}
+
+/* No reader finds it in the set any more. */
+static void
+retire_item(struct zones *z, struct zone_item *item)
+{
+	if (z->options.removed)
+		z->options.removed(z->options.arg, item);
+	zone_item_forget(z, item);
+	zone_turns_forget(item);
+	z->states[item->state]--;
+	if (item->served)
+		reclaim_retire(z->options.publisher->reclaim, &item->served->retired);
+	reclaim_retire(z->options.publisher->reclaim, &item->retired);
+}
+
+/* Those of the old items that the commit left out. */
 static void
 retire_items(struct zones *z, struct zone_item **items, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct zone_item *item = items[i];
-		if (item->generation == z->generation)
+		if (items[i]->generation == z->generation)
 			continue;
-		zone_item_forget(z, item);
-		z->states[item->state]--;
-		if (item->served)
-			reclaim_retire(z->options.publisher->reclaim, &item->served->retired);
-		reclaim_retire(z->options.publisher->reclaim, &item->retired);
+		drop_from_state(z, items[i]);
+		retire_item(z, items[i]);
 	}
 }
 
@@ -284,6 +301,7 @@ zones_new(const struct zones_options *options, struct zones **out)
 		return -EIO;
 	}
 	z->parked_last = &z->parked_first;
+	z->storing_last = &z->storing_first;
 	struct zones_plan *plan;
 	int err = zones_plan(z, &nothing, &plan);
 	if (err) {

@@ -41,12 +41,23 @@ enum zone_state {
 const char *zone_state_text(enum zone_state state);
 
 struct zones;
+struct zone_item; /* a configured zone; zones_private.h */
+struct state;
+struct state_meta;
 
 struct zones_options {
 	uv_loop_t *loop;             /* the control thread's */
 	struct publisher *publisher; /* outlives the zones */
 	struct zone_root *root;      /* where the set is published */
 	unsigned builders;           /* threads of the libuv pool: how many loads run at a time */
+	struct state *state;         /* outlives the zones; NULL: nothing is kept on disk */
+	/* Told on the loop; each may be NULL. */
+	void (*loaded)(void *arg, struct zone_item *item,
+		       const struct state_meta *meta);         /* the first load is over */
+	void (*published)(void *arg, struct zone_item *item);  /* a version is served */
+	void (*removed)(void *arg, struct zone_item *item);    /* it is not configured any more */
+	void (*configured)(void *arg, struct zone_item *item); /* by another configuration than before */
+	void *arg;
 };
 
 /* No zones, and an empty set published. 0 or -ENOMEM. */

@@ -180,6 +180,48 @@ fail:
 	return NULL;
 }
 
+static int
+remove_zones(struct names_txn *txn, struct zone *const *zones, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct names_entry *removed = NULL, *e = &zones[i]->entry;
+		int err = names_txn_remove(txn, e->hash, zones[i]->apex, e->name_len, &removed);
+		if (err != 0)
+			return err;
+		if (removed != e)
+			return -1;
+	}
+	return 0;
+}
+
+struct zone_set *
+zone_set_new_changed(const struct zone_set *base, struct zone *const *add, size_t n_add, struct zone *const *remove,
+		     size_t n_remove, struct garbage *garbage)
+{
+	struct zone_set *set = zalloc(sizeof(*set), CACHE_LINE);
+	if (set == NULL)
+		return NULL;
+	*set = *base; /* a depth that no zone has any more costs a probe, and no more than that */
+	struct names_txn *txn = names_txn_begin(&base->zones, n_add);
+	if (txn == NULL)
+		goto fail;
+	if (remove_zones(txn, remove, n_remove) != 0 || put_zones(txn, set, add, n_add) != 0) {
+		names_txn_abort(txn);
+		goto fail;
+	}
+	names_txn_commit(txn, &set->zones, garbage);
+	return set;
+fail:
+	zalloc_free(set, sizeof(*set));
+	return NULL;
+}
+
+void
+zone_set_free_shell(struct zone_set *set)
+{
+	zalloc_free(set, sizeof(*set));
+}
+
 void
 zone_set_free(struct zone_set *set)
 {

@@ -116,8 +116,21 @@ struct zone_set {
 /* Builds a set of n slots (not owned by it). NULL: out of memory, or two slots with one apex. */
 struct zone_set *zone_set_new(struct zone *const *zones, size_t n, const struct answer_config *config) MUST_CHECK;
 
+/*
+ * A set like `base` with the slots `add` more and those of `remove` less; shares what it can with base, at a cost
+ * that follows the number of both. What base alone uses is added to *garbage: free it, and base by
+ * zone_set_free_shell(), once the new set has been published and a grace period is over. NULL: out of memory, or a
+ * slot to add is there, or one to remove is not; *garbage is untouched.
+ */
+struct zone_set *
+zone_set_new_changed(const struct zone_set *base, struct zone *const *add, size_t n_add, struct zone *const *remove,
+		     size_t n_remove, struct garbage *garbage) MUST_CHECK;
+
 /* Frees the set, not the slots. After a grace period. NULL is allowed. */
 void zone_set_free(struct zone_set *set);
+
+/* Frees the set alone, and nothing of its table, which a younger set has taken over. */
+void zone_set_free_shell(struct zone_set *set);
 
 /* The place where the two roads meet. */
 struct zone_root {

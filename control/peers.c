@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Remotes as parts that last. See peers.h. */
+#include "control/peers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct peers {
+	const struct config_remote *first; /* of the configuration's array */
+	struct peer **items;               /* one a remote, in its order */
+	unsigned n;
+};
+
+/* -------- one peer -------- */
+
+static void
+peer_free(struct peer *peer)
+{
+	tsig_key_release(peer->key);
+	free((char *)(uintptr_t)peer->remote.id);
+	free(peer);
+}
+
+static struct peer *
+peer_new(const struct config_remote *remote, const struct tsig_keys *keys)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+	if (!peer)
+		return NULL;
+	peer->holds = 1;
+	peer->remote.address = remote->address;
+	peer->remote.tls = remote->tls;
+	peer->remote.id = strdup(remote->id);
+	peer->urgent_last = &peer->urgent;
+	peer->due_last = &peer->due;
+	if (remote->key)
+		peer->key = tsig_key_hold(tsig_keys_find(keys, &remote->key->name));
+	if (!peer->remote.id) {
+		peer_free(peer);
+		return NULL;
+	}
+	return peer;
+}
+
+struct peer *
+peer_hold(struct peer *peer)
+{
+	peer->holds++;
+	return peer;
+}
+
+void
+peer_release(struct peer *peer)
+{
+	if (peer && --peer->holds == 0)
+		peer_free(peer);
+}
+
+/* -------- slots -------- */
+
+static void
+wait_leave(struct peer *peer, struct peer_wait *w)
+{
+	*w->link = w->next;
+	if (w->next)
+		w->next->link = w->link;
+	else if (peer->urgent_last == &w->next)
+		peer->urgent_last = w->link;
+	else
+		peer->due_last = w->link;
+	w->link = NULL;
+}
+
+void
+peer_slot_take(struct peer *peer, struct peer_wait *w, bool is_urgent)
+{
+	w->link = NULL;
+	if (peer->active < PEER_SLOTS) {
+		peer->active++;
+		w->begin(w);
+		return;
+	}
+	struct peer_wait ***last = is_urgent ? &peer->urgent_last : &peer->due_last;
+	w->next = NULL;
+	w->link = *last;
+	**last = w;
+	*last = &w->next;
+}
+
+void
+peer_slot_end(struct peer *peer)
+{
+	struct peer_wait *w = peer->urgent ? peer->urgent : peer->due;
+	peer->active--;
+	if (!w)
+		return;
+	wait_leave(peer, w);
+	peer->active++;
+	w->begin(w);
+}
+
+bool
+peer_slot_cancel(struct peer *peer, struct peer_wait *w)
+{
+	if (!w->link)
+		return false;
+	wait_leave(peer, w);
+	return true;
+}
+
+/* -------- all of a configuration -------- */
+
+struct peers *
+peers_new(void)
+{
+	return calloc(1, sizeof(struct peers));
+}
+
+struct peer *
+peers_find(const struct peers *p, const struct config_remote *remote)
+{
+	return p->items[remote - p->first];
+}
+
+static void
+release_all(struct peer **items, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		peer_release(items[i]);
+	free(items);
+}
+
+int
+peers_configure(struct peers *p, const struct config *config, const struct tsig_keys *keys, struct diag_list *diag)
+{
+	struct peer **items = calloc(config->n_remotes + 1, sizeof(struct peer *));
+	if (!items)
+		return -ENOMEM;
+	for (unsigned i = 0; i < config->n_remotes; i++) {
+		const struct config_remote *remote = &config->remotes[i];
+		items[i] = peer_new(remote, keys);
+		if (!items[i]) {
+			release_all(items, i);
+			return -ENOMEM;
+		}
+	}
+	release_all(p->items, p->n);
+	p->items = items;
+	p->n = config->n_remotes;
+	p->first = config->remotes;
+	return 0;
+}
+
+void
+peers_free(struct peers *p)
+{
+	if (!p)
+		return;
+	release_all(p->items, p->n);
+	free(p);
+}
