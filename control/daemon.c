@@ -44,6 +44,55 @@ room_async(uv_async_t *a)
 	zones_on_room(d->zones);
 }
 
+/* -------- state on disk -------- */
+
+/* On the state's writer thread. */
+static void
+state_completed(void *arg)
+{
+	struct daemon *d = arg;
+	uv_async_send(&d->on_state);
+}
+
+static void
+state_async(uv_async_t *a)
+{
+	struct daemon *d = a->data;
+	if (!d->state)
+		return;
+	state_deliver(d->state);
+	zones_on_state(d->zones);
+}
+
+/* A file that is damaged as a whole is kept for whoever wants to look, and all secondaries are transferred anew. */
+static int
+state_set_aside(const struct daemon *d, struct diag_list *diag)
+{
+	char from[4096], to[4160];
+	snprintf(from, sizeof(from), "%s/state.mdb", d->config->server.state_dir);
+	snprintf(to, sizeof(to), "%s.damaged-%lld", from, (long long)d->started_s);
+	if (rename(from, to) != 0)
+		return -errno;
+	log_diag(diag, NULL, UINT32_MAX);
+	log_error("state-dir: the file is damaged; it is kept as %s, and zones begin anew", to);
+	diag_clear(diag);
+	return 0;
+}
+
+static int
+state_start(struct daemon *d, struct diag_list *diag)
+{
+	struct state_options options;
+	state_options_default(&options);
+	options.dir = d->config->server.state_dir;
+	options.wake = state_completed;
+	options.wake_arg = d;
+	int err = state_open(&options, diag, &d->state);
+	if (err == -EBADMSG && state_set_aside(d, diag) == 0)
+		err = state_open(&options, diag, &d->state);
+	return err;
+}
+
 /* -------- the first load -------- */
 
 static void
@@ -154,12 +203,13 @@ static void
 handles_init(struct daemon *d)
 {
 	uv_async_init(&d->loop, &d->on_room, room_async);
+	uv_async_init(&d->loop, &d->on_state, state_async);
 	uv_timer_init(&d->loop, &d->sampler);
 	uv_timer_init(&d->loop, &d->progress);
 	uv_signal_init(&d->loop, &d->on_term);
 	uv_signal_init(&d->loop, &d->on_int);
 	uv_signal_init(&d->loop, &d->on_hup);
-	d->on_room.data = d->sampler.data = d->progress.data = d;
+	d->on_room.data = d->on_state.data = d->sampler.data = d->progress.data = d;
 	d->on_term.data = d->on_int.data = d->on_hup.data = d;
 	d->handles_open = true;
 	uv_timer_start(&d->sampler, sampler_tick, METRICS_SAMPLE_MS, METRICS_SAMPLE_MS);
@@ -168,16 +218,76 @@ handles_init(struct daemon *d)
 	uv_signal_start(&d->on_hup, signal_arrived, SIGHUP);
 }
 
+int
+daemon_take_remotes(struct daemon *d, const struct config *config, struct diag_list *diag)
+{
+	struct tsig_keys *keys;
+	int err = tsig_keys_new(config->keys, config->n_keys, TSIG_TRUNCATION_ALLOWED, &keys, diag);
+	if (err)
+		return err;
+	err = peers_configure(d->peers, config, keys, diag);
+	if (err) {
+		tsig_keys_free(keys);
+		return err;
+	}
+	tsig_keys_free(d->keys);
+	d->keys = keys;
+	return 0;
+}
+
+/* -------- what happens to zones -------- */
+
+static void
+zone_loaded(void *arg, struct zone_item *item, const struct state_meta *meta)
+{
+	struct daemon *d = arg;
+	secondary_loaded(d->secondaries, item, meta);
+}
+
+static void
+zone_configured(void *arg, struct zone_item *item)
+{
+	struct daemon *d = arg;
+	secondary_configured(d->secondaries, item);
+}
+
+static void
+zone_removed(void *arg, struct zone_item *item)
+{
+	struct daemon *d = arg;
+	secondary_removed(d->secondaries, item);
+}
+
+static int
+secondaries_start(struct daemon *d)
+{
+	int err = asks_new(&d->loop, &d->asks);
+	if (!err)
+		err = transfers_new(&d->loop, &d->transfers);
+	const struct secondaries_options options = {
+		.loop = &d->loop, .zones = d->zones, .peers = d->peers, .asks = d->asks, .transfers = d->transfers};
+	return err ? err : secondaries_new(&options, &d->secondaries);
+}
+
 static int
 zones_start(struct daemon *d)
 {
-	const struct zones_options options = {
-		.loop = &d->loop, .publisher = &d->publisher, .root = &d->root, .builders = d->builders};
+	const struct zones_options options = {.loop = &d->loop,
+					      .publisher = &d->publisher,
+					      .root = &d->root,
+					      .builders = d->builders,
+					      .state = d->state,
+					      .loaded = zone_loaded,
+					      .configured = zone_configured,
+					      .removed = zone_removed,
+					      .arg = d};
 	int err = reclaim_start(retired_budget(), room_appeared, d, &d->reclaim);
 	if (err)
 		return err;
 	d->publisher.reclaim = d->reclaim;
 	err = zones_new(&options, &d->zones);
+	if (!err)
+		err = secondaries_start(d);
 	if (err)
 		return err;
 	struct zones_plan *plan;
@@ -192,7 +302,13 @@ int
 daemon_start(struct daemon *d, struct diag_list *diag)
 {
 	handles_init(d);
-	int err = zones_start(d);
+	d->peers = peers_new();
+	int err = d->peers ? daemon_take_remotes(d, d->config, diag) : -ENOMEM;
+	if (!err)
+		err = state_start(d, diag);
+	if (err)
+		return err;
+	err = zones_start(d);
 	if (err) {
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "zones cannot be set up: %s", strerror(-err));
 		return err;
@@ -211,28 +327,63 @@ daemon_run(struct daemon *d)
 static void
 handles_close(struct daemon *d)
 {
-	uv_handle_t *const handles[] = {(uv_handle_t *)&d->on_room,  (uv_handle_t *)&d->sampler,
-					(uv_handle_t *)&d->progress, (uv_handle_t *)&d->on_term,
-					(uv_handle_t *)&d->on_int,   (uv_handle_t *)&d->on_hup};
+	uv_handle_t *const handles[] = {(uv_handle_t *)&d->on_room, (uv_handle_t *)&d->on_state,
+					(uv_handle_t *)&d->sampler, (uv_handle_t *)&d->progress,
+					(uv_handle_t *)&d->on_term, (uv_handle_t *)&d->on_int,
+					(uv_handle_t *)&d->on_hup};
 	for (unsigned i = 0; d->handles_open && i < ARRAY_LEN(handles); i++)
 		uv_close(handles[i], NULL);
 	d->handles_open = false;
+}
+
+static bool
+parts_are_idle(const struct daemon *d)
+{
+	return zones_are_idle(d->zones) && daemon_reload_is_idle(d) &&
+	       (!d->secondaries || secondaries_are_idle(d->secondaries)) && (!d->asks || asks_are_idle(d->asks)) &&
+	       (!d->transfers || transfers_are_idle(d->transfers));
+}
+
+/* Everybody who has something under way lets go of it, and the loop runs until all have. */
+static void
+parts_stop(struct daemon *d)
+{
+	if (!d->zones)
+		return;
+	if (d->secondaries)
+		secondaries_stop(d->secondaries);
+	if (d->asks)
+		asks_stop(d->asks);
+	if (d->transfers)
+		transfers_stop(d->transfers);
+	zones_stop(d->zones);
+	while (!parts_are_idle(d))
+		uv_run(&d->loop, UV_RUN_ONCE);
+}
+
+static void
+parts_free(struct daemon *d)
+{
+	transfers_free(d->transfers);
+	asks_free(d->asks);
+	state_close(d->state);
+	d->state = NULL;
+	/* The reclaimer may call room_appeared() to its end. */
+	zones_free(d->zones);
+	d->zones = NULL;
+	secondaries_free(d->secondaries);
+	reclaim_stop(d->reclaim);
+	d->reclaim = NULL;
+	peers_free(d->peers);
+	tsig_keys_free(d->keys);
 }
 
 void
 daemon_finish(struct daemon *d)
 {
 	d->stopping = true;
-	if (d->zones) {
-		zones_stop(d->zones);
-		while (!zones_are_idle(d->zones) || !daemon_reload_is_idle(d))
-			uv_run(&d->loop, UV_RUN_ONCE);
-	}
-	/* The reclaimer may call room_appeared() to its end. */
-	zones_free(d->zones);
-	d->zones = NULL;
-	reclaim_stop(d->reclaim);
-	d->reclaim = NULL;
+	parts_stop(d);
+	parts_free(d);
 	if (d->stop_request)
 		request_reply(d->stop_request, json_object());
 	d->stop_request = NULL;

@@ -16,12 +16,18 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "control/ask.h"
 #include "control/config.h"
 #include "control/metrics.h"
+#include "control/peers.h"
 #include "control/publish.h"
 #include "control/reclaim.h"
+#include "control/secondary.h"
 #include "control/server.h"
+#include "control/state.h"
 #include "control/tcp.h"
+#include "control/transfer.h"
+#include "control/tsig.h"
 #include "control/zones.h"
 
 struct reload;
@@ -34,6 +40,13 @@ struct daemon {
 	struct reclaim *reclaim;
 	struct publisher publisher;
 	struct zones *zones;
+	/* other servers: who they are, what is asked of them, what is kept of what they send */
+	struct tsig_keys *keys;
+	struct peers *peers;
+	struct asks *asks;
+	struct transfers *transfers;
+	struct secondaries *secondaries;
+	struct state *state;
 	struct tcp *tcp; /* main.c's; here for status and metrics */
 	struct server *server;
 	struct metrics_workers workers; /* filled in by main.c */
@@ -42,7 +55,7 @@ struct daemon {
 	unsigned builders;              /* threads of the libuv pool; set before daemon_start() */
 	/* loop handles; open from daemon_start() to daemon_finish() */
 	uv_signal_t on_term, on_int, on_hup;
-	uv_async_t on_room;
+	uv_async_t on_room, on_state;
 	uv_timer_t sampler, progress;
 	bool handles_open;
 	/* start */
@@ -86,6 +99,12 @@ void daemon_stop(struct daemon *d, struct request *rq);
  * loaded zones wait because too much cannot be freed.
  */
 bool daemon_reader_stalls(const struct daemon *d);
+
+/*
+ * Makes keys and peers of a configuration, in place of those before; the zones must be committed to it next. 0, or
+ * -errno with text in diag and nothing changed.
+ */
+int daemon_take_remotes(struct daemon *d, const struct config *config, struct diag_list *diag) MUST_CHECK;
 
 /* -------- reload.c -------- */
 

@@ -138,13 +138,8 @@ daemon_warn_of_gaps(const struct config *config)
 			    "text");
 	if (config->limits.rate_per_s != 0)
 		log_warning("limits: this version limits no rates; the section is ignored");
-	unsigned n_secondaries = config->n_catalogs;
-	for (unsigned i = 0; i < config->n_zones; i++)
-		n_secondaries += config->zones[i].role == CONFIG_SECONDARY;
-	if (n_secondaries)
-		log_warning("%u zones or catalogs have primaries: this version transfers none; they are answered "
-			    "with SERVFAIL",
-			    n_secondaries);
+	if (config->n_catalogs)
+		log_warning("catalogs: this version reads no catalog zones; the section is ignored");
 }
 
 /* -------- the steps -------- */
@@ -233,6 +228,8 @@ static void
 reload_planned(uv_work_t *work, int status)
 {
 	struct reload *r = work->data;
+	if (!r->err && !r->daemon->stopping)
+		r->err = daemon_take_remotes(r->daemon, r->config, &r->diag);
 	if (!r->err && !r->daemon->stopping) {
 		reload_commit(r);
 		return;

@@ -321,6 +321,8 @@ zones_free(struct zones *z)
 	const struct zone_set *set = zone_root_publish(z->options.root, NULL);
 	(void)set;
 	for (size_t i = 0; i < z->n_items; i++) {
+		if (z->options.removed)
+			z->options.removed(z->options.arg, z->items[i]);
 		if (z->items[i]->served) /* an older version may keep it still */
 			reclaim_retire(z->options.publisher->reclaim, &z->items[i]->served->retired);
 		item_free(z->items[i]);

@@ -135,6 +135,9 @@ const struct zones_report *zones_op_report(const struct zones_op *op);
 /* Room has appeared in the retired list: publishes what waited for it. */
 void zones_on_room(struct zones *z);
 
+/* The state has completed requests: what found its queue full is tried again. */
+void zones_on_state(struct zones *z);
+
 /* Loads that are complete and wait until older data can be freed. */
 unsigned zones_waiting_to_publish(const struct zones *z);
 

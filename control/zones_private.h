@@ -164,9 +164,6 @@ struct zone_version {
 /* May call done() before it returns. */
 void zone_accept(struct zones *z, struct zone_version *v);
 
-/* The state has completed requests: those that found its queue full try again. */
-void zones_on_state(struct zones *z);
-
 /* Timers and flags of a zone alone; what goes wrong is logged. */
 void zone_store_meta(struct zones *z, struct zone_item *item, const struct state_meta *meta);
 
