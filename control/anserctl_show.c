@@ -106,6 +106,33 @@ show_status(const json_t *o)
 	}
 }
 
+/* A line each: serial there, and whether we lag behind. */
+static void
+show_primaries(const json_t *o)
+{
+	size_t i;
+	const json_t *p;
+	char line[256], buf[64];
+	json_array_foreach(json_object_get(o, "primaries"), i, p)
+	{
+		const char *lag = json_is_true(json_object_get(p, "is-ahead")) ? ", newer than ours" : "";
+		if (json_is_integer(json_object_get(p, "serial")))
+			snprintf(line, sizeof(line), "%s (%s): serial %lld%s", text(p, "id"), text(p, "address"),
+				 (long long)number(p, "serial"), lag);
+		else
+			snprintf(line, sizeof(line), "%s (%s): not heard of yet", text(p, "id"),
+				 text(p, "address"));
+		row(i ? "" : "primaries", line);
+	}
+	if (json_is_integer(json_object_get(o, "expires-in-s")))
+		row("expires in", duration(number(o, "expires-in-s"), buf, sizeof(buf)));
+	if (json_is_integer(json_object_get(o, "rolled-back-from"))) {
+		snprintf(line, sizeof(line), "from serial %lld, which is not taken again",
+			 (long long)number(o, "rolled-back-from"));
+		row("rolled back", line);
+	}
+}
+
 void
 show_zone(const json_t *o)
 {
@@ -125,6 +152,7 @@ show_zone(const json_t *o)
 	} else {
 		row("serial", "none: answered with SERVFAIL");
 	}
+	show_primaries(o);
 	row("file", text(o, "file"));
 	row("last error", text(o, "last-error"));
 }

@@ -11,62 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "control/daemon.h"
+#include "control/commands_private.h"
 
 #define PIECE_ZONES 500
-
-/* -------- zones as JSON -------- */
-
-static json_t *
-zone_json(const struct zone_info *info)
-{
-	char text[NAME_TEXT_MAX];
-	name_to_text(info->apex, text);
-	json_t *o = json_pack("{ss ss ss}", "name", text, "role",
-			      info->role == CONFIG_PRIMARY ? "primary" : "secondary", "state",
-			      zone_state_text(info->state));
-	json_object_set_new(o, "serial", info->has_data ? json_integer(info->serial) : json_null());
-	if (info->has_data) {
-		json_object_set_new(o, "records", json_integer((json_int_t)info->records));
-		json_object_set_new(o, "bytes", json_integer((json_int_t)info->bytes));
-		json_object_set_new(o, "loaded-at", json_integer(info->loaded_at_s));
-		json_object_set_new(o, "age-s", json_integer(time(NULL) - info->loaded_at_s));
-		json_object_set_new(o, "load-ms", json_integer(info->load_ms));
-	}
-	if (info->file)
-		json_object_set_new(o, "file", json_string(info->file));
-	json_object_set_new(o, "last-error", info->error ? json_string(info->error) : json_null());
-	return o;
-}
-
-/* The zone named by the first argument; false: replied to. */
-static bool
-zone_argument(struct request *rq, const json_t *args, struct name *out)
-{
-	const char *text = json_string_value(json_array_get(args, 0));
-	struct name root = {.len = 1};
-	enum name_error e = text && *text ? name_from_text(text, strlen(text), &root, out) : NAME_EMPTY;
-	if (e != NAME_OK) {
-		request_fail(rq, EXIT_CODE_USAGE, NULL, "`%s` is not a zone name: %s", text ? text : "",
-			     name_error_text(e));
-		return false;
-	}
-	name_lower(out->bytes, out->bytes, out->len);
-	return true;
-}
-
-static void
-command_zone_status(struct daemon *d, struct request *rq, const json_t *args)
-{
-	struct name apex;
-	struct zone_info info;
-	if (!zone_argument(rq, args, &apex))
-		return;
-	if (zones_info(d->zones, &apex, &info))
-		request_reply(rq, zone_json(&info));
-	else
-		request_fail(rq, EXIT_CODE_FAILED, NULL, "no zone of this name is configured");
-}
 
 /* -------- answers in pieces -------- */
 
@@ -237,51 +184,6 @@ command_version(struct daemon *d, struct request *rq, const json_t *args)
 
 /* -------- things done -------- */
 
-struct zone_reload {
-	struct daemon *daemon;
-	struct request *request;
-	struct name apex;
-};
-
-static void
-zone_reload_done(void *arg, const struct zones_report *report)
-{
-	struct zone_reload *zr = arg;
-	struct zone_info info;
-	bool known = zones_info(zr->daemon->zones, &zr->apex, &info);
-	json_t *zone = known ? zone_json(&info) : NULL;
-	if (!report->failed)
-		request_reply(zr->request, zone);
-	else
-		request_fail(zr->request, EXIT_CODE_FAILED, zone, "%s",
-			     report->n_failures ? report->failures[0].message : "out of memory");
-	free(zr);
-}
-
-static void
-command_zone_reload(struct daemon *d, struct request *rq, const json_t *args)
-{
-	struct zone_reload *zr = malloc(sizeof(*zr));
-	struct name apex;
-	struct zones_op *op;
-	if (!zone_argument(rq, args, &apex)) {
-		free(zr);
-		return;
-	}
-	int err = -ENOMEM;
-	if (zr) {
-		*zr = (struct zone_reload){.daemon = d, .request = rq, .apex = apex};
-		err = zones_load_one(d->zones, &apex, zone_reload_done, zr, &op);
-	}
-	if (!err)
-		return;
-	free(zr);
-	request_fail(rq, EXIT_CODE_FAILED, NULL, "%s",
-		     err == -ENOENT    ? "no zone of this name is configured"
-		     : err == -ENOTSUP ? "the zone is secondary: it has no file to load"
-				       : "out of memory");
-}
-
 static void
 command_reload(struct daemon *d, struct request *rq, const json_t *args)
 {
@@ -301,10 +203,18 @@ static const struct {
 	size_t n_args;
 	void (*run)(struct daemon *d, struct request *rq, const json_t *args);
 } commands[] = {
-	{"status", 0, command_status},           {"zones", 0, command_zones},
-	{"zone-status", 1, command_zone_status}, {"zone-reload", 1, command_zone_reload},
-	{"reload", 0, command_reload},           {"stop", 0, command_stop},
-	{"metrics", 0, command_metrics},         {"version", 0, command_version},
+	{"status", 0, command_status},
+	{"zones", 0, command_zones},
+	{"zone-status", 1, command_zone_status},
+	{"zone-reload", 1, command_zone_reload},
+	{"zone-refresh", 1, command_zone_refresh},
+	{"zone-retransfer", 1, command_zone_retransfer},
+	{"zone-rollback", 1, command_zone_rollback},
+	{"zone-dump", 1, command_zone_dump},
+	{"reload", 0, command_reload},
+	{"stop", 0, command_stop},
+	{"metrics", 0, command_metrics},
+	{"version", 0, command_version},
 };
 
 void

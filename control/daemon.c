@@ -130,6 +130,7 @@ first_load_done(void *arg, const struct zones_report *report)
 		return;
 	log_info("%llu zones loaded, %llu failed, in %.1f s", (unsigned long long)report->loaded,
 		 (unsigned long long)report->failed, (double)(publish_now_ns() - d->started_ns) / 1e9);
+	zones_prune(d->zones);
 	notify_ready();
 	notify_status("%llu zones loaded, %llu failed", (unsigned long long)report->loaded,
 		      (unsigned long long)report->failed);
@@ -339,7 +340,7 @@ handles_close(struct daemon *d)
 static bool
 parts_are_idle(const struct daemon *d)
 {
-	return zones_are_idle(d->zones) && daemon_reload_is_idle(d) &&
+	return zones_are_idle(d->zones) && daemon_reload_is_idle(d) && !d->n_dumps &&
 	       (!d->secondaries || secondaries_are_idle(d->secondaries)) && (!d->asks || asks_are_idle(d->asks)) &&
 	       (!d->transfers || transfers_are_idle(d->transfers));
 }

@@ -65,6 +65,7 @@ struct daemon {
 	struct reload *reload;             /* the one that runs */
 	struct reload_waiter *reload_next; /* who wants another one behind it */
 	bool reload_again;
+	unsigned n_dumps; /* zones being written out */
 	/* stop */
 	bool stopping;
 	struct request *stop_request; /* replied to when all has ended */

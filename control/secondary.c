@@ -388,6 +388,13 @@ secondary_refresh(struct secondaries *all, struct zone_item *item, bool whole, s
 }
 
 void
+secondary_interrupt(struct zone_item *item)
+{
+	if (item->secondary && item->secondary->refresh)
+		refresh_interrupt(item->secondary->refresh);
+}
+
+void
 secondary_reject(struct secondaries *all, struct zone_item *item, uint32_t serial)
 {
 	struct secondary *s = item->secondary;

@@ -78,6 +78,9 @@ typedef void secondary_done_fn(void *arg, const char *error);
 int secondary_refresh(struct secondaries *s, struct zone_item *item, bool whole, secondary_done_fn *done,
 		      void *arg) MUST_CHECK;
 
+/* Gives up the refresh that runs, if one does: something more urgent wants the zone. It is tried again soon. */
+void secondary_interrupt(struct zone_item *item);
+
 /* The version with this serial was rolled back: it, and what is older, is not taken again. */
 void secondary_reject(struct secondaries *s, struct zone_item *item, uint32_t serial);
 

@@ -58,6 +58,9 @@ void refresh_begin(struct secondary *s, bool is_urgent, bool whole);
 /* The zone goes: the refresh ends by itself, without it. */
 void refresh_orphan(struct refresh *r);
 
+/* Ends as if all primaries had failed. */
+void refresh_interrupt(struct refresh *r);
+
 /* Other primaries are configured: what this one learns of those it began with is not noted any more. */
 void refresh_outdate(struct refresh *r);
 

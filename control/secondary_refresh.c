@@ -235,8 +235,11 @@ transfer_over(void *arg, struct transfer_result *x)
 	r->base = NULL;
 	if (x->has_serial)
 		note_serial(r, c, x->serial);
-	if (is_cancelled(r) || x->end == TRANSFER_CANCELLED) {
+	if (is_cancelled(r)) {
 		refresh_over(r, REFRESH_CANCELLED);
+	} else if (x->end == TRANSFER_CANCELLED) {
+		snprintf(r->error, sizeof(r->error), "interrupted by a rollback");
+		refresh_over(r, REFRESH_FAILED);
 	} else if (x->end == TRANSFER_NEW_VERSION) {
 		take_version(r, x);
 	} else if (x->end == TRANSFER_UP_TO_DATE) {
@@ -485,6 +488,13 @@ refresh_begin(struct secondary *s, bool is_urgent, bool whole)
 	}
 	candidates_sort(r);
 	try_candidate(r);
+}
+
+void
+refresh_interrupt(struct refresh *r)
+{
+	if (r->transfer)
+		transfer_cancel(r->transfer);
 }
 
 void

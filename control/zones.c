@@ -339,6 +339,7 @@ static void
 item_info(const struct zone_item *item, struct zone_info *out)
 {
 	*out = (struct zone_info){
+		.item = item,
 		.apex = item->apex,
 		.role = item->config->role,
 		.state = item->state,
@@ -353,6 +354,30 @@ item_info(const struct zone_item *item, struct zone_info *out)
 	out->bytes = item->served->retired.bytes;
 	out->loaded_at_s = item->loaded_at_s;
 	out->load_ms = item->load_ms;
+}
+
+struct zone_item *
+zones_item(const struct zones *z, const struct name *apex)
+{
+	return zones_find(z, apex);
+}
+
+const struct config_zone *
+zone_item_config(const struct zone_item *item)
+{
+	return item->config;
+}
+
+const uint8_t *
+zone_item_apex(const struct zone_item *item)
+{
+	return item->apex;
+}
+
+struct served *
+zone_item_served(const struct zone_item *item)
+{
+	return item->served;
 }
 
 size_t

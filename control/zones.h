@@ -141,10 +141,26 @@ void zones_on_state(struct zones *z);
 /* Loads that are complete and wait until older data can be freed. */
 unsigned zones_waiting_to_publish(const struct zones *z);
 
+/*
+ * Called once, from the loop: 0, and the version before the one with from_serial is served; else -errno and
+ * `error`.
+ */
+typedef void zones_rollback_fn(void *arg, int err, const char *error, uint32_t from_serial);
+
+/*
+ * Serves the previous verified version again. done() may be called before this returns. 0; -ENOTSUP: the state
+ * keeps nothing of this zone (zone files that nobody transfers); -ENOMEM.
+ */
+int zones_rollback(struct zones *z, struct zone_item *item, zones_rollback_fn *done, void *arg) MUST_CHECK;
+
+/* Forgets what the state has of zones that are not configured. Once, when all that are configured are known. */
+void zones_prune(struct zones *z);
+
 /* -------- looking -------- */
 
 /* What is known of one zone; pointers are good until the loop runs on. */
 struct zone_info {
+	const struct zone_item *item;
 	const uint8_t *apex; /* wire form, lower case */
 	enum config_role role;
 	enum zone_state state;
@@ -158,6 +174,16 @@ struct zone_info {
 };
 
 size_t zones_count(const struct zones *z);
+
+/* The zone of this name (lower case), or NULL. Good until it is removed. */
+struct zone_item *zones_item(const struct zones *z, const struct name *apex);
+
+/* How it is configured, and its name. */
+const struct config_zone *zone_item_config(const struct zone_item *item);
+const uint8_t *zone_item_apex(const struct zone_item *item);
+
+/* What is served in it, even if it has expired; NULL: nothing. */
+struct served *zone_item_served(const struct zone_item *item);
 
 /* How many zones are in each state: counts[ZONE_STATE_COUNT]. Kept up to date, not counted now. */
 const uint64_t *zones_states(const struct zones *z);
