@@ -53,7 +53,7 @@ struct transfer_result {
 	uint64_t verified_ns;          /* publish_now_ns() when the last check had passed */
 	uint64_t messages, records, bytes;
 	uint32_t duration_ms;
-	char why[TRANSFER_WHY_MAX]; /* TRY_WHOLE, FAILED: one line for log and status */
+	char why[TRANSFER_WHY_MAX]; /* one line for log and status; NEW_VERSION: a warning, or "" */
 };
 
 typedef void transfer_done_fn(void *arg, struct transfer_result *result);
@@ -73,14 +73,24 @@ struct transfer_request {
 /* 0 or -ENOMEM. */
 int transfers_new(uv_loop_t *loop, struct transfers **out) MUST_CHECK;
 
-/* Cancels all that run and closes the connections; done() of each is still called, from the loop. */
+/* How long is waited for a primary: these are the values to begin with, other ones are for tests. */
+#define TRANSFER_CONNECT_MS 10000
+#define TRANSFER_IDLE_MS 30000 /* for the next message */
+#define TRANSFER_KEEP_MS 5000  /* a connection without questions is kept */
+void transfers_set_times(struct transfers *t, uint64_t connect_ms, uint64_t idle_ms, uint64_t keep_ms);
+
+/*
+ * Cancels all that run and closes the connections; done() of each is still called, from the loop. Nothing can be
+ * started any more. Idle means that the loop has no more to do for us, but for sockets that are closing.
+ */
 void transfers_stop(struct transfers *t);
 bool transfers_are_idle(const struct transfers *t);
 void transfers_free(struct transfers *t); /* idle. NULL is allowed */
 
 /*
- * Starts one. done() is called once, from the loop, never before this returns. 0, or -ENOMEM and no done().
- * With a base, an AXFR is applied as a difference to it, so that all that did not change is shared.
+ * Starts one. done() is called once, from the loop, never before this returns; then *out is gone. 0, or -ENOMEM or
+ * -ESHUTDOWN (stopped) and no done(). With a base, an AXFR is applied as a difference to it, so that all that did
+ * not change is shared; the base stays what is served, or the result cannot be published.
  */
 int transfer_start(struct transfers *t, const struct transfer_request *request, transfer_done_fn *done, void *arg,
 		   struct transfer **out) MUST_CHECK;
@@ -93,5 +103,12 @@ struct transfer_progress {
 	uint64_t messages, records, bytes;
 };
 struct transfer_progress transfer_progress(const struct transfer *x);
+
+/* Since the start. */
+struct transfers_stats {
+	uint64_t connections; /* to primaries, opened */
+	uint64_t questions;   /* asked on them, those that had to be asked again included */
+};
+struct transfers_stats transfers_stats(const struct transfers *t);
 
 #endif

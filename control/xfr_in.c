@@ -16,6 +16,7 @@
 
 #include "zones/base/alloc.h"
 #include "zones/base/bytes.h"
+#include "zones/wire/edns.h"
 #include "zones/wire/message.h"
 #include "zones/wire/serial.h"
 
@@ -405,7 +406,33 @@ check_question(struct xfr_in *x)
 	return 0;
 }
 
-/* All records. Those beside the answers are read, because they must be good, and ignored but for EDNS's rcode. */
+/* Looks for an EXPIRE option of four octets; what else OPT brings, and how, does not matter to a transfer. */
+static void
+read_expire(struct xfr_in *x, const struct message_record *opt)
+{
+	const uint8_t *p = opt->rdata, *end = p + opt->rdlen;
+	while (end - p >= EDNS_OPTION_HEAD) {
+		unsigned code = load_be16(p), len = load_be16(p + 2);
+		p += EDNS_OPTION_HEAD;
+		if (len > (size_t)(end - p))
+			return;
+		if (code == EDNS_EXPIRE && len == 4) {
+			x->result.has_expire = true;
+			x->result.expire_s = load_be32(p);
+		}
+		p += len;
+	}
+}
+
+static int
+take_opt(struct xfr_in *x, const struct message_record *opt)
+{
+	if (x->result.messages == 1)
+		read_expire(x, opt);
+	return check_rcode(x, (opt->ttl_s >> 24 << 4) | message_rcode(&x->reader));
+}
+
+/* All records. Those beside the answers are read, because they must be good, and ignored but for OPT. */
 static int
 take_records(struct xfr_in *x)
 {
@@ -416,7 +443,7 @@ take_records(struct xfr_in *x)
 		if (r.section == MESSAGE_ANSWER)
 			err = take_answer(x, &r);
 		else if (r.section == MESSAGE_ADDITIONAL && r.type == RRTYPE_OPT)
-			err = check_rcode(x, (r.ttl_s >> 24 << 4) | message_rcode(&x->reader));
+			err = take_opt(x, &r);
 		if (err != 0)
 			return err;
 	}
@@ -536,4 +563,12 @@ xfr_in_check_zone(const struct snapshot *s, const struct config_transfer_limits 
 	for (const struct names_entry *e; err == 0 && (e = names_cursor_next(&c)) != NULL;)
 		err = check_node((const struct node *)e, limits, diag);
 	return err;
+}
+
+int
+xfr_in_check_name(const struct snapshot *s, const uint8_t *name, const struct config_transfer_limits *limits,
+		  struct diag_list *diag)
+{
+	const struct names_entry *e = names_find(&s->names, name_hash(name), name, name_len(name));
+	return e != NULL ? check_node((const struct node *)e, limits, diag) : 0;
 }

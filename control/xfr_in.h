@@ -80,6 +80,8 @@ struct xfr_in_result {
 	enum xfr_kind kind; /* of XFR_IN_DONE */
 	uint32_t serial;    /* the primary's, once its opening SOA was seen (has_soa) */
 	bool has_soa;
+	bool has_expire;                   /* the first message had an EXPIRE option (RFC 7314) */
+	uint32_t expire_s;                 /* how long the primary itself would still answer from the zone */
 	uint16_t rcode;                    /* with the bits of EDNS, of the last message */
 	uint64_t messages, records, bytes; /* taken so far; records of answer sections */
 };
@@ -109,6 +111,10 @@ struct xfr_in_result xfr_in_result(const struct xfr_in *x);
  * no types of their own. 0, or -E2BIG with an error in diag. Walks the zone; a builder thread.
  */
 int xfr_in_check_zone(const struct snapshot *s, const struct config_transfer_limits *limits,
+		      struct diag_list *diag) MUST_CHECK;
+
+/* The same for one name (lower case) of the snapshot, which may have no data: for differences, name by name. */
+int xfr_in_check_name(const struct snapshot *s, const uint8_t *name, const struct config_transfer_limits *limits,
 		      struct diag_list *diag) MUST_CHECK;
 
 /* A mnemonic for an rcode, "REFUSED", or "RCODE<n>", into out[XFR_RCODE_TEXT_MAX]; returns `out`. */

@@ -45,8 +45,8 @@ uint64_t zone_builder_records(const struct zone_builder *b);
  * the apex, CNAME beside other data, two CNAMEs or DNAMEs at a name, a set too large for a message, more NSEC3
  * iterations than resolvers accept) refuse the zone; warnings (missing glue, duplicate records, differing TTLs in a
  * set, data hidden below a cut, NS or MX pointing at a CNAME, broken or mixed chains of NSEC and NSEC3, sets
- * without signature in a signed zone) do not. Duplicates are dropped; differing TTLs become the lowest (RFC 2181
- * section 5.2).
+ * without signature in a signed zone) do not. Duplicates are dropped; differing TTLs, theirs included, become the
+ * lowest (RFC 2181 section 5.2).
  *
  * 0: *out is a snapshot that the caller owns (publish it, or snapshot_free()). -EINVAL: refused, see diag. -ENOMEM.
  * Consumes b in every case.

@@ -291,7 +291,7 @@ open_set(struct zone_change *c, struct change_edit *e, const struct rrset *base,
 
 /* Lists the sets that the base has at the name: those of its node, and its NSEC3 set. */
 static int
-edit_open(struct zone_change *c, struct change_edit *e)
+open_edit(struct zone_change *c, struct change_edit *e)
 {
 	if (e->is_open)
 		return 0;
@@ -316,6 +316,16 @@ edit_open(struct zone_change *c, struct change_edit *e)
 	return err;
 }
 
+int
+change_open(struct zone_change *c, uint64_t hash, const uint8_t *owner, unsigned len, struct change_edit **out)
+{
+	struct change_edit *e = change_touch(c, hash, owner, len);
+	int err = e != NULL ? open_edit(c, e) : -ENOMEM;
+	if (err == 0)
+		*out = e;
+	return err;
+}
+
 /* The open edit of an owner of any case. */
 static int
 edit_of(struct zone_change *c, const struct name *owner, struct change_edit **out)
@@ -324,8 +334,7 @@ edit_of(struct zone_change *c, const struct name *owner, struct change_edit **ou
 	name_lower(lower.bytes, owner->bytes, owner->len);
 	if (!name_is_under(lower.bytes, c->source.apex.bytes))
 		return -ERANGE;
-	*out = change_touch(c, name_hash(lower.bytes), lower.bytes, lower.len);
-	return *out != NULL ? edit_open(c, *out) : -ENOMEM;
+	return change_open(c, name_hash(lower.bytes), lower.bytes, lower.len, out);
 }
 
 /* May stand beside anything, and says nothing that a check of one name looks at. */
@@ -384,39 +393,77 @@ misfit(const struct zone_change *c, const struct log_record *r, int err)
 	return err;
 }
 
-/* Opens the set that a record belongs to and looks for the record. */
+/* Where a record stands in an edit, or would. */
+struct spot {
+	struct change_edit *edit;
+	struct change_set *set;
+	struct log_record record; /* as it was looked for */
+	unsigned at;
+	bool found;
+};
+
+/* Loads the set that a record belongs to and looks for the record. */
 static int
-find_record(struct zone_change *c, const struct name *owner, struct log_record *r, struct change_edit **e,
-	    struct change_set **set, bool *found, unsigned *at)
+seek_spot(struct zone_change *c, struct change_edit *e, uint16_t type, uint32_t ttl_s, const uint8_t *rdata,
+	  uint16_t rdlen, struct spot *out)
 {
-	int err = edit_of(c, owner, e);
-	if (err != 0)
-		return err;
-	*r = record_of(*e, r->type, r->ttl_s, r->rdata, r->rdlen);
-	*set = make_set(c, *e, log_record_type_key(r->type, r->rdata));
-	if (*set == NULL || change_load(c, *e, *set) != 0)
+	struct log_record r = record_of(e, type, ttl_s, rdata, rdlen);
+	struct change_set *set = make_set(c, e, log_record_type_key(type, rdata));
+	if (set == NULL || change_load(c, e, set) != 0)
 		return -ENOMEM;
-	*at = seek_record(*set, r, found);
+	*out = (struct spot){.edit = e, .set = set, .record = r};
+	out->at = seek_record(set, &r, &out->found);
 	return 0;
+}
+
+static void
+take_out(struct spot *s)
+{
+	s->set->n--;
+	memmove(&s->set->records[s->at], &s->set->records[s->at + 1],
+		(s->set->n - s->at) * sizeof(s->set->records[0]));
+	mark_changed(s->edit, s->set);
+}
+
+static int
+put_in(struct zone_change *c, struct spot *s)
+{
+	struct log_record r = s->record;
+	uint8_t *copy = change_alloc(c, r.rdlen);
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, r.rdata, r.rdlen);
+	r.rdata = copy;
+	if (insert_record(c, s->set, s->at, &r) != 0)
+		return -ENOMEM;
+	c->adds_nsec3 |= r.type == RRTYPE_NSEC3;
+	mark_changed(s->edit, s->set);
+	return 0;
+}
+
+static void
+set_ttl(struct spot *s)
+{
+	if (s->set->records[s->at].ttl_s == s->record.ttl_s)
+		return;
+	s->set->records[s->at].ttl_s = s->record.ttl_s;
+	mark_changed(s->edit, s->set);
 }
 
 int
 zone_change_remove(struct zone_change *c, const struct name *owner, uint16_t type, const uint8_t *rdata,
 		   uint16_t rdlen)
 {
-	struct log_record r = {.type = type, .rdata = rdata, .rdlen = rdlen};
 	struct change_edit *e;
-	struct change_set *set;
-	bool found;
-	unsigned at;
-	int err = find_record(c, owner, &r, &e, &set, &found, &at);
+	struct spot s;
+	int err = edit_of(c, owner, &e);
+	if (err == 0)
+		err = seek_spot(c, e, type, 0, rdata, rdlen, &s);
 	if (err != 0)
 		return err;
-	if (!found)
-		return misfit(c, &r, -ENOENT);
-	set->n--;
-	memmove(&set->records[at], &set->records[at + 1], (set->n - at) * sizeof(r));
-	mark_changed(e, set);
+	if (!s.found)
+		return misfit(c, &s.record, -ENOENT);
+	take_out(&s);
 	return 0;
 }
 
@@ -424,36 +471,47 @@ int
 zone_change_add(struct zone_change *c, const struct name *owner, uint16_t type, uint32_t ttl_s,
 		const uint8_t *rdata, uint16_t rdlen)
 {
-	struct log_record r = {.type = type, .ttl_s = ttl_s, .rdata = rdata, .rdlen = rdlen};
 	struct change_edit *e;
-	struct change_set *set;
-	bool found;
-	unsigned at;
-	int err = find_record(c, owner, &r, &e, &set, &found, &at);
+	struct spot s;
+	int err = edit_of(c, owner, &e);
+	if (err == 0)
+		err = seek_spot(c, e, type, ttl_s, rdata, rdlen, &s);
 	if (err != 0)
 		return err;
-	if (found && c->mode == ZONE_CHANGE_STRICT)
-		return misfit(c, &r, -EEXIST);
-	if (found && set->records[at].ttl_s == ttl_s)
-		return 0;
-	if (found) {
-		set->records[at].ttl_s = ttl_s;
-	} else {
-		uint8_t *copy = change_alloc(c, rdlen);
-		if (copy == NULL)
-			return -ENOMEM;
-		memcpy(copy, rdata, rdlen);
-		r.rdata = copy;
-		if (insert_record(c, set, at, &r) != 0)
-			return -ENOMEM;
-		c->adds_nsec3 |= type == RRTYPE_NSEC3;
-	}
-	mark_changed(e, set);
+	if (!s.found)
+		return put_in(c, &s);
+	if (c->mode == ZONE_CHANGE_STRICT)
+		return misfit(c, &s.record, -EEXIST);
+	set_ttl(&s);
 	return 0;
 }
 
-static void
-empty_set(struct change_edit *e, struct change_set *set)
+int
+change_put(struct zone_change *c, struct change_edit *e, const struct log_record *r)
+{
+	struct spot s;
+	int err = seek_spot(c, e, r->type, r->ttl_s, r->rdata, r->rdlen, &s);
+	if (err != 0)
+		return err;
+	if (!s.found)
+		return put_in(c, &s);
+	if (r->ttl_s < s.set->records[s.at].ttl_s)
+		set_ttl(&s);
+	return 0;
+}
+
+int
+change_drop(struct zone_change *c, struct change_edit *e, const struct log_record *r)
+{
+	struct spot s;
+	int err = seek_spot(c, e, r->type, r->ttl_s, r->rdata, r->rdlen, &s);
+	if (err == 0 && s.found)
+		take_out(&s);
+	return err;
+}
+
+void
+change_empty(struct change_edit *e, struct change_set *set)
 {
 	if (change_set_is_empty(set))
 		return;
@@ -470,7 +528,7 @@ zone_change_remove_set(struct zone_change *c, const struct name *owner, uint16_t
 	for (unsigned i = 0; err == 0 && i < e->n_sets; i++) {
 		bool is_signature = e->sets[i].key & 1;
 		if (type == RRTYPE_RRSIG ? is_signature : e->sets[i].key == type * 2u)
-			empty_set(e, &e->sets[i]);
+			change_empty(e, &e->sets[i]);
 	}
 	return err;
 }
@@ -481,6 +539,6 @@ zone_change_remove_name(struct zone_change *c, const struct name *owner)
 	struct change_edit *e;
 	int err = edit_of(c, owner, &e);
 	for (unsigned i = 0; err == 0 && i < e->n_sets; i++)
-		empty_set(e, &e->sets[i]);
+		change_empty(e, &e->sets[i]);
 	return err;
 }

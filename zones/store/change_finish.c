@@ -34,12 +34,6 @@ struct finish {
 
 /* -------- plan: what exists -------- */
 
-static bool
-node_has_data(const struct node *n)
-{
-	return n != NULL && node_set_count(n) != 0 && node_word_is_set(n->sets[0]);
-}
-
 /* Is all that stands at this name now an NSEC3 set below the apex, and its signatures? Such is no node. */
 static bool
 edit_is_nsec3(const struct zone_change *c, const struct change_edit *e, uint8_t hash[NSEC3_HASH_LEN])
@@ -78,7 +72,7 @@ plan_data(struct finish *f, struct change_edit *e)
 {
 	uint8_t hash[NSEC3_HASH_LEN];
 	if (!e->is_changed) {
-		e->has_data = node_has_data(e->base);
+		e->has_data = e->base != NULL && node_has_data(e->base);
 		return;
 	}
 	bool is_nsec3 = edit_is_nsec3(f->c, e, hash);

@@ -67,6 +67,20 @@ struct change_edit *change_find(const struct zone_change *c, uint64_t hash, cons
 struct change_edit *
 change_touch(struct zone_change *c, uint64_t hash, const uint8_t *owner, unsigned len) MUST_CHECK;
 
+/* The same, its records opened. 0 or -ENOMEM. */
+int change_open(struct zone_change *c, uint64_t hash, const uint8_t *owner, unsigned len,
+		struct change_edit **out) MUST_CHECK;
+
+/* Adds a record to an open edit; its owner does not count. One that is there already keeps the lower TTL. 0 or
+ * -ENOMEM. */
+int change_put(struct zone_change *c, struct change_edit *e, const struct log_record *r) MUST_CHECK;
+
+/* Removes a record from an open edit if it is there; owner and TTL do not count. 0 or -ENOMEM. */
+int change_drop(struct zone_change *c, struct change_edit *e, const struct log_record *r) MUST_CHECK;
+
+/* Removes all records of a set. */
+void change_empty(struct change_edit *e, struct change_set *set);
+
 /* Lists the records of a set; 0 or -ENOMEM. */
 int change_load(struct zone_change *c, const struct change_edit *e, struct change_set *set) MUST_CHECK;
 

@@ -38,6 +38,7 @@ compile_set(struct compile *c, const struct log_record *records, size_t n, struc
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && log_record_compare_rdata(&records[i - 1], &records[i]) == 0) {
 			builder_fault(c->source, c->diag, DIAG_WARNING, &records[i], "duplicate record");
+			ttl_s = records[i].ttl_s < ttl_s ? records[i].ttl_s : ttl_s;
 			continue;
 		}
 		if (records[i].ttl_s != ttl_s)

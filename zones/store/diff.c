@@ -46,14 +46,6 @@ sets_of_nsec3(const struct nsec3 *n, struct sets *sets)
 		sets->nsec3[sets->n++] = node_word(n->sigs);
 }
 
-static bool
-set_is_same(const struct rrset *x, const struct rrset *y)
-{
-	size_t from = offsetof(struct rrset, wire_len), size = rrset_size(x);
-	return x == y || (size == rrset_size(y) &&
-			  memcmp((const uint8_t *)x + from, (const uint8_t *)y + from, size - from) == 0);
-}
-
 /* Looks for a record from the cursor on, and then from the start: sets are in order, so the next one is found next.
  */
 static bool
@@ -77,7 +69,7 @@ diff_set(struct diff *d, const uint8_t *owner, const struct rrset *set, const st
 	struct rrset_iter it, cursor = {0};
 	int len, rc = 0;
 	for (unsigned i = 0; i < others->n; i++) {
-		if (set_is_same(set, node_set(others->words[i])))
+		if (rrset_is_equal(set, node_set(others->words[i])))
 			return 0;
 	}
 	rrset_iter_init(&it, set, owner);

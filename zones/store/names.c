@@ -72,6 +72,36 @@ names_cursor_next(struct names_cursor *c)
 	return NULL;
 }
 
+/* A page's number is the lowest directory index that leads to it. */
+static uint64_t
+place_of(const struct names *t, uint32_t index, unsigned slot)
+{
+	uint32_t first = index & low_bits(page_word(t, index) & NAMES_PAGE_DEPTH_MASK);
+	return (uint64_t)first * page_slots(t) + slot;
+}
+
+uint64_t
+names_places(const struct names *t)
+{
+	return t->top != NULL ? (t->mask + UINT64_C(1)) * page_slots(t) : 0;
+}
+
+const struct names_entry *
+names_find_place(const struct names *t, uint64_t hash, const uint8_t *name, unsigned len, uint64_t *place)
+{
+	const uint64_t *slot = t->top != NULL ? names_page_find(t, hash, name, len) : NULL;
+	if (slot == NULL)
+		return NULL;
+	*place = place_of(t, (uint32_t)hash & t->mask, (unsigned)(slot - page_slot(names_page_of(t, hash), 0)));
+	return slot_entry(*slot);
+}
+
+uint64_t
+names_cursor_place(const struct names_cursor *c)
+{
+	return place_of(c->table, c->at - 1, c->slot - 1);
+}
+
 static int
 page_walk(const struct names *t, const struct names_page *page,
 	  int (*visit)(const struct names_entry *e, void *arg), void *arg)

@@ -213,6 +213,20 @@ void names_cursor_begin(struct names_cursor *c, const struct names *t);
 
 /* The next entry, or NULL behind the last one, and again NULL after that. Pure. */
 const struct names_entry *names_cursor_next(struct names_cursor *c);
+
+/*
+ * Places: each entry of one version of the table has a number below names_places(), for whoever keeps some bits a
+ * name beside it. Not all numbers are in use: there are about as many as slots that the directory could lead to.
+ */
+uint64_t names_places(const struct names *t);
+
+/* As names_find(); *place is the entry's, untouched where there is none. */
+const struct names_entry *
+names_find_place(const struct names *t, uint64_t hash, const uint8_t *name, unsigned len, uint64_t *place);
+
+/* Place of the entry that names_cursor_next() has just returned. */
+uint64_t names_cursor_place(const struct names_cursor *c);
+
 /* As names_walk(), but passes over entries in pages that `other`, another version of the table, has as well. */
 int names_walk_unshared(const struct names *t, const struct names *other,
 			int (*visit)(const struct names_entry *e, void *arg), void *arg);

@@ -85,6 +85,13 @@ node_word_is_set(uint64_t word)
 	return node_set_type(word) != NODE_TAG_HASHES;
 }
 
+/* Has the name records, or does it only lead to others (RFC 4592 section 2.2.2)? */
+static inline bool
+node_has_data(const struct node *n)
+{
+	return node_set_count(n) != 0 && node_word_is_set(n->sets[0]);
+}
+
 /* NULL in zones without NSEC3. */
 static inline const struct node_hashes *
 node_hashes(const struct node *n)

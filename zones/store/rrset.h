@@ -105,6 +105,15 @@ struct rrset_rdata {
 int rrset_compile(const uint8_t *apex, const uint8_t *owner, uint16_t type, uint32_t ttl_s,
 		  const struct rrset_rdata *rdatas, unsigned n, struct rrset **out) MUST_CHECK;
 
+/* Are two sets the same octets, fix-ups and TTL included? Both may be part of a node. */
+static inline bool
+rrset_is_equal(const struct rrset *x, const struct rrset *y)
+{
+	size_t from = offsetof(struct rrset, wire_len), size = rrset_size(x);
+	return x == y || (size == rrset_size(y) &&
+			  memcmp((const uint8_t *)x + from, (const uint8_t *)y + from, size - from) == 0);
+}
+
 /* A copy of a set with another TTL: the SOA of negative answers (RFC 2308 section 5). NULL: out of memory. */
 struct rrset *rrset_with_ttl(const struct rrset *s, uint32_t ttl_s) MUST_CHECK;
 

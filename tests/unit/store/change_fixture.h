@@ -23,6 +23,15 @@ struct model {
 /* Reads the list of records; returns how many there are. */
 unsigned model_init(void);
 
+/* Record `which`, counted round the list; its data is borrowed for ever. */
+void model_record(unsigned which, struct name *owner, uint16_t *type, const uint8_t **rdata, uint16_t *rdlen);
+
+/* How many records the list has. */
+unsigned model_size(void);
+
+/* The apex of the model's zone. */
+const struct name *model_apex(void);
+
 /* A model of SOA and NS alone. */
 struct model model_start(void);
 

@@ -157,6 +157,27 @@ test_signatures(void **state)
 	diag_clear(&diag);
 }
 
+/* The lowest TTL of a set is its TTL, in whatever order its records come, duplicates included. */
+static void
+test_lowest_ttl(void **state)
+{
+	static const uint32_t ttls_s[][3] = {{9, 7, 5}, {5, 7, 9}, {7, 5, 9}, {9, 5, 7}, {7, 9, 5}, {5, 9, 7}};
+	for (unsigned i = 0; i < ARRAY_LEN(ttls_s); i++) {
+		struct record records[] = {{SOA},
+					   {NS},
+					   {"a.example.", "A", "192.0.2.1", ttls_s[i][0]},
+					   {"a.example.", "A", "192.0.2.1", ttls_s[i][1]},
+					   {"a.example.", "A", "192.0.2.2", ttls_s[i][2]},
+					   {NULL}};
+		struct diag_list diag = {0};
+		struct snapshot *s = NULL;
+		assert_int_equal(build(records, &diag, &s), 0);
+		assert_int_equal(rrset_ttl(node_find(find(s, "a.example."), RRTYPE_A).set), 5);
+		snapshot_free(s);
+		diag_clear(&diag);
+	}
+}
+
 struct verdict_case {
 	struct record records[8];
 	int result;
@@ -270,11 +291,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tree),
-		cmocka_unit_test(test_signatures),
-		cmocka_unit_test(test_checks),
-		cmocka_unit_test(test_out_of_memory),
-		cmocka_unit_test(test_order_does_not_matter),
+		cmocka_unit_test(test_tree),          cmocka_unit_test(test_signatures),
+		cmocka_unit_test(test_lowest_ttl),    cmocka_unit_test(test_checks),
+		cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_order_does_not_matter),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
