@@ -7,5 +7,6 @@ void bench_parts_cases(void);
 void bench_engine_cases(void);
 void bench_transfer_cases(void);
 void bench_change_cases(void);
+void bench_replace_cases(void);
 
 #endif

@@ -10,5 +10,6 @@ main(int argc, char **argv)
 	bench_engine_cases();
 	bench_transfer_cases();
 	bench_change_cases();
+	bench_replace_cases();
 	return bench_run(argc, argv);
 }

@@ -44,14 +44,20 @@ bench_zone_name(enum bench_zone_kind kind, int64_t i)
 	return name_of(text);
 }
 
+/* Where records go. */
+struct sink {
+	bench_zone_take *take;
+	void *arg;
+};
+
 static int
-add(struct zone_builder *b, const struct name *owner, uint16_t type, const void *rdata, unsigned len)
+add(const struct sink *to, const struct name *owner, uint16_t type, const void *rdata, unsigned len)
 {
-	return zone_builder_add(b, owner, type, 3600, rdata, (uint16_t)len, NULL);
+	return to->take(to->arg, owner, type, rdata, (uint16_t)len);
 }
 
 static int
-fill_apex(struct zone_builder *b, const struct name *apex)
+fill_apex(const struct sink *to, const struct name *apex)
 {
 	struct name ns = name_of("ns.provider.test.");
 	uint8_t soa[2 * NAME_MAX_LEN + 20];
@@ -59,12 +65,12 @@ fill_apex(struct zone_builder *b, const struct name *apex)
 	memcpy(soa + ns.len, ns.bytes, ns.len);
 	for (unsigned i = 0; i < 5; i++)
 		store_be32(soa + 2 * ns.len + 4 * i, 3600 + i);
-	int err = add(b, apex, RRTYPE_SOA, soa, 2u * ns.len + 20);
-	return err != 0 ? err : add(b, apex, RRTYPE_NS, ns.bytes, ns.len);
+	int err = add(to, apex, RRTYPE_SOA, soa, 2u * ns.len + 20);
+	return err != 0 ? err : add(to, apex, RRTYPE_NS, ns.bytes, ns.len);
 }
 
 static int
-fill_delegation(struct zone_builder *b, const struct name *owner, int64_t i)
+fill_delegation(const struct sink *to, const struct name *owner, int64_t i)
 {
 	char text[64];
 	uint64_t state = (uint64_t)i;
@@ -73,7 +79,7 @@ fill_delegation(struct zone_builder *b, const struct name *owner, int64_t i)
 	for (unsigned k = 1; k <= 2 && err == 0; k++) {
 		snprintf(text, sizeof(text), "ns%u.provider%lu.test.", k, (unsigned long)provider);
 		struct name ns = name_of(text);
-		err = add(b, owner, RRTYPE_NS, ns.bytes, ns.len);
+		err = add(to, owner, RRTYPE_NS, ns.bytes, ns.len);
 	}
 	if (err != 0 || i % 10 != 0)
 		return err;
@@ -81,13 +87,13 @@ fill_delegation(struct zone_builder *b, const struct name *owner, int64_t i)
 	struct name ns = name_of(text);
 	uint8_t address[4];
 	store_be32(address, (uint32_t)i);
-	err = add(b, owner, RRTYPE_NS, ns.bytes, ns.len);
-	return err != 0 ? err : add(b, &ns, RRTYPE_A, address, sizeof(address));
+	err = add(to, owner, RRTYPE_NS, ns.bytes, ns.len);
+	return err != 0 ? err : add(to, &ns, RRTYPE_A, address, sizeof(address));
 }
 
 /* A signature by ECDSA P-256 over a set of `covered`. */
 static int
-add_signature(struct zone_builder *b, const struct name *owner, const struct name *apex, uint16_t covered)
+add_signature(const struct sink *to, const struct name *owner, const struct name *apex, uint16_t covered)
 {
 	enum { SIGNATURE_LEN = 64 };
 	uint8_t rdata[18 + NAME_MAX_LEN + SIGNATURE_LEN] = {0, 0, 13, 3};
@@ -95,22 +101,22 @@ add_signature(struct zone_builder *b, const struct name *owner, const struct nam
 	store_be32(rdata + 4, 3600);
 	memcpy(rdata + 18, apex->bytes, apex->len);
 	memcpy(rdata + 18 + apex->len, &owner->bytes, owner->len < SIGNATURE_LEN ? owner->len : SIGNATURE_LEN);
-	return add(b, owner, RRTYPE_RRSIG, rdata, 18u + apex->len + SIGNATURE_LEN);
+	return add(to, owner, RRTYPE_RRSIG, rdata, 18u + apex->len + SIGNATURE_LEN);
 }
 
 static int
-add_nsec(struct zone_builder *b, const struct name *owner, const struct name *apex)
+add_nsec(const struct sink *to, const struct name *owner, const struct name *apex)
 {
 	static const uint8_t types[] = {0, 6, 0x40, 0, 0, 0, 0, 3}; /* A RRSIG NSEC */
 	uint8_t rdata[NAME_MAX_LEN + sizeof(types)];
 	memcpy(rdata, owner->bytes, owner->len);
 	memcpy(rdata + owner->len, types, sizeof(types));
-	int err = add(b, owner, RRTYPE_NSEC, rdata, owner->len + (unsigned)sizeof(types));
-	return err != 0 ? err : add_signature(b, owner, apex, RRTYPE_NSEC);
+	int err = add(to, owner, RRTYPE_NSEC, rdata, owner->len + (unsigned)sizeof(types));
+	return err != 0 ? err : add_signature(to, owner, apex, RRTYPE_NSEC);
 }
 
 static int
-add_nsec3(struct zone_builder *b, const struct name *owner, const struct name *apex)
+add_nsec3(const struct sink *to, const struct name *owner, const struct name *apex)
 {
 	static const struct nsec3_params params = {0};
 	static const uint8_t types[] = {0, 6, 0x40, 0, 0, 0, 0, 2}; /* A RRSIG */
@@ -120,29 +126,29 @@ add_nsec3(struct zone_builder *b, const struct name *owner, const struct name *a
 	memcpy(rdata + 6 + NSEC3_HASH_LEN, types, sizeof(types));
 	nsec3_label(rdata + 6, hashed.bytes);
 	memcpy(hashed.bytes + 1 + NSEC3_LABEL_LEN, apex->bytes, apex->len);
-	int err = add(b, &hashed, RRTYPE_NSEC3, rdata, sizeof(rdata));
-	return err != 0 ? err : add_signature(b, &hashed, apex, RRTYPE_NSEC3);
+	int err = add(to, &hashed, RRTYPE_NSEC3, rdata, sizeof(rdata));
+	return err != 0 ? err : add_signature(to, &hashed, apex, RRTYPE_NSEC3);
 }
 
 /* What signing adds at a name that has a set of `type` already. */
 static int
-sign(enum bench_zone_kind kind, struct zone_builder *b, const struct name *owner, const struct name *apex,
+sign(enum bench_zone_kind kind, const struct sink *to, const struct name *owner, const struct name *apex,
      uint16_t type)
 {
-	int err = add_signature(b, owner, apex, type);
+	int err = add_signature(to, owner, apex, type);
 	if (err != 0)
 		return err;
-	return kind == BENCH_ZONE_NSEC ? add_nsec(b, owner, apex) : add_nsec3(b, owner, apex);
+	return kind == BENCH_ZONE_NSEC ? add_nsec(to, owner, apex) : add_nsec3(to, owner, apex);
 }
 
 static int
-sign_apex(enum bench_zone_kind kind, struct zone_builder *b, const struct name *apex)
+sign_apex(enum bench_zone_kind kind, const struct sink *to, const struct name *apex)
 {
 	static const uint8_t dnskey[4 + 64] = {1, 1, 3, 13}, nsec3param[5] = {1};
-	int err = add(b, apex, RRTYPE_DNSKEY, dnskey, sizeof(dnskey));
+	int err = add(to, apex, RRTYPE_DNSKEY, dnskey, sizeof(dnskey));
 	if (err == 0 && kind == BENCH_ZONE_NSEC3)
-		err = add(b, apex, RRTYPE_NSEC3PARAM, nsec3param, sizeof(nsec3param));
-	return err != 0 ? err : sign(kind, b, apex, apex, RRTYPE_SOA);
+		err = add(to, apex, RRTYPE_NSEC3PARAM, nsec3param, sizeof(nsec3param));
+	return err != 0 ? err : sign(kind, to, apex, apex, RRTYPE_SOA);
 }
 
 static bool
@@ -152,22 +158,35 @@ is_signed(enum bench_zone_kind kind)
 }
 
 int
-bench_zone_fill(enum bench_zone_kind kind, int64_t names, struct zone_builder *b)
+bench_zone_each(enum bench_zone_kind kind, int64_t names, bench_zone_take *take, void *arg)
 {
+	const struct sink sink = {take, arg}, *to = &sink;
 	struct name apex = name_of(apex_text(kind));
-	int err = fill_apex(b, &apex);
+	int err = fill_apex(to, &apex);
 	if (err == 0 && is_signed(kind))
-		err = sign_apex(kind, b, &apex);
+		err = sign_apex(kind, to, &apex);
 	for (int64_t i = 0; i < names && err == 0; i++) {
 		struct name owner = bench_zone_name(kind, i);
 		uint8_t address[4];
 		store_be32(address, (uint32_t)i);
-		err = kind != BENCH_ZONE_TLD ? add(b, &owner, RRTYPE_A, address, sizeof(address))
-					     : fill_delegation(b, &owner, i);
+		err = kind != BENCH_ZONE_TLD ? add(to, &owner, RRTYPE_A, address, sizeof(address))
+					     : fill_delegation(to, &owner, i);
 		if (err == 0 && is_signed(kind))
-			err = sign(kind, b, &owner, &apex, RRTYPE_A);
+			err = sign(kind, to, &owner, &apex, RRTYPE_A);
 	}
 	return err;
+}
+
+static int
+take_to_build(void *b, const struct name *owner, uint16_t type, const uint8_t *rdata, uint16_t rdlen)
+{
+	return zone_builder_add(b, owner, type, BENCH_ZONE_TTL_S, rdata, rdlen, NULL);
+}
+
+int
+bench_zone_fill(enum bench_zone_kind kind, int64_t names, struct zone_builder *b)
+{
+	return bench_zone_each(kind, names, take_to_build, b);
 }
 
 static struct snapshot *

@@ -33,6 +33,13 @@ const struct bench_zone *bench_zone(enum bench_zone_kind kind, int64_t names);
 /* The i-th name of a zone, lower case. */
 struct name bench_zone_name(enum bench_zone_kind kind, int64_t i);
 
+#define BENCH_ZONE_TTL_S 3600
+
+/* Gives the zone's records one after the other, names by their number; 0 or what take() returned, which ends it. */
+typedef int
+bench_zone_take(void *arg, const struct name *owner, uint16_t type, const uint8_t *rdata, uint16_t rdlen);
+int bench_zone_each(enum bench_zone_kind kind, int64_t names, bench_zone_take *take, void *arg);
+
 /* Adds the zone's records to a builder; 0 or -errno. */
 int bench_zone_fill(enum bench_zone_kind kind, int64_t names, struct zone_builder *b);
 

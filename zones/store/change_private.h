@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside a change: edits, which change.c collects and change_finish.c turns into a snapshot. Private to
- * zones/store.
+ * Inside a change: edits, which change.c collects, change_plan.c turns into nodes, and change_put.c and
+ * change_finish.c into a snapshot. Private to zones/store.
  *
  * Everything here lies in the change's arena and goes with it, but for new nodes and NSEC3 sets.
  */
@@ -34,7 +34,7 @@ struct change_edit {
 	bool is_open;    /* its sets have been listed: records may change */
 	bool is_changed; /* its records have */
 
-	/* From here on, the plan: see change_finish.c. */
+	/* From here on, the plan: see change_plan.c. */
 	bool has_data, exists, flips, is_checked_wildcard, has_wildcard;
 	int64_t children_delta;
 	uint32_t covered; /* children in the base all of whose names below are edits themselves, they as well */
@@ -100,6 +100,34 @@ change_set_is_empty(const struct change_set *set)
 enum change_records_of { CHANGE_RECORDS_ALL, CHANGE_RECORDS_TO_CHECK };
 int change_records(struct zone_change *c, struct change_edit *e, enum change_records_of what,
 		   struct log_record **out, size_t *n) MUST_CHECK;
+
+/* -------- from edits to a snapshot -------- */
+
+/* What a finish has made so far. */
+struct change_finish {
+	struct zone_change *c;
+	struct snapshot *next;
+	struct snapshot_remains *remains;
+	struct denial_index *index; /* the next one's shell; NULL: there is none */
+	struct names_txn *names;
+	struct order_txn *order;
+	int64_t nsec3_delta;
+	bool is_committed;
+};
+
+#define EACH_EDIT(c, e, depth) for (struct change_edit *e = (c)->at_depth[depth]; e != NULL; e = e->next)
+
+/* Finds out which names exist now, and makes edits of those whose count of children changes. 0 or -ENOMEM. */
+int change_plan_existence(struct change_finish *f) MUST_CHECK;
+
+/* Makes the new nodes and NSEC3 sets; faults go to diag. 0, -ENOMEM, or -EINVAL as compile_node(). */
+int change_plan_nodes(struct change_finish *f) MUST_CHECK;
+
+/* Puts them into the transactions; room is reserved in the remains. 0, -ENOMEM, or -ENOSPC as names_txn_put(). */
+int change_put_edits(struct change_finish *f) MUST_CHECK;
+
+/* Settles what the new snapshot and the remains count, once all is put. */
+void change_count(struct change_finish *f);
 
 /* Builds the zone as a whole, from the base's records and the edits: the way out for what is rare. */
 int change_rebuild(struct zone_change *c, struct snapshot **out) MUST_CHECK;
