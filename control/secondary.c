@@ -400,8 +400,8 @@ secondary_reject(struct secondaries *all, struct zone_item *item, uint32_t seria
 	struct secondary *s = item->secondary;
 	if (!s)
 		return;
-	s->has_rejected = true;
 	s->rejected_serial = serial;
+	s->has_rejected = item->served && serial_is_newer(serial, item->served->snapshot->serial);
 }
 
 /* -------- looking -------- */

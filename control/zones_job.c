@@ -331,7 +331,7 @@ job_finish(struct load_job *job, const char *error)
 {
 	struct zones *z = job->zones;
 	struct zone_item *item = job->item;
-	bool is_loaded = !error && job->outcome != LOAD_UNCHANGED;
+	bool is_loaded = !error && job->outcome == LOAD_SERVE;
 	if (item) {
 		item->job = NULL;
 		item->stamp = job->stamp;

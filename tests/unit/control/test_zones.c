@@ -360,6 +360,9 @@ secondaries_are_honestly_not_loaded(void **state)
 	struct name apex = fixture_name("s.test.");
 	configure(r, "remotes: [{id: p, address: 192.0.2.1}]\nzones: [{name: s.test, primaries: [p]}]\n");
 	load_all(r);
+	assert_int_equal(r->last.total, 1); /* looked for in the state, of which there is none */
+	assert_int_equal(r->last.unchanged, 1);
+	load_all(r);
 	assert_int_equal(r->last.total, 0);
 	assert_int_equal(info(r, "s.test.").state, ZONE_STATE_NOT_LOADED);
 	assert_int_equal(zones_load_one(r->zones, &apex, op_done, r, &op), -ENOTSUP);
