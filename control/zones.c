@@ -43,8 +43,8 @@ zone_item_update(struct zones *z, struct zone_item *item)
 }
 
 /* Frees the item and its slot, not what is served in it: that has a retire record, and may be held, of its own. */
-static void
-item_free(struct zone_item *item)
+void
+zone_item_free(struct zone_item *item)
 {
 	const struct snapshot *elsewhere_owned = zone_publish(item->slot, NULL);
 	(void)elsewhere_owned;
@@ -57,11 +57,11 @@ item_free(struct zone_item *item)
 static void
 item_reclaimed(struct retired *r)
 {
-	item_free((struct zone_item *)((char *)r - offsetof(struct zone_item, retired)));
+	zone_item_free((struct zone_item *)((char *)r - offsetof(struct zone_item, retired)));
 }
 
-static struct zone_item *
-item_new(const struct name *apex)
+struct zone_item *
+zone_item_new(const struct name *apex)
 {
 	struct zone_item *item = calloc(1, sizeof(*item) + apex->len);
 	if (!item)
@@ -85,7 +85,8 @@ item_new(const struct name *apex)
 
 struct zones_plan {
 	const struct config *config;
-	struct zone_item **items; /* in the order of the configuration; those without config are new */
+	struct zone_item **items;           /* in the order of the configuration; those without config are new */
+	const struct config_zone **configs; /* of each */
 	size_t n_items;
 	struct names by_name;
 	struct served_set *set;
@@ -120,27 +121,58 @@ answer_config_fill(struct answer_config *out, const struct zones *z, const struc
 	memcpy(out->version, server->version, out->version_len);
 }
 
-/* Each zone's item: the one that there is, or a new one. */
+/* Notes a zone with its item: the one that there is, or a new one. */
+static int
+plan_zone(const struct zones *z, struct zones_plan *plan, const struct name *apex, const struct config_zone *config)
+{
+	struct zone_item *item = zones_find(z, apex);
+	if (!item)
+		item = zone_item_new(apex);
+	if (!item)
+		return -ENOMEM;
+	plan->configs[plan->n_items] = config;
+	plan->items[plan->n_items++] = item;
+	return 0;
+}
+
 static int
 plan_items(const struct zones *z, struct zones_plan *plan)
 {
-	plan->items = calloc(plan->config->n_zones + 1, sizeof(struct zone_item *));
-	if (!plan->items)
-		return -ENOMEM;
-	for (size_t i = 0; i < plan->config->n_zones; i++) {
-		const struct name *apex = &plan->config->zones[i].name;
-		struct zone_item *item = zones_find(z, apex);
-		if (!item)
-			item = item_new(apex);
-		if (!item)
+	const struct config *config = plan->config;
+	size_t n = config->n_zones + config->n_catalogs + z->n_items + 1;
+	plan->items = calloc(n, sizeof(struct zone_item *));
+	plan->configs = calloc(n, sizeof(const struct config_zone *));
+	int err = plan->items && plan->configs ? 0 : -ENOMEM;
+	for (size_t i = 0; !err && i < config->n_zones; i++)
+		err = plan_zone(z, plan, &config->zones[i].name, &config->zones[i]);
+	for (size_t i = 0; !err && i < config->n_catalogs; i++)
+		err = plan_zone(z, plan, &config->catalogs[i].zone.name, &config->catalogs[i].zone);
+	return err;
+}
+
+/* Zones that came by edits stay if the configuration still wants them, and has none of that name itself. */
+static int
+plan_members(const struct zones *z, struct zones_plan *plan, struct names_txn *txn)
+{
+	for (size_t i = 0; i < z->n_items; i++) {
+		struct zone_item *item = z->items[i];
+		if (!item->member || names_txn_find(txn, item->entry.hash, item->apex, item->entry.name_len))
+			continue;
+		const struct config_zone *config =
+			z->options.member_config(z->options.arg, plan->config, item->member);
+		if (!config)
+			continue;
+		const struct names_entry *replaced;
+		if (names_txn_put(txn, &item->entry, &replaced) != 0)
 			return -ENOMEM;
+		plan->configs[plan->n_items] = config;
 		plan->items[plan->n_items++] = item;
 	}
 	return 0;
 }
 
 static int
-plan_names(struct zones_plan *plan)
+plan_names(const struct zones *z, struct zones_plan *plan)
 {
 	struct names_txn *txn = names_txn_begin(&plan->by_name, plan->n_items);
 	if (!txn)
@@ -151,6 +183,10 @@ plan_names(struct zones_plan *plan)
 			names_txn_abort(txn);
 			return -ENOMEM;
 		}
+	}
+	if (z->options.member_config && plan_members(z, plan, txn) != 0) {
+		names_txn_abort(txn);
+		return -ENOMEM;
 	}
 	struct garbage garbage = {0};
 	names_txn_commit(txn, &plan->by_name, &garbage);
@@ -187,7 +223,7 @@ zones_plan(const struct zones *z, const struct config *config, struct zones_plan
 	plan->config = config;
 	int err = plan_items(z, plan);
 	if (!err)
-		err = plan_names(plan);
+		err = plan_names(z, plan);
 	if (!err)
 		err = plan_set(z, plan);
 	if (err) {
@@ -205,8 +241,9 @@ zones_plan_free(struct zones_plan *plan)
 		return;
 	for (size_t i = 0; i < plan->n_items; i++)
 		if (!plan->items[i]->config)
-			item_free(plan->items[i]);
+			zone_item_free(plan->items[i]);
 	free(plan->items);
+	free(plan->configs);
 	names_free(&plan->by_name);
 	served_set_free(plan->set);
 	free(plan);
@@ -218,13 +255,15 @@ commit_items(struct zones *z, const struct zones_plan *plan)
 {
 	for (size_t i = 0; i < plan->n_items; i++) {
 		struct zone_item *item = plan->items[i];
-		const struct config_zone *config = &plan->config->zones[i];
+		const struct config_zone *config = plan->configs[i];
 		bool is_new = !item->config;
 		if (!is_new && item->config->zonemd != config->zonemd)
 			item->force = true; /* the same file may be judged otherwise now */
 		item->config = config;
 		item->generation = z->generation;
 		item->index = (uint32_t)i;
+		if (i < plan->config->n_zones + plan->config->n_catalogs)
+			item->member = NULL; /* the configuration has taken it over from a catalog */
 		if (is_new)
 			z->states[item->state]++;
 		else if (z->options.configured)
@@ -243,10 +282,10 @@ drop_from_state(struct zones *z, const struct zone_item *item)
 		(void)!state_zone_drop(z->options.state, &apex, (struct state_done){0});
 }
 
-/* No reader finds it in the set any more. */
-static void
-retire_item(struct zones *z, struct zone_item *item)
+void
+zone_item_retire(struct zones *z, struct zone_item *item)
 {
+	drop_from_state(z, item);
 	if (z->options.removed)
 		z->options.removed(z->options.arg, item);
 	zone_item_forget(z, item);
@@ -264,8 +303,7 @@ retire_items(struct zones *z, struct zone_item **items, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (items[i]->generation == z->generation)
 			continue;
-		drop_from_state(z, items[i]);
-		retire_item(z, items[i]);
+		zone_item_retire(z, items[i]);
 	}
 }
 
@@ -280,7 +318,8 @@ zones_commit(struct zones *z, struct zones_plan *plan)
 	names_free(&z->by_name);
 	z->by_name = plan->by_name;
 	z->items = plan->items;
-	z->n_items = plan->n_items;
+	z->n_items = z->cap_items = plan->n_items;
+	free(plan->configs);
 	free(plan);
 	retire_items(z, old_items, n_old);
 	free(old_items);
@@ -325,7 +364,7 @@ zones_free(struct zones *z)
 			z->options.removed(z->options.arg, z->items[i]);
 		if (z->items[i]->served) /* an older version may keep it still */
 			reclaim_retire(z->options.publisher->reclaim, &z->items[i]->served->retired);
-		item_free(z->items[i]);
+		zone_item_free(z->items[i]);
 	}
 	served_set_free(z->set);
 	names_free(&z->by_name);

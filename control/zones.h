@@ -57,6 +57,11 @@ struct zones_options {
 	void (*published)(void *arg, struct zone_item *item);  /* a version is served */
 	void (*removed)(void *arg, struct zone_item *item);    /* it is not configured any more */
 	void (*configured)(void *arg, struct zone_item *item); /* by another configuration than before */
+	/*
+	 * How the new configuration wants a zone that came by an edit, NULL: not at all. On the thread of
+	 * zones_plan(), while edits are held.
+	 */
+	const struct config_zone *(*member_config)(void *arg, const struct config *config, void *member);
 	void *arg;
 };
 
@@ -80,9 +85,10 @@ bool zones_are_idle(const struct zones *z);
 struct zones_plan;
 
 /*
- * Makes all that committing `config` will need, and changes nothing. Any thread: it may take a second for a million
- * zones. Between zones_plan() and the end of that plan no other plan may be committed. `config` is borrowed until
- * the commit. 0 or -ENOMEM.
+ * Makes all that committing `config` will need, and changes nothing. Zones are those of the configuration, its
+ * catalogs among them, and those that came by edits and that it still wants. Any thread: it may take a second for a
+ * million zones. Between zones_plan() and the end of that plan no other plan may be committed. `config` is borrowed
+ * until the commit. 0 or -ENOMEM.
  */
 int zones_plan(const struct zones *z, const struct config *config, struct zones_plan **out) MUST_CHECK;
 
@@ -95,6 +101,41 @@ void zones_commit(struct zones *z, struct zones_plan *plan);
 
 /* Throws a plan away. NULL is allowed. */
 void zones_plan_free(struct zones_plan *plan);
+
+/* -------- single zones, of catalogs -------- */
+
+struct zones_edit;
+
+/* Collects zones to add and to remove. NULL: out of memory. */
+struct zones_edit *zones_edit_begin(struct zones *z) MUST_CHECK;
+
+/*
+ * A zone more, configured by `config`, which lives as long as the zone has it, with a pointer of the caller's. 0;
+ * -EEXIST: there is one of this name; -ENOMEM.
+ */
+int zones_edit_add(struct zones_edit *edit, const struct name *apex, const struct config_zone *config,
+		   void *member) MUST_CHECK;
+
+/* A zone less; what the state has of it is forgotten. 0 or -ENOMEM. */
+int zones_edit_remove(struct zones_edit *edit, struct zone_item *item) MUST_CHECK;
+
+/*
+ * Puts it into force and begins to load what is new; costs what the zones in it cost. 0, and the edit is consumed;
+ * else nothing has changed: -ENOMEM; -EEXIST: one zone twice; -EBUSY: a plan is being made, try again behind it.
+ */
+int zones_edit_commit(struct zones_edit *edit) MUST_CHECK;
+
+/* NULL is allowed. */
+void zones_edit_abort(struct zones_edit *edit);
+
+/* While a plan is being made and until it is committed or thrown away, no edit is committed. */
+void zones_hold_edits(struct zones *z, bool held);
+
+/* Another configuration for a zone that came by an edit, and what its catalog knows of it (NULL: zone of a file).
+ */
+void zone_item_set_config(struct zones *z, struct zone_item *item, const struct config_zone *config);
+void *zone_item_member(const struct zone_item *item);
+void zone_item_set_member(struct zone_item *item, void *member);
 
 /* -------- loading -------- */
 

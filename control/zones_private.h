@@ -37,19 +37,19 @@ struct zone_turn {
 
 /* A configured zone. Found by name (entry) or by position in zones.items. */
 struct zone_item {
-	struct names_entry entry;          /* in zones.by_name */
-	const struct config_zone *config;  /* NULL until committed; members of a catalog share one */
-	struct zone *slot;                 /* what readers know; owned */
-	struct served *served;             /* the newest verified data, in the slot unless expired; NULL: none */
-	struct zone_turn *turn;            /* whose turn it is; those behind it wait */
-	struct secondary *secondary;       /* secondary.c's; NULL: primary, or not yet loaded */
-	struct catalog_membership *member; /* zones of catalogs; NULL: from the configuration */
-	struct zone_item *prev, *next;     /* queue of those to load */
-	struct load_job *job;              /* the load that runs; NULL: none */
-	struct zone_wait *waits;           /* operations that want a load that has not begun */
-	char *error;                       /* why the last load failed */
-	char **includes;                   /* files read besides config->file, NULL at the end; NULL: none */
-	uint64_t stamp;                    /* of all files at the last good load; 0: unknown */
+	struct names_entry entry;         /* in zones.by_name */
+	const struct config_zone *config; /* NULL until committed; members of a catalog share one */
+	struct zone *slot;                /* what readers know; owned */
+	struct served *served;            /* the newest verified data, in the slot unless expired; NULL: none */
+	struct zone_turn *turn;           /* whose turn it is; those behind it wait */
+	struct secondary *secondary;      /* secondary.c's; NULL: primary, or not yet loaded */
+	void *member;                     /* zones of catalogs: their catalog's; NULL: from the configuration */
+	struct zone_item *prev, *next;    /* queue of those to load */
+	struct load_job *job;             /* the load that runs; NULL: none */
+	struct zone_wait *waits;          /* operations that want a load that has not begun */
+	char *error;                      /* why the last load failed */
+	char **includes;                  /* files read besides config->file, NULL at the end; NULL: none */
+	uint64_t stamp;                   /* of all files at the last good load; 0: unknown */
 	int64_t loaded_at_s;
 	uint32_t load_ms;
 	uint32_t generation;    /* of the last commit that had it */
@@ -80,6 +80,7 @@ struct zones {
 	struct zone_version *storing_first, **storing_last; /* waiting for room in the state's queue */
 	unsigned n_jobs, n_parked, n_ops, n_versions;
 	bool stopping;
+	bool edits_are_held; /* a plan is being made */
 };
 
 static inline struct zone_item *
@@ -95,6 +96,14 @@ zone_is_kept(const struct config_zone *c)
 {
 	return c->role == CONFIG_SECONDARY || c->n_allow_transfer || c->n_notify || c->n_allow_update;
 }
+
+/* zones.c: a new item, not in any table; and the end of one that never was in one. */
+struct zone_item *zone_item_new(const struct name *apex) MUST_CHECK;
+void zone_item_free(struct zone_item *item);
+
+/* zones.c: it is in no table any more: ends what goes on with it, forgets it on disk, frees it after a grace
+ * period. */
+void zone_item_retire(struct zones *z, struct zone_item *item);
 
 /* Recounts the item's state after something about it changed. */
 void zone_item_update(struct zones *z, struct zone_item *item);
