@@ -181,6 +181,36 @@ sampler_tick(uv_timer_t *t)
 			    "a worker or TCP thread hangs: replaced zone data cannot be freed");
 }
 
+/* -------- inquiries -------- */
+
+int
+daemon_make_keys(const struct config *config, struct tsig_keys **out, struct diag_list *diag)
+{
+	int err = tsig_keys_new(config->keys, config->n_keys, TSIG_TRUNCATION_ALLOWED, out, diag);
+	if (err == -ENOMEM)
+		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "keys cannot be prepared: out of memory");
+	return err;
+}
+
+static int
+inquiries_open(struct daemon *d, struct diag_list *diag)
+{
+	struct tsig_keys *keys;
+	int err = daemon_make_keys(d->config, &keys, diag);
+	if (err)
+		return err;
+	d->answerer = answerer_new(&d->root, keys);
+	if (!d->answerer) {
+		tsig_keys_free(keys);
+		return -ENOMEM;
+	}
+	d->peers = peers_new();
+	err = d->peers ? peers_configure(d->peers, d->config, keys, diag) : -ENOMEM;
+	if (err)
+		return err;
+	return inquiries_new(&d->loop, answerer_handle, d->answerer, &d->inquiries);
+}
+
 /* -------- life -------- */
 
 int
@@ -196,6 +226,9 @@ daemon_open(struct daemon *d, struct config *config, struct diag_list *diag)
 	d->config = config;
 	d->started_s = time(NULL);
 	d->started_ns = publish_now_ns();
+	err = inquiries_open(d, diag);
+	if (err)
+		return err;
 	snprintf(path, sizeof(path), "%s/anser.sock", config->server.run_dir);
 	return server_open(&d->loop, path, daemon_command, d, diag, &d->server);
 }
@@ -220,20 +253,12 @@ handles_init(struct daemon *d)
 }
 
 int
-daemon_take_remotes(struct daemon *d, const struct config *config, struct diag_list *diag)
+daemon_take_remotes(struct daemon *d, const struct config *config, struct tsig_keys *keys, struct diag_list *diag)
 {
-	struct tsig_keys *keys;
-	int err = tsig_keys_new(config->keys, config->n_keys, TSIG_TRUNCATION_ALLOWED, &keys, diag);
-	if (err)
-		return err;
-	err = peers_configure(d->peers, config, keys, diag);
-	if (err) {
-		tsig_keys_free(keys);
-		return err;
-	}
-	tsig_keys_free(d->keys);
-	d->keys = keys;
-	return 0;
+	int err = peers_configure(d->peers, config, keys, diag);
+	if (!err)
+		answerer_set_keys(d->answerer, keys);
+	return err;
 }
 
 /* -------- what happens to zones -------- */
@@ -303,15 +328,17 @@ int
 daemon_start(struct daemon *d, struct diag_list *diag)
 {
 	handles_init(d);
-	d->peers = peers_new();
-	int err = d->peers ? daemon_take_remotes(d, d->config, diag) : -ENOMEM;
-	if (!err)
-		err = state_start(d, diag);
+	int err = state_start(d, diag);
 	if (err)
 		return err;
 	err = zones_start(d);
 	if (err) {
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "zones cannot be set up: %s", strerror(-err));
+		return err;
+	}
+	err = inquiries_start(d->inquiries, &d->inquiry_workers);
+	if (err) {
+		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "event loop: %s", strerror(-err));
 		return err;
 	}
 	uint64_t every_ms = isatty(STDERR_FILENO) ? PROGRESS_EVERY_MS : PROGRESS_LOG_MS;
@@ -376,13 +403,14 @@ parts_free(struct daemon *d)
 	reclaim_stop(d->reclaim);
 	d->reclaim = NULL;
 	peers_free(d->peers);
-	tsig_keys_free(d->keys);
 }
 
 void
 daemon_finish(struct daemon *d)
 {
 	d->stopping = true;
+	if (d->inquiries)
+		inquiries_stop(d->inquiries);
 	parts_stop(d);
 	parts_free(d);
 	if (d->stop_request)
@@ -398,6 +426,8 @@ void
 daemon_free(struct daemon *d)
 {
 	server_free(d->server);
+	inquiries_free(d->inquiries);
+	answerer_free(d->answerer);
 	config_free(d->config);
 	uv_loop_close(&d->loop);
 }

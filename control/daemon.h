@@ -16,8 +16,10 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "control/answer_inquiry.h"
 #include "control/ask.h"
 #include "control/config.h"
+#include "control/inquiries.h"
 #include "control/metrics.h"
 #include "control/peers.h"
 #include "control/publish.h"
@@ -41,7 +43,6 @@ struct daemon {
 	struct publisher publisher;
 	struct zones *zones;
 	/* other servers: who they are, what is asked of them, what is kept of what they send */
-	struct tsig_keys *keys;
 	struct peers *peers;
 	struct asks *asks;
 	struct transfers *transfers;
@@ -49,10 +50,13 @@ struct daemon {
 	struct state *state;
 	struct tcp *tcp; /* main.c's; here for status and metrics */
 	struct server *server;
-	struct metrics_workers workers; /* filled in by main.c */
-	int64_t started_s;              /* wall time */
-	uint64_t started_ns;            /* publish_now_ns() */
-	unsigned builders;              /* threads of the libuv pool; set before daemon_start() */
+	struct metrics_workers workers;         /* filled in by main.c */
+	struct inquiry_workers inquiry_workers; /* likewise, before daemon_start() */
+	struct answerer *answerer;
+	struct inquiries *inquiries;
+	int64_t started_s;   /* wall time */
+	uint64_t started_ns; /* publish_now_ns() */
+	unsigned builders;   /* threads of the libuv pool; set before daemon_start() */
 	/* loop handles; open from daemon_start() to daemon_finish() */
 	uv_signal_t on_term, on_int, on_hup;
 	uv_async_t on_room, on_state;
@@ -102,10 +106,11 @@ void daemon_stop(struct daemon *d, struct request *rq);
 bool daemon_reader_stalls(const struct daemon *d);
 
 /*
- * Makes keys and peers of a configuration, in place of those before; the zones must be committed to it next. 0, or
- * -errno with text in diag and nothing changed.
+ * Puts keys, which it takes over, and peers of a configuration into force; the zones must be committed to it next.
+ * 0, or -errno with text in diag and nothing changed.
  */
-int daemon_take_remotes(struct daemon *d, const struct config *config, struct diag_list *diag) MUST_CHECK;
+int daemon_take_remotes(struct daemon *d, const struct config *config, struct tsig_keys *keys,
+			struct diag_list *diag) MUST_CHECK;
 
 /* -------- reload.c -------- */
 
@@ -121,6 +126,9 @@ bool daemon_reload_is_idle(const struct daemon *d);
 
 /* A report as JSON, for replies. NULL: out of memory. */
 json_t *report_json(const struct zones_report *report);
+
+/* The keys of a configuration, ready for use. 0, or -errno with the reason in diag. */
+int daemon_make_keys(const struct config *config, struct tsig_keys **out, struct diag_list *diag) MUST_CHECK;
 
 /* Logs what a configuration asks for that this version does not do. */
 void daemon_warn_of_gaps(const struct config *config);
