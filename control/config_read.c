@@ -316,6 +316,8 @@ kind_size(enum config_kind kind)
 		return sizeof(struct config_prefix);
 	case CONFIG_KIND_PATTERN:
 		return sizeof(struct name);
+	case CONFIG_KIND_WORD:
+		return sizeof(unsigned);
 	default: /* texts and references */
 		return sizeof(void *);
 	}

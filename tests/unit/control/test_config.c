@@ -325,13 +325,19 @@ check_full_keys(const struct config *c)
 	assert_string_equal(c->remotes[2].tls.name, "sec2.example.net");
 	assert_string_equal(c->remotes[2].tls.ca, good_path("ca.pem"));
 
-	assert_int_equal(c->n_acls, 2);
+	assert_int_equal(c->n_acls, 4);
 	assert_int_equal(c->acls[0].n_address, 2);
 	assert_int_equal(c->acls[0].address[0].bits, 8);
 	assert_int_equal(c->acls[0].address[1].bits, 128);
 	assert_ptr_equal(c->acls[0].key, &keys[0]);
 	assert_int_equal(c->acls[1].n_address, 0);
 	assert_ptr_equal(c->acls[1].key, &keys[1]);
+	assert_int_equal(c->acls[1].n_transport, 0);
+	assert_int_equal(c->acls[2].n_transport, 2);
+	assert_int_equal(c->acls[2].transport[0], CONFIG_TRANSPORT_TLS);
+	assert_int_equal(c->acls[2].transport[1], CONFIG_TRANSPORT_TCP);
+	assert_int_equal(c->acls[3].n_transport, 1);
+	assert_int_equal(c->acls[3].transport[0], CONFIG_TRANSPORT_UDP);
 }
 
 static void
@@ -347,7 +353,7 @@ check_full_zones(const struct config *c)
 	assert_ptr_equal(z[0].allow_transfer[0], &c->acls[0]);
 	assert_ptr_equal(z[0].allow_update[0], &c->acls[1]);
 	assert_int_equal(z[0].zonemd, CONFIG_ZONEMD_REQUIRE);
-	assert_int_equal(z[0].line, 42);
+	assert_int_equal(z[0].line, 44);
 	assert_int_equal(z[1].role, CONFIG_SECONDARY);
 	assert_null(z[1].file);
 	assert_ptr_equal(z[1].primaries[0], &c->remotes[0]);
