@@ -4,20 +4,21 @@
 
 #include "zones/wire/rrtype.h"
 
-enum request_status
-notify_parse(const uint8_t *msg, size_t len, struct request *out)
+enum zone_request_status
+notify_parse(const uint8_t *msg, size_t len, struct zone_request *out)
 {
-	enum request_status status = request_parse(msg, len, MESSAGE_ANSWER, out);
-	if (status != REQUEST_OK)
+	enum zone_request_status status = zone_request_parse(msg, len, MESSAGE_ANSWER, out);
+	if (status != ZONE_REQUEST_OK)
 		return status;
 	bool is_notify = (out->flags >> 11 & 15) == OPCODE_NOTIFY;
-	return is_notify && out->qtype == RRTYPE_SOA && out->qclass == RRCLASS_IN ? REQUEST_OK : REQUEST_FORMERR;
+	return is_notify && out->qtype == RRTYPE_SOA && out->qclass == RRCLASS_IN ? ZONE_REQUEST_OK
+										  : ZONE_REQUEST_FORMERR;
 }
 
 size_t
-notify_reply(const struct request *r, uint16_t rcode, uint16_t udp_payload, uint8_t *out, size_t cap)
+notify_reply(const struct zone_request *r, uint16_t rcode, uint16_t udp_payload, uint8_t *out, size_t cap)
 {
-	return request_reply(r, rcode, rcode == RCODE_NOERROR ? FLAG_AA : 0, udp_payload, out, cap);
+	return zone_request_reply(r, rcode, rcode == RCODE_NOERROR ? FLAG_AA : 0, udp_payload, out, cap);
 }
 
 bool

@@ -12,20 +12,20 @@
 #define ANSER_CONTROL_NOTIFY_IN_H
 
 #include "control/acl.h"
-#include "control/request.h"
+#include "control/zone_request.h"
 
 /*
  * Reads a message whose opcode is NOTIFY: one question for an SOA in class IN, and in the answer section perhaps
- * the SOA (section 3.7), which gives out->serial. What is not so is REQUEST_FORMERR. Fills *out as request_parse()
- * does.
+ * the SOA (section 3.7), which gives out->serial. What is not so is ZONE_REQUEST_FORMERR. Fills *out as
+ * zone_request_parse() does.
  */
-enum request_status notify_parse(const uint8_t *msg, size_t len, struct request *out) MUST_CHECK;
+enum zone_request_status notify_parse(const uint8_t *msg, size_t len, struct zone_request *out) MUST_CHECK;
 
 /*
  * Writes the reply (section 3.12) into out[0..cap), of at least 512 octets, and returns its length. Unsigned. AA is
  * set with NOERROR.
  */
-size_t notify_reply(const struct request *r, uint16_t rcode, uint16_t udp_payload, uint8_t *out, size_t cap);
+size_t notify_reply(const struct zone_request *r, uint16_t rcode, uint16_t udp_payload, uint8_t *out, size_t cap);
 
 /*
  * May this client tell that the zone has changed? One of the zone's primaries may, by its address (whatever its

@@ -22,12 +22,12 @@ static const uint8_t good[] = {
 enum { ANCOUNT = 7, ARCOUNT = 11, QUESTION = 12, SOA = 25, OPT = 61 };
 
 /* Reads a copy of exact size. */
-static enum request_status
-parse(const uint8_t *msg, size_t len, struct request *out)
+static enum zone_request_status
+parse(const uint8_t *msg, size_t len, struct zone_request *out)
 {
 	uint8_t *exact = malloc(len + (len == 0));
 	memcpy(exact, msg, len);
-	enum request_status status = notify_parse(exact, len, out);
+	enum zone_request_status status = notify_parse(exact, len, out);
 	free(exact);
 	return status;
 }
@@ -35,8 +35,8 @@ parse(const uint8_t *msg, size_t len, struct request *out)
 static void
 test_good(void **state)
 {
-	struct request r;
-	assert_int_equal(parse(good, sizeof(good), &r), REQUEST_OK);
+	struct zone_request r;
+	assert_int_equal(parse(good, sizeof(good), &r), ZONE_REQUEST_OK);
 	assert_int_equal(r.id, 0x1234);
 	assert_true(r.has_serial);
 	assert_int_equal(r.serial, 7);
@@ -50,10 +50,10 @@ static void
 test_without_serial(void **state)
 {
 	uint8_t msg[SOA];
-	struct request r;
+	struct zone_request r;
 	memcpy(msg, good, sizeof(msg));
 	msg[ANCOUNT] = msg[ARCOUNT] = 0;
-	assert_int_equal(parse(msg, sizeof(msg), &r), REQUEST_OK);
+	assert_int_equal(parse(msg, sizeof(msg), &r), ZONE_REQUEST_OK);
 	assert_false(r.has_serial);
 	assert_false(r.edns.is_present);
 }
@@ -63,10 +63,10 @@ static void
 test_other_soa(void **state)
 {
 	uint8_t msg[sizeof(good)];
-	struct request r;
+	struct zone_request r;
 	memcpy(msg, good, sizeof(msg));
 	msg[SOA + 1] = QUESTION + 8; /* the root */
-	assert_int_equal(parse(msg, sizeof(msg), &r), REQUEST_OK);
+	assert_int_equal(parse(msg, sizeof(msg), &r), ZONE_REQUEST_OK);
 	assert_false(r.has_serial);
 }
 
@@ -78,34 +78,34 @@ test_bad(void **state)
 		const char *what;
 		unsigned at;
 		uint8_t octet;
-		enum request_status status;
+		enum zone_request_status status;
 	} cases[] = {
-		{"a response", 2, 0xa4, REQUEST_DROP},
-		{"a query", 2, 0x04, REQUEST_FORMERR},
-		{"an update", 2, 0x2c, REQUEST_FORMERR},
-		{"no question", 5, 0, REQUEST_FORMERR},
-		{"two questions", 5, 2, REQUEST_FORMERR},
-		{"65281 answers", 6, 0xff, REQUEST_FORMERR},
-		{"no answer counted", ANCOUNT, 0, REQUEST_FORMERR}, /* OPT's place is then the SOA's */
-		{"two answers counted", ANCOUNT, 2, REQUEST_FORMERR},
-		{"one authority counted", 9, 1, REQUEST_FORMERR},
-		{"no additional counted", ARCOUNT, 0, REQUEST_FORMERR},
-		{"two additional counted", ARCOUNT, 2, REQUEST_FORMERR},
-		{"a label that runs over the end", QUESTION, 63, REQUEST_FORMERR},
-		{"a label of type 01", QUESTION, 0x40, REQUEST_FORMERR},
-		{"a question for A", 22, 1, REQUEST_FORMERR},
-		{"a question in class CH", 24, 3, REQUEST_FORMERR},
-		{"an owner that points at itself", SOA + 1, SOA, REQUEST_FORMERR},
-		{"an owner that points forward", SOA + 1, OPT, REQUEST_FORMERR},
-		{"an SOA that is too long", 36, 25, REQUEST_FORMERR},
-		{"an SOA that is too short", 36, 23, REQUEST_FORMERR},
-		{"an OPT that is not at the root", OPT, 1, REQUEST_FORMERR},
-		{"an OPT of version 1", OPT + 6, 1, REQUEST_BADVERS},
-		{"an option that runs over the end", OPT + 14, 1, REQUEST_FORMERR},
+		{"a response", 2, 0xa4, ZONE_REQUEST_DROP},
+		{"a query", 2, 0x04, ZONE_REQUEST_FORMERR},
+		{"an update", 2, 0x2c, ZONE_REQUEST_FORMERR},
+		{"no question", 5, 0, ZONE_REQUEST_FORMERR},
+		{"two questions", 5, 2, ZONE_REQUEST_FORMERR},
+		{"65281 answers", 6, 0xff, ZONE_REQUEST_FORMERR},
+		{"no answer counted", ANCOUNT, 0, ZONE_REQUEST_FORMERR}, /* OPT's place is then the SOA's */
+		{"two answers counted", ANCOUNT, 2, ZONE_REQUEST_FORMERR},
+		{"one authority counted", 9, 1, ZONE_REQUEST_FORMERR},
+		{"no additional counted", ARCOUNT, 0, ZONE_REQUEST_FORMERR},
+		{"two additional counted", ARCOUNT, 2, ZONE_REQUEST_FORMERR},
+		{"a label that runs over the end", QUESTION, 63, ZONE_REQUEST_FORMERR},
+		{"a label of type 01", QUESTION, 0x40, ZONE_REQUEST_FORMERR},
+		{"a question for A", 22, 1, ZONE_REQUEST_FORMERR},
+		{"a question in class CH", 24, 3, ZONE_REQUEST_FORMERR},
+		{"an owner that points at itself", SOA + 1, SOA, ZONE_REQUEST_FORMERR},
+		{"an owner that points forward", SOA + 1, OPT, ZONE_REQUEST_FORMERR},
+		{"an SOA that is too long", 36, 25, ZONE_REQUEST_FORMERR},
+		{"an SOA that is too short", 36, 23, ZONE_REQUEST_FORMERR},
+		{"an OPT that is not at the root", OPT, 1, ZONE_REQUEST_FORMERR},
+		{"an OPT of version 1", OPT + 6, 1, ZONE_REQUEST_BADVERS},
+		{"an option that runs over the end", OPT + 14, 1, ZONE_REQUEST_FORMERR},
 	};
 	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
 		uint8_t msg[sizeof(good)];
-		struct request r;
+		struct zone_request r;
 		memcpy(msg, good, sizeof(msg));
 		assert_int_not_equal(msg[cases[i].at], cases[i].octet);
 		msg[cases[i].at] = cases[i].octet;
@@ -119,11 +119,12 @@ static void
 test_every_length(void **state)
 {
 	uint8_t msg[sizeof(good) + 1] = {0};
-	struct request r;
+	struct zone_request r;
 	memcpy(msg, good, sizeof(good));
 	for (size_t len = 0; len < sizeof(good); len++)
-		assert_int_equal(parse(msg, len, &r), len < DNS_HEADER_LEN ? REQUEST_DROP : REQUEST_FORMERR);
-	assert_int_equal(parse(msg, sizeof(msg), &r), REQUEST_FORMERR);
+		assert_int_equal(parse(msg, len, &r),
+				 len < DNS_HEADER_LEN ? ZONE_REQUEST_DROP : ZONE_REQUEST_FORMERR);
+	assert_int_equal(parse(msg, sizeof(msg), &r), ZONE_REQUEST_FORMERR);
 }
 
 static void
@@ -133,15 +134,15 @@ test_reply(void **state)
 		0x12, 0x34, 0xa4, 0x00, 0,   1,   0,   0,   0, 0, 0, 1, /* QR, NOTIFY, AA */
 		7,    'E',  'x',  'A',  'm', 'p', 'l', 'e', 0, 0, 6, 0, 1, 0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0,
 	};
-	struct request r;
+	struct zone_request r;
 	uint8_t out[512];
-	assert_int_equal(parse(good, sizeof(good), &r), REQUEST_OK);
+	assert_int_equal(parse(good, sizeof(good), &r), ZONE_REQUEST_OK);
 	assert_int_equal(notify_reply(&r, RCODE_NOERROR, 1232, out, sizeof(out)), sizeof(yes));
 	assert_memory_equal(out, yes, sizeof(yes));
 	assert_int_equal(notify_reply(&r, RCODE_NOTAUTH, 1232, out, sizeof(out)), sizeof(yes));
 	assert_int_equal(load_be16(out + 2), 0xa000 | RCODE_NOTAUTH);
 	/* Without a question that could be read there is none in the reply. */
-	assert_int_equal(parse(good, 20, &r), REQUEST_FORMERR);
+	assert_int_equal(parse(good, 20, &r), ZONE_REQUEST_FORMERR);
 	assert_int_equal(notify_reply(&r, RCODE_FORMERR, 1232, out, sizeof(out)), DNS_HEADER_LEN);
 	assert_int_equal(load_be16(out + 4), 0);
 }
@@ -150,11 +151,11 @@ static void
 test_reply_to_other_version(void **state)
 {
 	uint8_t msg[sizeof(good)], out[512];
-	struct request r;
+	struct zone_request r;
 	memcpy(msg, good, sizeof(msg));
 	msg[OPT + 6] = 1;
-	enum request_status status = parse(msg, sizeof(msg), &r);
-	size_t len = notify_reply(&r, request_status_rcode(status), 1232, out, sizeof(out));
+	enum zone_request_status status = parse(msg, sizeof(msg), &r);
+	size_t len = notify_reply(&r, zone_request_status_rcode(status), 1232, out, sizeof(out));
 	assert_int_equal(out[3] & 15, RCODE_BADVERS & 15);
 	assert_int_equal(out[len - 6], RCODE_BADVERS >> 4);
 	assert_int_equal(out[len - 5], 0); /* the version that we know */

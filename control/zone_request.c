@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests about whole zones, read. See request.h. */
-#include "control/request.h"
+/* Requests about whole zones, read. See zone_request.h. */
+#include "control/zone_request.h"
 
 #include <assert.h>
 
@@ -10,7 +10,7 @@
 #define OPT_HEAD 10 /* octets of a record between its owner and its data */
 
 static bool
-read_question(struct message_reader *r, struct request *out)
+read_question(struct message_reader *r, struct zone_request *out)
 {
 	struct message_question q;
 	if (r->count[MESSAGE_QUESTION] != 1 || message_next_question(r, &q) != MESSAGE_OK)
@@ -25,7 +25,7 @@ read_question(struct message_reader *r, struct request *out)
 }
 
 static bool
-is_soa_of_apex(const struct request *out, const struct message_record *record)
+is_soa_of_apex(const struct zone_request *out, const struct message_record *record)
 {
 	return record->type == RRTYPE_SOA && record->rrclass == RRCLASS_IN &&
 	       name_equal(record->owner, out->apex.bytes);
@@ -33,7 +33,7 @@ is_soa_of_apex(const struct request *out, const struct message_record *record)
 
 /* The rest of the message, which has to be well-formed. */
 static bool
-read_records(struct message_reader *r, enum message_section soa_at, struct request *out)
+read_records(struct message_reader *r, enum message_section soa_at, struct zone_request *out)
 {
 	uint8_t rdata[RDATA_MAX_LEN];
 	struct message_record record;
@@ -53,38 +53,38 @@ read_records(struct message_reader *r, enum message_section soa_at, struct reque
 	return e == MESSAGE_END;
 }
 
-enum request_status
-request_parse(const uint8_t *msg, size_t len, enum message_section soa_at, struct request *out)
+enum zone_request_status
+zone_request_parse(const uint8_t *msg, size_t len, enum message_section soa_at, struct zone_request *out)
 {
 	struct message_reader r;
-	*out = (struct request){0};
+	*out = (struct zone_request){0};
 	if (message_open(&r, msg, len) != MESSAGE_OK || (r.flags & FLAG_QR) != 0)
-		return REQUEST_DROP;
+		return ZONE_REQUEST_DROP;
 	out->id = r.id;
 	out->flags = r.flags;
 	if (!read_question(&r, out) || !read_records(&r, soa_at, out))
-		return REQUEST_FORMERR;
-	return out->edns.version != 0 ? REQUEST_BADVERS : REQUEST_OK;
+		return ZONE_REQUEST_FORMERR;
+	return out->edns.version != 0 ? ZONE_REQUEST_BADVERS : ZONE_REQUEST_OK;
 }
 
 uint16_t
-request_status_rcode(enum request_status status)
+zone_request_status_rcode(enum zone_request_status status)
 {
 	switch (status) {
-	case REQUEST_FORMERR:
-	case REQUEST_DROP:
+	case ZONE_REQUEST_FORMERR:
+	case ZONE_REQUEST_DROP:
 		return RCODE_FORMERR;
-	case REQUEST_BADVERS:
+	case ZONE_REQUEST_BADVERS:
 		return RCODE_BADVERS;
-	case REQUEST_OK:
+	case ZONE_REQUEST_OK:
 		break;
 	}
 	return RCODE_NOERROR;
 }
 
 unsigned
-request_opt(const struct request *r, uint16_t rcode, uint16_t udp_payload, const uint32_t *expire_s,
-	    uint8_t out[REQUEST_OPT_MAX])
+zone_request_opt(const struct zone_request *r, uint16_t rcode, uint16_t udp_payload, const uint32_t *expire_s,
+		 uint8_t out[ZONE_REQUEST_OPT_MAX])
 {
 	bool tells_expire = expire_s != NULL && r->edns.wants_expire;
 	if (!r->edns.is_present)
@@ -101,16 +101,16 @@ request_opt(const struct request *r, uint16_t rcode, uint16_t udp_payload, const
 	store_be16(out + EDNS_OPT_LEN, EDNS_EXPIRE);
 	store_be16(out + EDNS_OPT_LEN + 2, 4);
 	store_be32(out + EDNS_OPT_LEN + 4, *expire_s);
-	return REQUEST_OPT_MAX;
+	return ZONE_REQUEST_OPT_MAX;
 }
 
 size_t
-request_reply(const struct request *r, uint16_t rcode, uint16_t flags, uint16_t udp_payload, uint8_t *out,
-	      size_t cap)
+zone_request_reply(const struct zone_request *r, uint16_t rcode, uint16_t flags, uint16_t udp_payload, uint8_t *out,
+		   size_t cap)
 {
 	struct message_writer w;
-	uint8_t opt[REQUEST_OPT_MAX];
-	unsigned opt_len = request_opt(r, rcode, udp_payload, NULL, opt);
+	uint8_t opt[ZONE_REQUEST_OPT_MAX];
+	unsigned opt_len = zone_request_opt(r, rcode, udp_payload, NULL, opt);
 	struct message_question q = {.name = r->question.bytes, .type = r->qtype, .rrclass = r->qclass};
 	uint16_t kept = r->flags & (15 << 11 | FLAG_RD);
 	message_begin(&w, out, cap, r->id, (uint16_t)(FLAG_QR | kept | flags | (rcode & 15)));
