@@ -169,13 +169,20 @@ struct config_remote {
 	struct config_remote_tls tls;
 };
 
-/* Matches when every part given matches: the source lies in one of `address` (if any), and `key` (if any) signed.
+/* In the order of the schema's words. */
+enum config_transport { CONFIG_TRANSPORT_UDP, CONFIG_TRANSPORT_TCP, CONFIG_TRANSPORT_TLS };
+
+/*
+ * Matches when every part given matches: the source lies in one of `address` (if any), `key` (if any) signed, and
+ * the request came over one of `transport` (if any). See acl.h.
  */
 struct config_acl {
 	const char *id;
 	struct config_prefix *address;
 	unsigned n_address;
 	const struct config_key *key; /* NULL: no signature asked for */
+	enum config_transport *transport;
+	unsigned n_transport; /* 0: any */
 };
 
 /* -------- zones, templates, catalogs -------- */

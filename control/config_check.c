@@ -225,9 +225,26 @@ config_check_remote(struct config_reader *r, const struct config_node *map, void
 		remote->address.v4.sin_port = htons(remote->tls.enabled ? CONFIG_PORT_TLS : CONFIG_PORT_DNS);
 }
 
+static void
+check_acl_transport(struct config_reader *r, const struct config_node *map, const struct config_acl *acl)
+{
+	for (unsigned i = 0; i < acl->n_transport; i++) {
+		const struct config_node *node = list_node(map, "transport", i);
+		if (is_broken(node))
+			return;
+		for (unsigned j = 0; j < i; j++)
+			if (acl->transport[i] == acl->transport[j])
+				config_error(r, node, "transport: duplicate %s; remove one of the two", node->text);
+		if (acl->n_transport == 1 && acl->transport[0] == CONFIG_TRANSPORT_TLS && !r->config->tls.enabled)
+			config_warning(r, node,
+				       "transport: the acl matches nothing, as there is no section tls; add one");
+	}
+}
+
 void
 config_check_acl(struct config_reader *r, const struct config_node *map, void *value)
 {
+	check_acl_transport(r, map, value);
 	if (!is_given(map, "address") && !is_given(map, "key"))
 		config_error(
 			r, map,

@@ -334,6 +334,8 @@ kind_size(enum config_kind kind)
 		return sizeof(struct name);
 	case CONFIG_KIND_PIN:
 		return sizeof(struct config_pin);
+	case CONFIG_KIND_WORD:
+		return sizeof(unsigned);
 	default: /* texts and references */
 		return sizeof(void *);
 	}

@@ -29,6 +29,7 @@ static const char *const exceptions[] = {"auto", "kernel", "tap", NULL};
 static const char *const idles[] = {"adaptive", "busy", NULL};
 static const char *const hugepages[] = {"auto", "off", "required", NULL};
 static const char *const zonemd_modes[] = {"off", "warn", "require", NULL};
+static const char *const transports[] = {"udp", "tcp", "tls", NULL};
 static const char *const cookie_modes[] = {"on", "required", "off", NULL};
 static const char *const algorithms[] = {"hmac-sha1",   "hmac-sha224", "hmac-sha256",
 	                                 "hmac-sha384", "hmac-sha512", NULL};
@@ -277,6 +278,9 @@ static const struct config_row acl_rows[] = {
 	 .doc = "Addresses and prefixes, one of which the source must lie in."},
 	{.key = "key", .kind = CONFIG_KIND_REFERENCE, FIELD(struct config_acl, key), .target = "keys",
 	 .example = "fleet", .doc = "The key that must have signed the request."},
+	{.key = "transport", .kind = CONFIG_KIND_WORD, .flags = CONFIG_LIST, LIST(struct config_acl, transport),
+	 .words = transports, .preset_doc = "any", .example = "[tls]",
+	 .doc = "How the request must have come in; tcp is without TLS."},
 };
 
 static const struct config_section acl_section = {

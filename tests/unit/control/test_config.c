@@ -334,13 +334,19 @@ check_full_keys(const struct config *c)
 	assert_string_equal(pinned->certificate, good_path("f.pem"));
 	assert_string_equal(pinned->key, good_path("f.key"));
 
-	assert_int_equal(c->n_acls, 2);
+	assert_int_equal(c->n_acls, 4);
 	assert_int_equal(c->acls[0].n_address, 2);
 	assert_int_equal(c->acls[0].address[0].bits, 8);
 	assert_int_equal(c->acls[0].address[1].bits, 128);
 	assert_ptr_equal(c->acls[0].key, &keys[0]);
 	assert_int_equal(c->acls[1].n_address, 0);
 	assert_ptr_equal(c->acls[1].key, &keys[1]);
+	assert_int_equal(c->acls[1].n_transport, 0);
+	assert_int_equal(c->acls[2].n_transport, 2);
+	assert_int_equal(c->acls[2].transport[0], CONFIG_TRANSPORT_TLS);
+	assert_int_equal(c->acls[2].transport[1], CONFIG_TRANSPORT_TCP);
+	assert_int_equal(c->acls[3].n_transport, 1);
+	assert_int_equal(c->acls[3].transport[0], CONFIG_TRANSPORT_UDP);
 }
 
 static void
