@@ -167,10 +167,15 @@ change_touch(struct zone_change *c, uint64_t hash, const uint8_t *owner, unsigne
 static unsigned
 seek_set(const struct change_edit *e, uint32_t key)
 {
-	unsigned i = 0;
-	while (i < e->n_sets && e->sets[i].key < key)
-		i++;
-	return i;
+	unsigned low = 0, high = e->n_sets;
+	while (low < high) {
+		unsigned middle = (low + high) / 2;
+		if (e->sets[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 struct change_set *
@@ -197,9 +202,8 @@ make_set(struct zone_change *c, struct change_edit *e, uint32_t key)
 	return &sets[i];
 }
 
-/* Where a record is in a loaded set, or belongs; *found tells which. */
-static unsigned
-seek_record(const struct change_set *set, const struct log_record *r, bool *found)
+unsigned
+change_seek_record(const struct change_set *set, const struct log_record *r, bool *found)
 {
 	unsigned low = 0, high = set->n;
 	*found = false;
@@ -317,8 +321,8 @@ edit_open(struct zone_change *c, struct change_edit *e)
 }
 
 /* The open edit of an owner of any case. */
-static int
-edit_of(struct zone_change *c, const struct name *owner, struct change_edit **out)
+int
+change_open(struct zone_change *c, const struct name *owner, struct change_edit **out)
 {
 	struct name lower = {.len = owner->len};
 	name_lower(lower.bytes, owner->bytes, owner->len);
@@ -389,14 +393,14 @@ static int
 find_record(struct zone_change *c, const struct name *owner, struct log_record *r, struct change_edit **e,
 	    struct change_set **set, bool *found, unsigned *at)
 {
-	int err = edit_of(c, owner, e);
+	int err = change_open(c, owner, e);
 	if (err != 0)
 		return err;
 	*r = record_of(*e, r->type, r->ttl_s, r->rdata, r->rdlen);
 	*set = make_set(c, *e, log_record_type_key(r->type, r->rdata));
 	if (*set == NULL || change_load(c, *e, *set) != 0)
 		return -ENOMEM;
-	*at = seek_record(*set, r, found);
+	*at = change_seek_record(*set, r, found);
 	return 0;
 }
 
@@ -420,6 +424,21 @@ zone_change_remove(struct zone_change *c, const struct name *owner, uint16_t typ
 	return 0;
 }
 
+/* Puts a record where it belongs, with a copy of its data. The set is as before where there is no memory. */
+static int
+insert_copy(struct zone_change *c, struct change_set *set, unsigned at, struct log_record *r)
+{
+	uint8_t *copy = change_alloc(c, r->rdlen);
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, r->rdata, r->rdlen);
+	r->rdata = copy;
+	if (insert_record(c, set, at, r) != 0)
+		return -ENOMEM;
+	c->adds_nsec3 |= r->type == RRTYPE_NSEC3;
+	return 0;
+}
+
 int
 zone_change_add(struct zone_change *c, const struct name *owner, uint16_t type, uint32_t ttl_s,
 		const uint8_t *rdata, uint16_t rdlen)
@@ -436,19 +455,62 @@ zone_change_add(struct zone_change *c, const struct name *owner, uint16_t type, 
 		return misfit(c, &r, -EEXIST);
 	if (found && set->records[at].ttl_s == ttl_s)
 		return 0;
-	if (found) {
+	if (found)
 		set->records[at].ttl_s = ttl_s;
-	} else {
-		uint8_t *copy = change_alloc(c, rdlen);
-		if (copy == NULL)
-			return -ENOMEM;
-		memcpy(copy, rdata, rdlen);
-		r.rdata = copy;
-		if (insert_record(c, set, at, &r) != 0)
-			return -ENOMEM;
-		c->adds_nsec3 |= type == RRTYPE_NSEC3;
-	}
+	else if (insert_copy(c, set, at, &r) != 0)
+		return -ENOMEM;
 	mark_changed(e, set);
+	return 0;
+}
+
+#define WKS_IDENTITY_LEN 5 /* address and protocol (RFC 1035 section 3.4.2) */
+
+/* Does a record of a set take the place of another one there, which differs from it (RFC 2136 section 1.1.5)? */
+static bool
+replaces(const struct log_record *r, const struct log_record *old)
+{
+	const struct rrtype_row *row = rrtype_row(r->type);
+	if (row != NULL && (row->flags & RRTYPE_SINGLETON))
+		return true;
+	return r->type == RRTYPE_WKS && memcmp(old->rdata, r->rdata, WKS_IDENTITY_LEN) == 0;
+}
+
+/* Takes out what the new record at `at` replaces. */
+static void
+remove_replaced(struct change_set *set, unsigned at)
+{
+	const struct log_record r = set->records[at];
+	unsigned n = 0;
+	for (unsigned i = 0; i < set->n; i++) {
+		if (i == at || !replaces(&r, &set->records[i]))
+			set->records[n++] = set->records[i];
+	}
+	set->n = n;
+}
+
+int
+zone_change_put(struct zone_change *c, const struct name *owner, uint16_t type, uint32_t ttl_s,
+		const uint8_t *rdata, uint16_t rdlen)
+{
+	struct log_record r = {.type = type, .ttl_s = ttl_s, .rdata = rdata, .rdlen = rdlen};
+	struct change_edit *e;
+	struct change_set *set;
+	bool found;
+	unsigned at;
+	int err = find_record(c, owner, &r, &e, &set, &found, &at);
+	if (err != 0)
+		return err;
+	if (!found && insert_copy(c, set, at, &r) != 0)
+		return -ENOMEM;
+	if (!found)
+		remove_replaced(set, at);
+	bool changes = !found;
+	for (unsigned i = 0; i < set->n; i++) {
+		changes |= set->records[i].ttl_s != ttl_s;
+		set->records[i].ttl_s = ttl_s;
+	}
+	if (changes)
+		mark_changed(e, set);
 	return 0;
 }
 
@@ -466,7 +528,7 @@ int
 zone_change_remove_set(struct zone_change *c, const struct name *owner, uint16_t type)
 {
 	struct change_edit *e;
-	int err = edit_of(c, owner, &e);
+	int err = change_open(c, owner, &e);
 	for (unsigned i = 0; err == 0 && i < e->n_sets; i++) {
 		bool is_signature = e->sets[i].key & 1;
 		if (type == RRTYPE_RRSIG ? is_signature : e->sets[i].key == type * 2u)
@@ -479,8 +541,20 @@ int
 zone_change_remove_name(struct zone_change *c, const struct name *owner)
 {
 	struct change_edit *e;
-	int err = edit_of(c, owner, &e);
+	int err = change_open(c, owner, &e);
 	for (unsigned i = 0; err == 0 && i < e->n_sets; i++)
 		empty_set(e, &e->sets[i]);
+	return err;
+}
+
+int
+zone_change_remove_apex_data(struct zone_change *c)
+{
+	struct change_edit *e;
+	int err = change_open(c, &c->source.apex, &e);
+	for (unsigned i = 0; err == 0 && i < e->n_sets; i++) {
+		if (e->sets[i].key != RRTYPE_SOA * 2 && e->sets[i].key != RRTYPE_NS * 2)
+			empty_set(e, &e->sets[i]);
+	}
 	return err;
 }
