@@ -198,10 +198,26 @@ struct config_transfer_limits {
 	uint64_t time_ms; /* from the first octet to the last */
 };
 
-/* What holds for one zone; a template that it names has been applied already. */
 /* What to make of a zone's own digest. In the order of the schema's words. */
 enum config_zonemd { CONFIG_ZONEMD_OFF, CONFIG_ZONEMD_WARN, CONFIG_ZONEMD_REQUIRE };
 
+/* The serial that an UPDATE leads to, unless it sets one itself. Always a newer one (RFC 1982). */
+enum config_serial_policy { CONFIG_SERIAL_INCREMENT, CONFIG_SERIAL_UNIXTIME, CONFIG_SERIAL_DATE };
+
+/* An UPDATE to a secondary. */
+enum config_forward_updates { CONFIG_FORWARD_NOT, CONFIG_FORWARD_TO_PRIMARY };
+
+/* What one key may change by UPDATE: records whose owner is one of the names, and whose type is one of the types.
+ */
+struct config_update_rule {
+	const struct config_key *key;
+	struct name *name; /* lower case; a leading `*` label is everything below the rest, else that name alone */
+	unsigned n_name;
+	uint16_t *types; /* none: all but SOA, NS, RRSIG, NSEC and NSEC3; RRTYPE_ANY: all */
+	unsigned n_types;
+};
+
+/* What holds for one zone; a template that it names has been applied already. */
 struct config_zone {
 	struct name name;      /* lower case; in templates and catalog members the root, without meaning */
 	enum config_role role; /* primary: file is set; secondary: primaries are */
@@ -214,7 +230,11 @@ struct config_zone {
 	unsigned n_allow_transfer;
 	const struct config_acl **allow_update; /* none: refused */
 	unsigned n_allow_update;
-	const struct config_acl **allow_notify; /* besides the primaries' own addresses */
+	struct config_update_rule *update_policy; /* none: who may update may change everything */
+	unsigned n_update_policy;
+	enum config_serial_policy serial_policy;
+	enum config_forward_updates forward_updates; /* secondaries */
+	const struct config_acl **allow_notify;      /* besides the primaries' own addresses */
 	unsigned n_allow_notify;
 	const struct config_template *template; /* NULL: none */
 	uint32_t refresh_min_s, refresh_max_s;  /* the SOA's timers are held between these */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/config_value.h"
+#include "zones/wire/rrtype.h"
 
 #define ADDRESS_HOW "write an IPv4 or IPv6 address, with @PORT behind it where needed"
 
@@ -177,7 +178,7 @@ config_prefix_contains(const struct config_prefix *prefix, const struct sockaddr
 	return memcmp(octets, prefix->octets, len) == 0;
 }
 
-/* -------- names -------- */
+/* -------- names and types -------- */
 
 int
 config_parse_name(const char *text, struct name *out, struct config_why *why)
@@ -207,5 +208,21 @@ config_parse_pattern(const char *text, struct name *out, struct config_why *why)
 					     text);
 	}
 	*out = name;
+	return 0;
+}
+
+int
+config_parse_rrtype(const char *text, uint16_t *out, struct config_why *why)
+{
+	uint16_t type;
+	if (rrtype_from_text(text, strlen(text), &type) != 0) {
+		const char *near = rrtype_nearest(text, strlen(text));
+		return config_refuse(why, "\"%s\" is not a record type; %s%s", text,
+				     near != NULL ? "did you mean " : "write it as TXT or TYPE65280",
+				     near != NULL ? near : "");
+	}
+	if (rrtype_is_meta(type) && type != RRTYPE_ANY)
+		return config_refuse(why, "no zone has records of type %s; remove it", text);
+	*out = type;
 	return 0;
 }

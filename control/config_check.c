@@ -320,6 +320,84 @@ check_zone_source(struct config_reader *r, const struct config_node *map, const 
 }
 
 void
+config_check_update_rule(struct config_reader *r, const struct config_node *map, void *value)
+{
+	const struct config_update_rule *rule = value;
+	const struct config_node *types = config_node_find(map, "types");
+	if (types != NULL && !is_broken(types) && rule->n_types == 0)
+		config_error(r, types, "types: the list is empty; name some, or remove the key for the usual ones");
+}
+
+/* Can a name that the pattern covers be one of the zone? */
+static bool
+pattern_meets_zone(const struct name *pattern, const struct name *zone)
+{
+	bool is_star = pattern->bytes[0] == 1 && pattern->bytes[1] == '*';
+	return name_is_under(pattern->bytes, zone->bytes) ||
+	       (is_star && name_is_under(zone->bytes, name_parent(pattern->bytes, 1)));
+}
+
+/* Every name of the rules that stand in this zone can be the owner of one of its records. */
+static void
+check_update_names(struct config_reader *r, const struct config_node *policy, const struct config_zone *zone)
+{
+	unsigned i = 0;
+	for (const struct config_node *rule = policy->first; rule != NULL; rule = rule->next, i++) {
+		const struct config_node *node = config_node_find(rule, "name");
+		for (unsigned j = 0; j < zone->update_policy[i].n_name; j++) {
+			const struct name *name = &zone->update_policy[i].name[j];
+			bool is_known = name->len != 0 && zone->name.len != 0;
+			if (is_known && !pattern_meets_zone(name, &zone->name))
+				config_warning(r, node, "name: the zone has no names there; write them in full");
+		}
+	}
+}
+
+static void
+check_update_policy(struct config_reader *r, const struct config_node *policy, const struct config_zone *zone)
+{
+	if (policy->kind != CONFIG_NODE_LIST && !config_node_is_null(policy))
+		return; /* reported already */
+	if (zone->n_update_policy == 0)
+		config_error_key(
+			r, policy,
+			"update-policy: no rules; remove the key, and who may update may change everything");
+	else if (zone->n_allow_update == 0)
+		config_warning(r, policy, "update-policy: without allow-update nobody may update; add that key");
+	if (policy->kind == CONFIG_NODE_LIST)
+		check_update_names(r, policy, zone);
+}
+
+/* What is written for updates fits the zone's role. */
+static void
+check_zone_updates(struct config_reader *r, const struct config_node *map, struct config_zone *zone)
+{
+	static const char *const primary_keys[] = {"allow-update", "update-policy", "serial-policy"};
+	const struct config_node *policy = config_node_find(map, "update-policy");
+	const struct config_node *forward = config_node_find(map, "forward-updates");
+	if (zone->role == CONFIG_PRIMARY) {
+		if (policy != NULL && !is_broken(policy))
+			check_update_policy(r, policy, zone);
+		if (forward != NULL && zone->forward_updates == CONFIG_FORWARD_TO_PRIMARY)
+			config_warning(r, forward,
+				       "forward-updates: a primary has nobody to pass them on to; "
+				       "remove the key");
+		return;
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(primary_keys); i++) {
+		const struct config_node *node = config_node_find(map, primary_keys[i]);
+		if (node != NULL)
+			config_error_key(
+				r, node,
+				"%s: a secondary takes no updates; remove the key, or give the zone a file",
+				node->key);
+	}
+	/* What a template says for the other role is not meant for this zone. */
+	zone->n_allow_update = 0;
+	zone->n_update_policy = 0;
+}
+
+void
 config_check_zone(struct config_reader *r, const struct config_node *map, void *value)
 {
 	struct config_zone *zone = value;
@@ -328,17 +406,10 @@ config_check_zone(struct config_reader *r, const struct config_node *map, void *
 	zone->line = map->line;
 	bool primary = zone->file != NULL || config_node_find(map, "file") != NULL;
 	zone->role = primary ? CONFIG_PRIMARY : CONFIG_SECONDARY;
-	const struct config_node *update = config_node_find(map, "allow-update");
+	check_zone_updates(r, map, zone);
 	const struct config_node *notify = config_node_find(map, "allow-notify");
-	if (!primary && update != NULL)
-		config_error_key(
-			r, update,
-			"allow-update: a secondary takes no updates; remove the key, or give the zone a file");
 	if (primary && notify != NULL)
 		config_warning(r, notify, "allow-notify: a primary heeds no NOTIFY; remove the key");
-	/* What a template says for the other role is not meant for this zone. */
-	if (!primary)
-		zone->n_allow_update = 0;
 }
 
 void
@@ -384,6 +455,7 @@ config_check_catalog(struct config_reader *r, const struct config_node *map, voi
 	member->line = map->line;
 	member->template = template;
 	member->n_allow_update = 0;
+	member->n_update_policy = 0;
 	if (member->n_primaries == 0) {
 		member->primaries = catalog->zone.primaries;
 		member->n_primaries = catalog->zone.n_primaries;

@@ -245,6 +245,8 @@ parse_value(struct config_reader *r, const struct config_row *row, const char *t
 		return config_parse_name(text, v, why);
 	case CONFIG_KIND_PATTERN:
 		return config_parse_pattern(text, v, why);
+	case CONFIG_KIND_RRTYPE:
+		return config_parse_rrtype(text, v, why);
 	case CONFIG_KIND_CORES:
 		return config_parse_cores(text, r->arena, v, s, why);
 	case CONFIG_KIND_RATE:
@@ -336,6 +338,8 @@ kind_size(enum config_kind kind)
 		return sizeof(struct config_pin);
 	case CONFIG_KIND_WORD:
 		return sizeof(unsigned);
+	case CONFIG_KIND_RRTYPE:
+		return sizeof(uint16_t);
 	default: /* texts and references */
 		return sizeof(void *);
 	}
@@ -465,7 +469,8 @@ read_section_list(struct config_reader *r, const struct config_row *row, struct 
 				     row->section->what, node_kind_text(child), row->section->parts[0].rows[0].key);
 		item += row->section->size;
 	}
-	report_duplicates(r, row, node, items);
+	if (!(row->flags & CONFIG_ALIKE))
+		report_duplicates(r, row, node, items);
 }
 
 /* -------- sections -------- */

@@ -16,10 +16,11 @@ static const char *const kind_texts[] = {
 	[CONFIG_KIND_SIZE] = "size",       [CONFIG_KIND_DURATION] = "duration",
 	[CONFIG_KIND_WORD] = "word",       [CONFIG_KIND_ADDRESS] = "address or address@port",
 	[CONFIG_KIND_PREFIX] = "prefix",   [CONFIG_KIND_NAME] = "domain name",
-	[CONFIG_KIND_PATTERN] = "pattern", [CONFIG_KIND_CORES] = "CPU list",
-	[CONFIG_KIND_RATE] = "rate",       [CONFIG_KIND_RATIO] = "share",
-	[CONFIG_KIND_SECRET] = "base64",   [CONFIG_KIND_REFERENCE] = "id",
-	[CONFIG_KIND_PIN] = "base64",      [CONFIG_KIND_SECTION] = "map",
+	[CONFIG_KIND_PATTERN] = "pattern", [CONFIG_KIND_RRTYPE] = "record type",
+	[CONFIG_KIND_CORES] = "CPU list",  [CONFIG_KIND_RATE] = "rate",
+	[CONFIG_KIND_RATIO] = "share",     [CONFIG_KIND_SECRET] = "base64",
+	[CONFIG_KIND_REFERENCE] = "id",    [CONFIG_KIND_SECTION] = "map",
+	[CONFIG_KIND_PIN] = "base64",
 };
 
 static const char head[] =
@@ -41,6 +42,7 @@ static const char head[] =
 	"| rate | a number a second: `50/s`, or `off` |\n"
 	"| share | `1/1000` is one of a thousand |\n"
 	"| pattern | a domain name, or one below `*`: `\"*.example\"` is all names below example |\n"
+	"| record type | a mnemonic or a number: `TXT`, `TYPE65280` |\n"
 	"| id | the id of an entry in the section named |\n"
 	"\n"
 	"A list may be written as one value where it has only one.\n";
@@ -178,8 +180,12 @@ static json_t *
 words_json(const char *const *words)
 {
 	json_t *list = json_array();
-	for (; *words != NULL; words++)
+	for (; *words != NULL; words++) {
 		json_array_append_new(list, json_string(*words));
+		/* What a YAML reader makes of such a word. */
+		if (strcmp(*words, "true") == 0 || strcmp(*words, "false") == 0)
+			json_array_append_new(list, json_boolean(**words == 't'));
+	}
 	return json_pack("{s:o}", "enum", list);
 }
 

@@ -30,6 +30,8 @@ static const char *const idles[] = {"adaptive", "busy", NULL};
 static const char *const hugepages[] = {"auto", "off", "required", NULL};
 static const char *const zonemd_modes[] = {"off", "warn", "require", NULL};
 static const char *const transports[] = {"udp", "tcp", "tls", NULL};
+static const char *const serial_policies[] = {"increment", "unixtime", "date", NULL};
+static const char *const switches[] = {"false", "true", NULL};
 static const char *const cookie_modes[] = {"on", "required", "off", NULL};
 static const char *const algorithms[] = {"hmac-sha1",   "hmac-sha224", "hmac-sha256",
 	                                 "hmac-sha384", "hmac-sha512", NULL};
@@ -314,6 +316,29 @@ static const struct config_section transfer_section = {
 	.parts = {PART(transfer_rows)},
 };
 
+static const struct config_row update_rule_rows[] = {
+	{.key = "key", .kind = CONFIG_KIND_REFERENCE, .flags = CONFIG_REQUIRED,
+	 FIELD(struct config_update_rule, key), .target = "keys", .example = "fleet",
+	 .doc = "The key that must have signed the update."},
+	{.key = "name", .kind = CONFIG_KIND_PATTERN, .flags = CONFIG_LIST | CONFIG_REQUIRED,
+	 LIST(struct config_update_rule, name), .example = "[\"_acme-challenge.example.com\", \"*.dyn.example.com\"]",
+	 .doc = "The owners of the records that it may change: names, and with a leading * everything below the rest."},
+	{.key = "types", .kind = CONFIG_KIND_RRTYPE, .flags = CONFIG_LIST, LIST(struct config_update_rule, types),
+	 .preset_doc = "all but SOA, NS, RRSIG, NSEC and NSEC3", .example = "[TXT, A]",
+	 .doc = "The types of these records; ANY stands for all. An update that deletes everything at a name needs all "
+	        "types that are there."},
+};
+
+static const struct config_section update_rule_section = {
+	.path = "zones.update-policy",
+	.what = "rule",
+	.doc = "What a key may change by UPDATE. With rules, every record of an update must be allowed by one of those "
+	       "of the key that signed it; else the update is refused as a whole.",
+	.size = sizeof(struct config_update_rule),
+	.parts = {PART(update_rule_rows)},
+	.check = config_check_update_rule,
+};
+
 #define ZONE_TIMER(name, field, preset_text, sentence) \
 	{ \
 		.key = name, .kind = CONFIG_KIND_DURATION, FIELD(struct config_zone, field), .min = S(1), \
@@ -333,6 +358,10 @@ static const struct config_row zone_rows[] = {
 	{.key = "allow-notify", .kind = CONFIG_KIND_REFERENCE, .flags = CONFIG_LIST,
 	 LIST(struct config_zone, allow_notify), .target = "acls", .example = "[ops]",
 	 .doc = "The acls whose NOTIFY is heeded besides that of the primaries."},
+	{.key = "forward-updates", .kind = CONFIG_KIND_WORD, FIELD(struct config_zone, forward_updates),
+	 .words = switches, .preset = "false",
+	 .doc = "Whether a secondary passes updates on to its first primary, signatures and all, instead of refusing "
+	        "them. The primary sees this server's address, so it should ask for keys."},
 	ZONE_TIMER("refresh-min", refresh_min_s, "2s", "The least refresh interval, whatever the SOA says."),
 	ZONE_TIMER("refresh-max", refresh_max_s, "28d", "The greatest refresh interval, whatever the SOA says."),
 	ZONE_TIMER("retry-min", retry_min_s, "1s", "The least retry interval, whatever the SOA says."),
@@ -356,6 +385,14 @@ static const struct config_row zone_primary_rows[] = {
 	{.key = "allow-update", .kind = CONFIG_KIND_REFERENCE, .flags = CONFIG_LIST,
 	 LIST(struct config_zone, allow_update), .target = "acls", .example = "[upd]",
 	 .doc = "The acls that may change the zone by UPDATE (RFC 2136); without one, nobody."},
+	{.key = "update-policy", .kind = CONFIG_KIND_SECTION, .flags = CONFIG_LIST | CONFIG_ALIKE,
+	 LIST(struct config_zone, update_policy), .section = &update_rule_section,
+	 .example = "[{key: fleet, name: _acme-challenge.example.com, types: TXT}]",
+	 .doc = "What each key may change; without rules, who may update may change everything."},
+	{.key = "serial-policy", .kind = CONFIG_KIND_WORD, FIELD(struct config_zone, serial_policy),
+	 .words = serial_policies, .preset = "increment",
+	 .doc = "The serial after an update that sets none: the next number, the time in seconds since 1970, or the "
+	        "date as YYYYMMDDnn; where that would not be newer, the next number."},
 };
 
 static const struct config_row zone_name_rows[] = {

@@ -10,7 +10,8 @@
  *
  * A row describes one key. A section is a map of keys; its rows come in parts, so that zones, templates and
  * catalogs share the rows that they have in common. A row's offsets count from the struct of its part. In a list
- * of sections the first row is what tells the entries apart: no two may have the same id, name or device.
+ * of sections the first row is what tells the entries apart: no two may have the same id, name or device, but where
+ * the list says that they may be alike.
  */
 #ifndef ANSER_CONTROL_CONFIG_SCHEMA_H
 #define ANSER_CONTROL_CONFIG_SCHEMA_H
@@ -32,6 +33,7 @@ enum config_kind {
 	CONFIG_KIND_PREFIX,    /* struct config_prefix */
 	CONFIG_KIND_NAME,      /* struct name */
 	CONFIG_KIND_PATTERN,   /* struct name */
+	CONFIG_KIND_RRTYPE,    /* uint16_t */
 	CONFIG_KIND_CORES,     /* unsigned *, count at row.second */
 	CONFIG_KIND_RATE,      /* uint32_t a second */
 	CONFIG_KIND_RATIO,     /* uint32_t, the second one at row.second */
@@ -45,6 +47,7 @@ enum config_row_flags {
 	CONFIG_LIST = 1,     /* many of the kind: a pointer to them, their number at row.second */
 	CONFIG_REQUIRED = 2, /* the key must be there */
 	CONFIG_OPTIONAL = 4, /* section: a bool at row.second says whether it is there */
+	CONFIG_ALIKE = 8,    /* list of sections: entries may have the same first value */
 };
 
 struct config_section;
@@ -149,6 +152,7 @@ void config_check_key(struct config_reader *r, const struct config_node *map, vo
 void config_check_remote_tls(struct config_reader *r, const struct config_node *map, void *value);
 void config_check_remote(struct config_reader *r, const struct config_node *map, void *value);
 void config_check_acl(struct config_reader *r, const struct config_node *map, void *value);
+void config_check_update_rule(struct config_reader *r, const struct config_node *map, void *value);
 void config_check_zone(struct config_reader *r, const struct config_node *map, void *value);
 void config_check_template(struct config_reader *r, const struct config_node *map, void *value);
 void config_check_catalog(struct config_reader *r, const struct config_node *map, void *value);

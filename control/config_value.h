@@ -53,6 +53,9 @@ int config_parse_name(const char *text, struct name *out, struct config_why *why
 /* A domain name whose first label may be `*`; no other may. */
 int config_parse_pattern(const char *text, struct name *out, struct config_why *why) MUST_CHECK;
 
+/* A type that zones have data of, as mnemonic or TYPE<n>, or ANY. */
+int config_parse_rrtype(const char *text, uint16_t *out, struct config_why *why) MUST_CHECK;
+
 /* `2-15,17`, or `all` for every CPU that this process may run on; ascending, from the arena. */
 int config_parse_cores(const char *text, struct config_arena *arena, unsigned **out, unsigned *n,
 		       struct config_why *why) MUST_CHECK;

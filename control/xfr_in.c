@@ -279,20 +279,12 @@ take_ended(struct xfr_in *x, const struct message_record *r)
 
 /* -------- one record -------- */
 
-/* In zone data: never (RFC 6895 section 3.1). */
-static bool
-is_meta(uint16_t type)
-{
-	const struct rrtype_row *row = rrtype_row(type);
-	return type == 0 || (type >= 128 && type <= 255) || (row != NULL && (row->flags & RRTYPE_META));
-}
-
 static int
 check_record(struct xfr_in *x, const struct message_record *r)
 {
 	if (r->rrclass != RRCLASS_IN)
 		return fail_record(x, r, XFR_IN_BROKEN, "its class is %u, not IN", r->rrclass);
-	if (is_meta(r->type))
+	if (rrtype_is_meta(r->type))
 		return fail_record(x, r, XFR_IN_BROKEN, "no zone has data of this type");
 	if (!name_is_under(r->owner, x->query.apex.bytes))
 		return fail_record(x, r, XFR_IN_BROKEN, "it lies outside the zone");

@@ -46,8 +46,8 @@ find_node(const struct check *c, const uint8_t *name)
 /* -------- one name -------- */
 
 /* May stand beside a CNAME: what signing adds (RFC 4034 section 2.5, RFC 2181 section 10.1). */
-static bool
-allowed_beside_cname(uint16_t type)
+bool
+builder_stands_beside_cname(uint16_t type)
 {
 	return type == RRTYPE_CNAME || type == RRTYPE_RRSIG || type == RRTYPE_NSEC || type == RRTYPE_NXT ||
 	       type == 24 /* SIG */ || type == 25 /* KEY */;
@@ -69,7 +69,7 @@ check_cname(const struct check *c, const struct log_record *r, size_t n)
 	if (first_of_type(r, n, RRTYPE_CNAME) == NULL)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		if (!allowed_beside_cname(r[i].type)) {
+		if (!builder_stands_beside_cname(r[i].type)) {
 			FAULT(c, DIAG_ERROR, &r[i], "other data beside a CNAME (RFC 1034 section 3.6.2)");
 			return;
 		}

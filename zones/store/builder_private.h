@@ -80,6 +80,9 @@ int builder_compile(struct zone_builder *b, struct diag_list *diag, struct snaps
 void builder_check_name(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,
 			const struct log_record *records, size_t n);
 
+/* May a type stand beside a CNAME? */
+bool builder_stands_beside_cname(uint16_t type);
+
 /* Checks that SOA and NS are there. */
 void builder_check_apex(const struct record_source *source, const struct snapshot *s, struct diag_list *diag);
 

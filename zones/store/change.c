@@ -167,10 +167,15 @@ change_touch(struct zone_change *c, uint64_t hash, const uint8_t *owner, unsigne
 static unsigned
 seek_set(const struct change_edit *e, uint32_t key)
 {
-	unsigned i = 0;
-	while (i < e->n_sets && e->sets[i].key < key)
-		i++;
-	return i;
+	unsigned low = 0, high = e->n_sets;
+	while (low < high) {
+		unsigned middle = (low + high) / 2;
+		if (e->sets[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 struct change_set *
@@ -197,9 +202,8 @@ make_set(struct zone_change *c, struct change_edit *e, uint32_t key)
 	return &sets[i];
 }
 
-/* Where a record is in a loaded set, or belongs; *found tells which. */
-static unsigned
-seek_record(const struct change_set *set, const struct log_record *r, bool *found)
+unsigned
+change_seek_record(const struct change_set *set, const struct log_record *r, bool *found)
 {
 	unsigned low = 0, high = set->n;
 	*found = false;
@@ -327,8 +331,8 @@ change_open(struct zone_change *c, uint64_t hash, const uint8_t *owner, unsigned
 }
 
 /* The open edit of an owner of any case. */
-static int
-edit_of(struct zone_change *c, const struct name *owner, struct change_edit **out)
+int
+change_open_name(struct zone_change *c, const struct name *owner, struct change_edit **out)
 {
 	struct name lower = {.len = owner->len};
 	name_lower(lower.bytes, owner->bytes, owner->len);
@@ -412,7 +416,7 @@ seek_spot(struct zone_change *c, struct change_edit *e, uint16_t type, uint32_t 
 	if (set == NULL || change_load(c, e, set) != 0)
 		return -ENOMEM;
 	*out = (struct spot){.edit = e, .set = set, .record = r};
-	out->at = seek_record(set, &r, &out->found);
+	out->at = change_seek_record(set, &r, &out->found);
 	return 0;
 }
 
@@ -456,7 +460,7 @@ zone_change_remove(struct zone_change *c, const struct name *owner, uint16_t typ
 {
 	struct change_edit *e;
 	struct spot s;
-	int err = edit_of(c, owner, &e);
+	int err = change_open_name(c, owner, &e);
 	if (err == 0)
 		err = seek_spot(c, e, type, 0, rdata, rdlen, &s);
 	if (err != 0)
@@ -473,7 +477,7 @@ zone_change_add(struct zone_change *c, const struct name *owner, uint16_t type, 
 {
 	struct change_edit *e;
 	struct spot s;
-	int err = edit_of(c, owner, &e);
+	int err = change_open_name(c, owner, &e);
 	if (err == 0)
 		err = seek_spot(c, e, type, ttl_s, rdata, rdlen, &s);
 	if (err != 0)
@@ -483,6 +487,56 @@ zone_change_add(struct zone_change *c, const struct name *owner, uint16_t type, 
 	if (c->mode == ZONE_CHANGE_STRICT)
 		return misfit(c, &s.record, -EEXIST);
 	set_ttl(&s);
+	return 0;
+}
+
+#define WKS_IDENTITY_LEN 5 /* address and protocol (RFC 1035 section 3.4.2) */
+
+/* Does a record of a set take the place of another one there, which differs from it (RFC 2136 section 1.1.5)? */
+static bool
+replaces(const struct log_record *r, const struct log_record *old)
+{
+	const struct rrtype_row *row = rrtype_row(r->type);
+	if (row != NULL && (row->flags & RRTYPE_SINGLETON))
+		return true;
+	return r->type == RRTYPE_WKS && memcmp(old->rdata, r->rdata, WKS_IDENTITY_LEN) == 0;
+}
+
+/* Takes out what the new record at `at` replaces. */
+static void
+remove_replaced(struct change_set *set, unsigned at)
+{
+	const struct log_record r = set->records[at];
+	unsigned n = 0;
+	for (unsigned i = 0; i < set->n; i++) {
+		if (i == at || !replaces(&r, &set->records[i]))
+			set->records[n++] = set->records[i];
+	}
+	set->n = n;
+}
+
+int
+zone_change_put(struct zone_change *c, const struct name *owner, uint16_t type, uint32_t ttl_s,
+		const uint8_t *rdata, uint16_t rdlen)
+{
+	struct change_edit *e;
+	struct spot s;
+	int err = change_open_name(c, owner, &e);
+	if (err == 0)
+		err = seek_spot(c, e, type, ttl_s, rdata, rdlen, &s);
+	if (err == 0 && !s.found)
+		err = put_in(c, &s);
+	if (err != 0)
+		return err;
+	if (!s.found)
+		remove_replaced(s.set, s.at);
+	bool changes = !s.found;
+	for (unsigned i = 0; i < s.set->n; i++) {
+		changes |= s.set->records[i].ttl_s != ttl_s;
+		s.set->records[i].ttl_s = ttl_s;
+	}
+	if (changes)
+		mark_changed(e, s.set);
 	return 0;
 }
 
@@ -524,7 +578,7 @@ int
 zone_change_remove_set(struct zone_change *c, const struct name *owner, uint16_t type)
 {
 	struct change_edit *e;
-	int err = edit_of(c, owner, &e);
+	int err = change_open_name(c, owner, &e);
 	for (unsigned i = 0; err == 0 && i < e->n_sets; i++) {
 		bool is_signature = e->sets[i].key & 1;
 		if (type == RRTYPE_RRSIG ? is_signature : e->sets[i].key == type * 2u)
@@ -537,8 +591,20 @@ int
 zone_change_remove_name(struct zone_change *c, const struct name *owner)
 {
 	struct change_edit *e;
-	int err = edit_of(c, owner, &e);
+	int err = change_open_name(c, owner, &e);
 	for (unsigned i = 0; err == 0 && i < e->n_sets; i++)
 		change_empty(e, &e->sets[i]);
+	return err;
+}
+
+int
+zone_change_remove_apex_data(struct zone_change *c)
+{
+	struct change_edit *e;
+	int err = change_open_name(c, &c->source.apex, &e);
+	for (unsigned i = 0; err == 0 && i < e->n_sets; i++) {
+		if (e->sets[i].key != RRTYPE_SOA * 2 && e->sets[i].key != RRTYPE_NS * 2)
+			change_empty(e, &e->sets[i]);
+	}
 	return err;
 }

@@ -66,6 +66,44 @@ int zone_change_add(struct zone_change *c, const struct name *owner, uint16_t ty
 int zone_change_remove_set(struct zone_change *c, const struct name *owner, uint16_t type) MUST_CHECK;
 int zone_change_remove_name(struct zone_change *c, const struct name *owner) MUST_CHECK;
 
+/* -------- what UPDATE needs besides (RFC 2136) -------- */
+
+/*
+ * Adds one record as section 3.4.2.2 has it: it replaces what is the same but for its TTL; of SOA, CNAME and DNAME
+ * whatever is there; of WKS the one of the same address and protocol. All records of the set get its TTL, since a
+ * set has but one (RFC 2181 section 5.2) and the latest is what the requestor wants. 0, -ENOMEM or -ERANGE.
+ */
+int zone_change_put(struct zone_change *c, const struct name *owner, uint16_t type, uint32_t ttl_s,
+		    const uint8_t *rdata, uint16_t rdlen) MUST_CHECK;
+
+/* Removes all records at the apex but SOA and NS (section 3.4.2.3); their signatures go. 0 or -ENOMEM. */
+int zone_change_remove_apex_data(struct zone_change *c) MUST_CHECK;
+
+/*
+ * What the zone holds now: the base with all that the change has done so far. Reading opens an edit, which costs
+ * memory until the change ends, and changes nothing. 0, -ENOMEM or -ERANGE, then *out is untouched.
+ */
+
+/* How many records there are of a type (RRSIG: all signatures; ANY: all records) at a name. */
+int zone_change_count(struct zone_change *c, const struct name *owner, uint16_t type, size_t *out) MUST_CHECK;
+
+/* Is this record there, whatever its TTL? As zone_change_remove() would find it. */
+int zone_change_has(struct zone_change *c, const struct name *owner, uint16_t type, const uint8_t *rdata,
+		    uint16_t rdlen, bool *out) MUST_CHECK;
+
+/* Calls visit() for each type at a name, until it returns non-zero, and returns that. RRSIG may come repeatedly. */
+int zone_change_types(struct zone_change *c, const struct name *owner, int (*visit)(void *arg, uint16_t type),
+		      void *arg) MUST_CHECK;
+
+/*
+ * May a record of this type stand at this name beside the other types there? False for what would refuse the zone
+ * at the end: a CNAME and other data, a DNAME and a delegation, an SOA below the apex.
+ */
+int zone_change_admits(struct zone_change *c, const struct name *owner, uint16_t type, bool *out) MUST_CHECK;
+
+/* Does the zone differ from the base? What was added and removed again, or the other way round, does not count. */
+bool zone_change_is_effective(const struct zone_change *c);
+
 /*
  * Checks each touched name as zone_builder_finish() does, and SOA and NS at the apex; makes the new snapshot. Not
  * checked: chains of denial and missing signatures, and what the change may mean for names it does not touch (glue

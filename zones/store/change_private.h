@@ -84,6 +84,12 @@ void change_empty(struct change_edit *e, struct change_set *set);
 /* Lists the records of a set; 0 or -ENOMEM. */
 int change_load(struct zone_change *c, const struct change_edit *e, struct change_set *set) MUST_CHECK;
 
+/* The open edit of an owner of any case; 0, -ENOMEM or -ERANGE: out of zone. */
+int change_open_name(struct zone_change *c, const struct name *owner, struct change_edit **out) MUST_CHECK;
+
+/* Where a record is in a loaded set, or belongs; *found tells which. */
+unsigned change_seek_record(const struct change_set *set, const struct log_record *r, bool *found);
+
 /* The set with this key, or NULL. */
 struct change_set *change_find_set(const struct change_edit *e, uint32_t key);
 

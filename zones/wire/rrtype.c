@@ -177,6 +177,13 @@ number_behind(const char *prefix, const char *text, size_t len, uint16_t *number
 	return v <= UINT16_MAX;
 }
 
+bool
+rrtype_is_meta(uint16_t type)
+{
+	const struct rrtype_row *row = rrtype_row(type);
+	return type == 0 || (type >= 128 && type <= 255) || (row != NULL && (row->flags & RRTYPE_META));
+}
+
 int
 rrtype_from_text(const char *text, size_t len, uint16_t *type)
 {

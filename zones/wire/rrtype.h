@@ -9,6 +9,7 @@
 #ifndef ANSER_WIRE_RRTYPE_H
 #define ANSER_WIRE_RRTYPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ enum {
 	RRTYPE_NS = 2,
 	RRTYPE_CNAME = 5,
 	RRTYPE_SOA = 6,
+	RRTYPE_WKS = 11,
 	RRTYPE_PTR = 12,
 	RRTYPE_HINFO = 13,
 	RRTYPE_MX = 15,
@@ -70,6 +72,10 @@ struct rrtype_row {
 
 /* The row of a type, or NULL where it has none. */
 const struct rrtype_row *rrtype_row(uint16_t type);
+
+/* Never in zone data: those of the table, and what has no row among the numbers set aside for them (RFC 6895
+ * section 3.1). */
+bool rrtype_is_meta(uint16_t type);
 
 /* Mnemonic or TYPE<n>, any case, to number; 0 or -ENOENT. */
 int rrtype_from_text(const char *text, size_t len, uint16_t *type) MUST_CHECK;

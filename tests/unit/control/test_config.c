@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "control/config.h"
+#include "zones/wire/rrtype.h"
 
 /* -------- files -------- */
 
@@ -350,6 +351,31 @@ check_full_keys(const struct config *c)
 }
 
 static void
+check_full_policy(const struct config *c)
+{
+	const struct config_update_rule *rule = c->zones[0].update_policy;
+	assert_int_equal(c->zones[0].n_update_policy, 3);
+	assert_ptr_equal(rule[0].key, &c->keys[1]);
+	assert_int_equal(rule[0].n_name, 2);
+	assert_name(&rule[0].name[0], "_acme-challenge.example.com.");
+	assert_name(&rule[0].name[1], "*.dyn.example.com.");
+	assert_int_equal(rule[0].n_types, 2);
+	assert_int_equal(rule[0].types[0], RRTYPE_TXT);
+	assert_int_equal(rule[0].types[1], 65280);
+	assert_ptr_equal(rule[1].key, &c->keys[1]);
+	assert_int_equal(rule[1].n_name, 1);
+	assert_int_equal(rule[1].n_types, 0);
+	assert_ptr_equal(rule[2].key, &c->keys[0]);
+	assert_name(&rule[2].name[0], "*.");
+	assert_int_equal(rule[2].types[0], RRTYPE_ANY);
+	assert_int_equal(c->zones[0].serial_policy, CONFIG_SERIAL_DATE);
+	assert_int_equal(c->zones[0].forward_updates, CONFIG_FORWARD_NOT);
+	assert_int_equal(c->zones[1].n_update_policy, 0);
+	assert_int_equal(c->zones[1].serial_policy, CONFIG_SERIAL_INCREMENT);
+	assert_int_equal(c->zones[1].forward_updates, CONFIG_FORWARD_TO_PRIMARY);
+}
+
+static void
 check_full_zones(const struct config *c)
 {
 	const struct config_zone *z = c->zones;
@@ -362,7 +388,8 @@ check_full_zones(const struct config *c)
 	assert_ptr_equal(z[0].allow_transfer[0], &c->acls[0]);
 	assert_ptr_equal(z[0].allow_update[0], &c->acls[1]);
 	assert_int_equal(z[0].zonemd, CONFIG_ZONEMD_REQUIRE);
-	assert_int_equal(z[0].line, 48);
+	assert_int_equal(z[0].line, 50);
+	check_full_policy(c);
 	assert_int_equal(z[1].role, CONFIG_SECONDARY);
 	assert_null(z[1].file);
 	assert_ptr_equal(z[1].primaries[0], &c->remotes[0]);
@@ -475,6 +502,11 @@ check_templated_zones(const struct config *c)
 	assert_int_equal(c->zones[4].n_allow_update, 0);
 	assert_int_equal(c->zones[4].retry_max_s, 86400);
 	assert_int_equal(c->zones[5].n_allow_update, 1);
+	assert_int_equal(c->zones[4].n_update_policy, 0);
+	assert_int_equal(c->zones[4].forward_updates, CONFIG_FORWARD_TO_PRIMARY);
+	assert_int_equal(c->zones[5].n_update_policy, 1);
+	assert_name(&c->zones[5].update_policy[0].name[0], "a.example.");
+	assert_int_equal(c->zones[5].serial_policy, CONFIG_SERIAL_UNIXTIME);
 }
 
 static void
@@ -493,6 +525,8 @@ templates_are_applied(void **state)
 	assert_ptr_equal(two->member.primaries[0], &c->remotes[1]);
 	assert_int_equal(two->member.retry_max_s, 86400);
 	assert_int_equal(two->member.n_allow_update, 0);
+	assert_int_equal(two->member.n_update_policy, 0);
+	assert_int_equal(two->member.forward_updates, CONFIG_FORWARD_TO_PRIMARY);
 	assert_int_equal(two->member.role, CONFIG_SECONDARY);
 	assert_int_equal(two->n_admit, 3);
 	assert_name(&two->admit[0], "exact.example.");
