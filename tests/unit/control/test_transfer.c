@@ -325,13 +325,13 @@ make_zone(const char *name, unsigned hosts)
 	struct snapshot *s = NULL;
 	struct zonefile_files *files = NULL;
 	struct zone_builder *b = zone_builder_new(&apex);
-	char *text = malloc(100 + hosts * 40);
-	sprintf(text, "$TTL 60\n@ SOA ns h 7 2 3 4 5\n@ NS ns.test.\n$GENERATE 1-%u h$ A 192.0.2.1\n", hosts);
+	char text[200];
+	snprintf(text, sizeof(text),
+		 "$TTL 60\n@ SOA ns h 7 2 3 4 5\n@ NS ns.test.\n$GENERATE 1-%u h$ A 192.0.2.1\n", hosts);
 	assert_int_equal(zonefile_read_text(text, strlen(text), "zone", &apex, b, &diag, &files), 0);
 	assert_int_equal(zone_builder_finish(b, &diag, &s), 0);
 	zonefile_files_free(files);
 	diag_clear(&diag);
-	free(text);
 	return s;
 }
 
