@@ -302,7 +302,8 @@ count_record(struct xfr_in *x, const struct message_record *r)
 	if (limits->records != 0 && x->result.records > limits->records)
 		return fail_record(x, r, XFR_IN_TOO_LARGE, "more than %llu records",
 				   (unsigned long long)limits->records);
-	bool goes_on = r->type == x->run_type && x->owner.len == x->run_owner.len &&
+	/* SOAs of empty differences come in a row, and are no set. */
+	bool goes_on = r->type != RRTYPE_SOA && r->type == x->run_type && x->owner.len == x->run_owner.len &&
 		       memcmp(x->owner.bytes, x->run_owner.bytes, x->owner.len) == 0;
 	x->run = goes_on ? x->run + 1 : 1;
 	x->run_type = r->type;
