@@ -107,8 +107,9 @@ open_transactions(struct change_finish *f)
 {
 	struct snapshot_remains *r = f->remains;
 	size_t n = f->c->n;
+	size_t n_nsec3s = f->index != NULL && f->index->kind == DENIAL_BY_NSEC3 ? n : 0;
 	if (garbage_reserve(&r->nodes, n) != 0 || garbage_reserve(&r->new_nodes, n) != 0 ||
-	    garbage_reserve(&r->nsec3s, n) != 0 || garbage_reserve(&r->new_nsec3s, n) != 0)
+	    garbage_reserve(&r->nsec3s, n_nsec3s) != 0 || garbage_reserve(&r->new_nsec3s, n_nsec3s) != 0)
 		return -ENOMEM;
 	f->names = names_txn_begin(&f->c->base->names, 0);
 	f->order = f->index != NULL ? order_txn_begin(&f->index->order) : NULL;

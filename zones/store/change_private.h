@@ -52,6 +52,8 @@ struct zone_change {
 	enum zone_change_mode mode;
 	bool adds_nsec3;
 	struct arena_chunk *arena;
+	struct log_record *scratch; /* change_records() */
+	size_t scratch_cap;
 	struct change_edit **table; /* open addressing, by hash */
 	size_t n, cap;
 	struct change_edit *at_depth[NAME_MAX_LABELS + 1];
@@ -95,7 +97,8 @@ change_set_is_empty(const struct change_set *set)
 
 /*
  * Loads the records of an open edit into one list, in the log's order; *n may be 0. `what`: all, or without the
- * signatures and NSEC sets that did not change, since nothing refuses a name for these. 0 or -ENOMEM.
+ * signatures and NSEC sets that did not change, since nothing refuses a name for these. The list is good until the
+ * next call. 0 or -ENOMEM.
  */
 enum change_records_of { CHANGE_RECORDS_ALL, CHANGE_RECORDS_TO_CHECK };
 int change_records(struct zone_change *c, struct change_edit *e, enum change_records_of what,

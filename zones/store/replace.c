@@ -464,21 +464,29 @@ take_part(struct zone_replace *r, const struct base_name *b, const struct match 
 	return err == 0 ? set_state(r, b, STATE_EDITED, 0) : err;
 }
 
+/* The NSEC3 set at the current name, or NULL. Where there is one, a node of that name has no data. */
+static const struct nsec3 *
+find_nsec3(const struct zone_replace *r)
+{
+	const struct denial_index *d = r->base->denial;
+	uint8_t hash[NSEC3_HASH_LEN];
+	if (d == NULL || d->kind != DENIAL_BY_NSEC3 ||
+	    !compile_is_nsec3_owner(&r->change->compile, r->owner.bytes, r->owner.len, hash))
+		return NULL;
+	const struct nsec3 *n = denial_nsec3(d, hash);
+	return n != NULL && memcmp(n->hash, hash, NSEC3_HASH_LEN) == 0 ? n : NULL;
+}
+
 static struct base_name
 find_base(const struct zone_replace *r)
 {
-	struct base_name b = {0};
-	const struct snapshot *s = r->base;
-	uint8_t hash[NSEC3_HASH_LEN];
-	const struct node *n =
-		(const struct node *)names_find_place(&s->names, r->hash, r->owner.bytes, r->owner.len, &b.place);
+	struct base_name b = {.nsec3 = find_nsec3(r)};
+	if (b.nsec3 != NULL)
+		return b;
+	const struct node *n = (const struct node *)names_find_place(&r->base->names, r->hash, r->owner.bytes,
+								     r->owner.len, &b.place);
 	if (n != NULL && node_has_data(n))
 		b.node = n;
-	else if (s->denial != NULL && s->denial->kind == DENIAL_BY_NSEC3 &&
-		 compile_is_nsec3_owner(&r->change->compile, r->owner.bytes, r->owner.len, hash))
-		b.nsec3 = denial_nsec3(s->denial, hash);
-	if (b.nsec3 != NULL && memcmp(b.nsec3->hash, hash, NSEC3_HASH_LEN) != 0)
-		b.nsec3 = NULL;
 	return b;
 }
 
