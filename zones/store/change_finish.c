@@ -163,23 +163,6 @@ give_up(struct change_finish *f)
 	zalloc_free(f->remains, sizeof(*f->remains));
 }
 
-/* Builds all of it again; the base's side is then all of the base. */
-static int
-finish_whole(struct change_finish *f)
-{
-	f->remains = zalloc(sizeof(*f->remains), 0);
-	if (f->remains == NULL)
-		return -ENOMEM;
-	*f->remains =
-		(struct snapshot_remains){.base = (struct snapshot *)(uintptr_t)f->c->base, .shares_nothing = true};
-	int err = change_rebuild(f->c, &f->next);
-	if (err != 0)
-		return err;
-	f->remains->bytes = snapshot_bytes(f->c->base);
-	f->remains->new_bytes = snapshot_bytes(f->next);
-	return 0;
-}
-
 static int
 finish_shared(struct change_finish *f)
 {
@@ -206,7 +189,7 @@ zone_change_finish(struct zone_change *c, struct snapshot **out, struct snapshot
 	int err = change_plan_existence(&f);
 	bool is_whole = err == 0 && needs_rebuild(&f);
 	if (err == 0)
-		err = is_whole ? finish_whole(&f) : finish_shared(&f);
+		err = is_whole ? change_rebuild(c, &f.next, &f.remains) : finish_shared(&f);
 	if (err == 0) {
 		*out = f.next;
 		*remains = f.remains;

@@ -133,6 +133,13 @@ int change_put_edits(struct change_finish *f) MUST_CHECK;
 void change_count(struct change_finish *f);
 
 /* Builds the zone as a whole, from the base's records and the edits: the way out for what is rare. */
-int change_rebuild(struct zone_change *c, struct snapshot **out) MUST_CHECK;
+int change_rebuild(struct zone_change *c, struct snapshot **out, struct snapshot_remains **remains) MUST_CHECK;
+
+/* Gives a builder the records of all open edits; 0 or -ENOMEM. */
+int change_feed_edits(struct zone_change *c, struct zone_builder *b) MUST_CHECK;
+
+/* As zone_builder_finish(), and tells what is left of the base: all of it. */
+int change_finish_whole(const struct snapshot *base, struct zone_builder *b, struct diag_list *diag,
+			struct snapshot **out, struct snapshot_remains **remains) MUST_CHECK;
 
 #endif
