@@ -50,7 +50,7 @@ change_grow(struct zone_change *c, void *list, unsigned n, unsigned *cap, size_t
 {
 	if (n < *cap)
 		return list;
-	unsigned more = *cap != 0 ? 2 * *cap : 4;
+	unsigned more = *cap != 0 ? 2 * *cap : 2; /* most sets have one record or two */
 	void *grown = change_alloc(c, more * element);
 	if (grown == NULL)
 		return NULL;
@@ -84,6 +84,7 @@ zone_change_abort(struct zone_change *c)
 		return;
 	compile_end(&c->compile);
 	zalloc_free(c->table, c->cap * sizeof(*c->table));
+	zalloc_free(c->scratch, c->scratch_cap * sizeof(*c->scratch));
 	while (c->arena != NULL) {
 		struct arena_chunk *next = c->arena->next;
 		zalloc_free(c->arena, sizeof(*c->arena) + c->arena->size);
@@ -299,9 +300,11 @@ open_edit(struct zone_change *c, struct change_edit *e)
 {
 	if (e->is_open)
 		return 0;
-	e->n_sets = 0;
-	int err = 0;
 	unsigned n = e->base != NULL ? node_set_count(e->base) : 0;
+	e->cap = n + 2;
+	e->n_sets = 0;
+	e->sets = change_alloc(c, e->cap * sizeof(e->sets[0]));
+	int err = e->sets != NULL ? 0 : -ENOMEM;
 	for (unsigned i = 0; i < n && err == 0 && node_word_is_set(e->base->sets[i]); i++) {
 		const struct rrset *set = node_set(e->base->sets[i]);
 		bool is_signature = set->type == RRTYPE_RRSIG;
@@ -348,6 +351,21 @@ is_never_refused(uint32_t key)
 	return (key & 1) || key / 2 == RRTYPE_NSEC;
 }
 
+static struct log_record *
+scratch_of(struct zone_change *c, size_t n)
+{
+	if (n <= c->scratch_cap && c->scratch != NULL)
+		return c->scratch;
+	size_t cap = n + 16;
+	struct log_record *more = zalloc(cap * sizeof(*more), 0);
+	if (more == NULL)
+		return NULL;
+	zalloc_free(c->scratch, c->scratch_cap * sizeof(*more));
+	c->scratch = more;
+	c->scratch_cap = cap;
+	return more;
+}
+
 int
 change_records(struct zone_change *c, struct change_edit *e, enum change_records_of what, struct log_record **out,
 	       size_t *n)
@@ -360,7 +378,7 @@ change_records(struct zone_change *c, struct change_edit *e, enum change_records
 			return -ENOMEM;
 		*n += e->sets[i].n;
 	}
-	struct log_record *records = change_alloc(c, *n * sizeof(*records));
+	struct log_record *records = scratch_of(c, *n);
 	if (records == NULL)
 		return -ENOMEM;
 	*out = records;

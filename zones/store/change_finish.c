@@ -107,8 +107,9 @@ open_transactions(struct change_finish *f)
 {
 	struct snapshot_remains *r = f->remains;
 	size_t n = f->c->n;
+	size_t n_nsec3s = f->index != NULL && f->index->kind == DENIAL_BY_NSEC3 ? n : 0;
 	if (garbage_reserve(&r->nodes, n) != 0 || garbage_reserve(&r->new_nodes, n) != 0 ||
-	    garbage_reserve(&r->nsec3s, n) != 0 || garbage_reserve(&r->new_nsec3s, n) != 0)
+	    garbage_reserve(&r->nsec3s, n_nsec3s) != 0 || garbage_reserve(&r->new_nsec3s, n_nsec3s) != 0)
 		return -ENOMEM;
 	f->names = names_txn_begin(&f->c->base->names, 0);
 	f->order = f->index != NULL ? order_txn_begin(&f->index->order) : NULL;
@@ -162,23 +163,6 @@ give_up(struct change_finish *f)
 	zalloc_free(f->remains, sizeof(*f->remains));
 }
 
-/* Builds all of it again; the base's side is then all of the base. */
-static int
-finish_whole(struct change_finish *f)
-{
-	f->remains = zalloc(sizeof(*f->remains), 0);
-	if (f->remains == NULL)
-		return -ENOMEM;
-	*f->remains =
-		(struct snapshot_remains){.base = (struct snapshot *)(uintptr_t)f->c->base, .shares_nothing = true};
-	int err = change_rebuild(f->c, &f->next);
-	if (err != 0)
-		return err;
-	f->remains->bytes = snapshot_bytes(f->c->base);
-	f->remains->new_bytes = snapshot_bytes(f->next);
-	return 0;
-}
-
 static int
 finish_shared(struct change_finish *f)
 {
@@ -205,7 +189,7 @@ zone_change_finish(struct zone_change *c, struct snapshot **out, struct snapshot
 	int err = change_plan_existence(&f);
 	bool is_whole = err == 0 && needs_rebuild(&f);
 	if (err == 0)
-		err = is_whole ? finish_whole(&f) : finish_shared(&f);
+		err = is_whole ? change_rebuild(c, &f.next, &f.remains) : finish_shared(&f);
 	if (err == 0) {
 		*out = f.next;
 		*remains = f.remains;

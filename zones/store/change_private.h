@@ -52,6 +52,8 @@ struct zone_change {
 	enum zone_change_mode mode;
 	bool adds_nsec3;
 	struct arena_chunk *arena;
+	struct log_record *scratch; /* change_records() */
+	size_t scratch_cap;
 	struct change_edit **table; /* open addressing, by hash */
 	size_t n, cap;
 	struct change_edit *at_depth[NAME_MAX_LABELS + 1];
@@ -101,7 +103,8 @@ change_set_is_empty(const struct change_set *set)
 
 /*
  * Loads the records of an open edit into one list, in the log's order; *n may be 0. `what`: all, or without the
- * signatures and NSEC sets that did not change, since nothing refuses a name for these. 0 or -ENOMEM.
+ * signatures and NSEC sets that did not change, since nothing refuses a name for these. The list is good until the
+ * next call. 0 or -ENOMEM.
  */
 enum change_records_of { CHANGE_RECORDS_ALL, CHANGE_RECORDS_TO_CHECK };
 int change_records(struct zone_change *c, struct change_edit *e, enum change_records_of what,
@@ -136,6 +139,13 @@ int change_put_edits(struct change_finish *f) MUST_CHECK;
 void change_count(struct change_finish *f);
 
 /* Builds the zone as a whole, from the base's records and the edits: the way out for what is rare. */
-int change_rebuild(struct zone_change *c, struct snapshot **out) MUST_CHECK;
+int change_rebuild(struct zone_change *c, struct snapshot **out, struct snapshot_remains **remains) MUST_CHECK;
+
+/* Gives a builder the records of all open edits; 0 or -ENOMEM. */
+int change_feed_edits(struct zone_change *c, struct zone_builder *b) MUST_CHECK;
+
+/* As zone_builder_finish(), and tells what is left of the base: all of it. */
+int change_finish_whole(const struct snapshot *base, struct zone_builder *b, struct diag_list *diag,
+			struct snapshot **out, struct snapshot_remains **remains) MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "zones/base/alloc.h"
 #include "zones/store/change_private.h"
 #include "zones/wire/rdata.h"
 
@@ -66,16 +67,27 @@ feed_nsec3(const void *object, void *arg)
 }
 
 static int
-feed_edit(struct rebuild *r, struct change_edit *e)
+feed_edit(struct zone_change *c, struct change_edit *e, struct zone_builder *b)
 {
 	struct log_record *records;
 	size_t n;
 	struct name owner;
 	name_copy(&owner, e->owner);
-	int err = change_records(r->c, e, CHANGE_RECORDS_ALL, &records, &n);
+	int err = change_records(c, e, CHANGE_RECORDS_ALL, &records, &n);
 	for (size_t i = 0; i < n && err == 0; i++)
-		err = zone_builder_add(r->builder, &owner, records[i].type, records[i].ttl_s, records[i].rdata,
+		err = zone_builder_add(b, &owner, records[i].type, records[i].ttl_s, records[i].rdata,
 				       records[i].rdlen, NULL);
+	return err;
+}
+
+int
+change_feed_edits(struct zone_change *c, struct zone_builder *b)
+{
+	int err = 0;
+	for (size_t i = 0; i < c->cap && err == 0; i++) {
+		if (c->table[i] != NULL && c->table[i]->is_open)
+			err = feed_edit(c, c->table[i], b);
+	}
 	return err;
 }
 
@@ -87,22 +99,39 @@ feed_all(struct rebuild *r)
 	int err = names_walk(&c->base->names, feed_node, r);
 	if (err == 0 && d != NULL && d->kind == DENIAL_BY_NSEC3)
 		err = order_each(&d->order, feed_nsec3, r);
-	for (size_t i = 0; i < c->cap && err == 0; i++) {
-		if (c->table[i] != NULL && c->table[i]->is_open)
-			err = feed_edit(r, c->table[i]);
-	}
-	return err;
+	return err == 0 ? change_feed_edits(c, r->builder) : err;
 }
 
 int
-change_rebuild(struct zone_change *c, struct snapshot **out)
+change_finish_whole(const struct snapshot *base, struct zone_builder *b, struct diag_list *diag,
+		    struct snapshot **out, struct snapshot_remains **remains)
+{
+	struct snapshot_remains *r = zalloc(sizeof(*r), 0);
+	if (r == NULL) {
+		zone_builder_abort(b);
+		return -ENOMEM;
+	}
+	int err = zone_builder_finish(b, diag, out);
+	if (err != 0) {
+		zalloc_free(r, sizeof(*r));
+		return err;
+	}
+	*r = (struct snapshot_remains){.base = (struct snapshot *)(uintptr_t)base, .shares_nothing = true};
+	r->bytes = snapshot_bytes(base);
+	r->new_bytes = snapshot_bytes(*out);
+	*remains = r;
+	return 0;
+}
+
+int
+change_rebuild(struct zone_change *c, struct snapshot **out, struct snapshot_remains **remains)
 {
 	struct rebuild r = {.c = c, .builder = zone_builder_new(&c->source.apex)};
 	if (r.builder == NULL)
 		return -ENOMEM;
 	int err = feed_all(&r);
 	if (err == 0)
-		return zone_builder_finish(r.builder, c->compile.diag, out);
+		return change_finish_whole(c->base, r.builder, c->compile.diag, out, remains);
 	zone_builder_abort(r.builder);
 	return err;
 }
