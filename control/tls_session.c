@@ -143,7 +143,7 @@ tls_session_free(struct tls_session *s)
 
 /* Whom the certificate must name. Names of the subject's are not looked at (RFC 8310 section 8.1). */
 static bool
-expect_name(SSL *ssl, const struct tls_context *c)
+expect_name(SSL *ssl, struct tls_context *c)
 {
 	if (!c->name[0])
 		return true;
