@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams to other servers, against real peers on the loopback: framing, pauses, time, and every way to end. */
+/*
+ * Streams to other servers, against real peers on the loopback: framing, pauses, time, and every way to end. What
+ * does not depend on TCP itself is done twice, without TLS and with it.
+ */
 #include "tests/unit/control/control_fixture.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "control/stream.h"
+#include "control/tls.h"
+#include "tests/unit/control/tls_fixture.h"
+#include "tests/unit/control/tls_relay.h"
 #include "zones/base/bytes.h"
 
 enum { MESSAGE_MAX = 65535, PATIENCE_MS = 5000 };
@@ -18,7 +25,10 @@ struct peer {
 	uv_loop_t loop;
 	uv_timer_t patience;
 	bool is_out_of_patience;
-	int listener, fd;
+	int listener, fd; /* of the peer; with TLS fd is the relay's plain end */
+	struct tls_client *tls;
+	SSL_CTX *relay_ctx;
+	struct tls_relay *relay;
 	struct stream *stream;
 	struct stream_options options;
 	unsigned connected, messages, closed;
@@ -132,6 +142,44 @@ setup(void **state)
 	return 0;
 }
 
+/* The certificates that setup_tls() wants. */
+static int
+setup_files(void **state)
+{
+	fixture_enter();
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL on sockets does not care */
+	tls_fixture_cert(&(struct tls_fixture_cert){.file = "ca"});
+	tls_fixture_cert(&(struct tls_fixture_cert){.file = "ns1", .issuer = "ca", .names = "DNS:ns1.example"});
+	return 0;
+}
+
+static int
+teardown_files(void **state)
+{
+	fixture_leave();
+	return 0;
+}
+
+static void
+trust(struct peer *p, const char *name)
+{
+	char why[TLS_WHY_MAX];
+	tls_client_free(p->tls);
+	assert_int_equal(tls_client_new(&(struct config_remote_tls){.name = name, .ca = "ca.pem"}, why, &p->tls),
+			 0);
+	p->options.tls = p->tls;
+}
+
+static int
+setup_tls(void **state)
+{
+	setup(state);
+	struct peer *p = *state;
+	p->relay_ctx = tls_relay_context("ns1");
+	trust(p, "ns1.example");
+	return 0;
+}
+
 static int
 teardown(void **state)
 {
@@ -140,6 +188,10 @@ teardown(void **state)
 	uv_close((uv_handle_t *)&p->patience, NULL);
 	uv_run(&p->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&p->loop), 0); /* nothing of the stream is left */
+	if (p->relay)
+		tls_relay_stop(p->relay);
+	SSL_CTX_free(p->relay_ctx);
+	tls_client_free(p->tls);
 	if (p->fd >= 0)
 		close(p->fd);
 	if (p->listener >= 0)
@@ -159,7 +211,10 @@ open_stream(struct peer *p)
 static void
 accept_stream(struct peer *p)
 {
-	p->fd = accept(p->listener, NULL, NULL);
+	if (p->options.tls)
+		p->relay = tls_relay_start(p->listener, p->relay_ctx, &p->fd);
+	else
+		p->fd = accept(p->listener, NULL, NULL);
 	assert_true(p->fd >= 0);
 }
 
@@ -273,8 +328,9 @@ every_split_of_two_messages_is_joined(void **state)
 	for (size_t cut = 1; cut < len; cut++) {
 		unsigned before = p->messages;
 		peer_sends(p, out, cut);
-		run_for(p, 1);
-		assert_int_equal(p->messages - before, cut >= 14);
+		run_for(p, p->options.tls ? 3 : 1);
+		if (!p->options.tls) /* the relay takes its time */
+			assert_int_equal(p->messages - before, cut >= 14);
 		peer_sends(p, out + cut, len - cut);
 		RUN_UNTIL(p, p->messages == before + 2);
 		assert_last(p, 20, 2);
@@ -436,8 +492,9 @@ the_peer_closes_inside_a_message(void **state)
 {
 	for (size_t cut = 1; cut < 32; cut++) {
 		if (cut > 1) {
+			bool has_tls = ((struct peer *)*state)->options.tls;
 			teardown(state);
-			setup(state);
+			(has_tls ? setup_tls : setup)(state);
 		}
 		struct peer *p = *state;
 		uint8_t out[32];
@@ -565,6 +622,7 @@ closing_in_connected(void **state)
 	p->close_when_connected = true;
 	open_stream(p);
 	assert_int_equal(stream_send(p->stream, (const uint8_t *)"x", 1), 0);
+	accept_stream(p);
 	RUN_UNTIL(p, p->connected);
 	run_for(p, 20);
 	assert_int_equal(p->closed, 0);
@@ -613,6 +671,100 @@ closing_with_octets_unsent(void **state)
 	assert_int_equal(p->closed, 0);
 }
 
+/* -------- TLS -------- */
+
+static void
+a_message_from_before_the_handshake_is_sent_after_it(void **state)
+{
+	struct peer *p = *state;
+	uint8_t msg[100];
+	fill(msg, sizeof(msg), 1);
+	open_stream(p);
+	assert_int_equal(stream_send(p->stream, msg, sizeof(msg)), 0);
+	accept_stream(p);
+	assert_peer_gets(p, sizeof(msg), 1);
+	assert_int_equal(p->connected, 1);
+}
+
+static void
+a_peer_of_another_name_gets_nothing(void **state)
+{
+	struct peer *p = *state;
+	trust(p, "ns2.example");
+	open_stream(p);
+	assert_int_equal(stream_send(p->stream, (const uint8_t *)"secret", 6), 0);
+	accept_stream(p);
+	RUN_UNTIL(p, p->closed);
+	assert_int_equal(p->connected, 0);
+	assert_int_equal(p->err, -EPROTO);
+	assert_string_equal(p->why, "name mismatch: wanted ns2.example, the certificate is for ns1.example");
+	run_for(p, 20);
+	uint8_t got[1];
+	assert_true(recv(p->fd, got, 1, MSG_DONTWAIT) <= 0);
+}
+
+static void
+accept_plain(struct peer *p)
+{
+	p->fd = accept(p->listener, NULL, NULL);
+	assert_true(p->fd >= 0);
+}
+
+static void
+a_peer_without_tls_is_told_apart(void **state)
+{
+	struct peer *p = *state;
+	open_stream(p);
+	accept_plain(p);
+	uint8_t out[40];
+	peer_sends(p, out, frame(out, 38, 1));
+	RUN_UNTIL(p, p->closed);
+	assert_int_equal(p->err, -EPROTO);
+	assert_string_equal(p->why, "TLS: wrong version number");
+}
+
+static void
+the_peer_closes_in_the_handshake(void **state)
+{
+	struct peer *p = *state;
+	open_stream(p);
+	accept_plain(p);
+	shutdown(p->fd, SHUT_WR);
+	RUN_UNTIL(p, p->closed);
+	assert_int_equal(p->err, -EPROTO);
+	assert_string_equal(p->why, "closed by the peer in the TLS handshake");
+}
+
+static void
+a_handshake_that_takes_too_long_is_given_up(void **state)
+{
+	struct peer *p = *state;
+	p->options.connect_ms = 150;
+	open_stream(p);
+	accept_plain(p);
+	run_for(p, 80);
+	peer_sends(p, "\x16\3\3", 3); /* the beginning of a record is no handshake */
+	RUN_UNTIL(p, p->closed);
+	assert_int_equal(p->err, -ETIMEDOUT);
+	assert_string_equal(p->why, "no connection within 150 ms");
+}
+
+static void
+the_peer_hears_our_goodbye(void **state)
+{
+	struct peer *p = *state;
+	connect_stream(p);
+	stream_close(p->stream);
+	p->stream = NULL;
+	run_for(p, 20);
+	uint8_t got[1];
+	assert_int_equal(recv(p->fd, got, 1, 0), 0); /* the relay passes on no other end */
+}
+
+#define TLS(function)                                                                                              \
+	{                                                                                                          \
+#function " (TLS)", function, setup_tls, teardown, NULL                                            \
+	}
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int
@@ -643,6 +795,33 @@ main(void)
 		TEST(closing_in_message),
 		TEST(closing_in_closed),
 		TEST(closing_with_octets_unsent),
+		TLS(messages_go_both_ways),
+		TLS(ipv6_is_spoken),
+		TLS(what_is_sent_early_waits_and_keeps_its_order),
+		TLS(every_split_of_two_messages_is_joined),
+		TLS(many_messages_come_in_one_segment),
+		TLS(an_empty_message_is_a_message),
+		TLS(the_longest_messages_pass),
+		TLS(a_pause_inside_a_message_holds_the_rest),
+		TLS(a_pause_slows_the_peer_down),
+		TLS(the_end_waits_behind_what_a_pause_holds),
+		TLS(a_pause_that_ends_at_once_changes_nothing),
+		TLS(the_peer_closes_between_messages),
+		TLS(the_peer_closes_inside_a_message),
+		TLS(nobody_listens),
+		TLS(a_silent_peer_is_given_up),
+		TLS(idle_time_does_not_run_in_a_pause),
+		TLS(closing_before_the_connection_stands),
+		TLS(closing_in_connected),
+		TLS(closing_in_message),
+		TLS(closing_in_closed),
+		TLS(closing_with_octets_unsent),
+		TLS(a_message_from_before_the_handshake_is_sent_after_it),
+		TLS(a_peer_of_another_name_gets_nothing),
+		TLS(a_peer_without_tls_is_told_apart),
+		TLS(the_peer_closes_in_the_handshake),
+		TLS(a_handshake_that_takes_too_long_is_given_up),
+		TLS(the_peer_hears_our_goodbye),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup_files, teardown_files);
 }
