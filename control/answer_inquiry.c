@@ -110,6 +110,16 @@ send_signed(struct answerer *a, struct inquiry *q, const struct tsig_verdict *v,
 }
 
 void
+answerer_send(struct answerer *a, struct inquiry *q, const struct tsig_verdict *v, const uint8_t *msg, size_t len)
+{
+	memcpy(a->reply, msg, len);
+	if (tsig_sign_reply(v, a->reply, len, q->reply_cap, (uint64_t)time(NULL), &len) != 0)
+		inquiry_drop(q);
+	else
+		inquiry_reply(q, a->reply, len);
+}
+
+void
 answerer_refuse(struct answerer *a, struct inquiry *q, const struct tsig_verdict *v, uint16_t rcode)
 {
 	struct query query;

@@ -41,6 +41,13 @@ void answerer_handle(void *arg, struct inquiry *q);
  */
 void answerer_answer(struct answerer *a, struct inquiry *q, const struct tsig_verdict *v);
 
+/*
+ * Sends a reply that somebody else has written, msg[0..len), signed as the verdict calls for. One that does not fit
+ * with its TSIG is not sent: for replies that are small, such as those to NOTIFY and UPDATE.
+ */
+void
+answerer_send(struct answerer *a, struct inquiry *q, const struct tsig_verdict *v, const uint8_t *msg, size_t len);
+
 /* Replies with an RCODE, the question, and OPT if there was one, signed as the verdict calls for. */
 void answerer_refuse(struct answerer *a, struct inquiry *q, const struct tsig_verdict *v, uint16_t rcode);
 

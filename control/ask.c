@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include "control/stream.h"
+#include "control/tls.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/message.h"
 
@@ -99,6 +100,7 @@ handle_closed(uv_handle_t *h)
 		return;
 	q->asks->n_live--;
 	tsig_key_release(q->key);
+	tls_client_free(q->tls);
 	free(q);
 }
 
@@ -412,7 +414,7 @@ question_new(struct asks *a, const struct ask_request *request)
 		return NULL;
 	q->asks = a;
 	q->key = request->key ? tsig_key_hold(request->key) : NULL;
-	q->tls = request->tls;
+	q->tls = tls_client_hold(request->tls);
 	q->address = request->remote->address;
 	q->tries_left = request->tries;
 	q->try_ms = request->timeout_ms;

@@ -30,7 +30,7 @@ struct ask_request {
 	size_t len;
 	const struct config_remote *remote; /* borrowed for the call */
 	const struct tsig_key *key;         /* NULL: unsigned. Held until the end */
-	const struct tls_client *tls;       /* NULL: UDP, then TCP. Outlives the question */
+	const struct tls_client *tls;       /* NULL: UDP, then TCP. Held until the end */
 	unsigned tries;                     /* over UDP; at least 1 */
 	uint64_t timeout_ms;                /* of the first try; doubled each time */
 };

@@ -108,28 +108,28 @@ zone_argument(struct daemon *d, struct request *rq, const json_t *args)
 }
 
 /* Someone who waits for something to be done with a zone, which may be gone by then. */
-struct zone_request {
+struct zone_wish {
 	struct daemon *daemon;
 	struct request *request;
 	struct name apex;
 };
 
-static struct zone_request *
-zone_request_new(struct daemon *d, struct request *rq, const struct zone_item *item)
+static struct zone_wish *
+zone_wish_new(struct daemon *d, struct request *rq, const struct zone_item *item)
 {
-	struct zone_request *zr = malloc(sizeof(*zr));
+	struct zone_wish *zr = malloc(sizeof(*zr));
 	if (!zr) {
 		request_fail(rq, EXIT_CODE_FAILED, NULL, "out of memory");
 		return NULL;
 	}
-	*zr = (struct zone_request){.daemon = d, .request = rq};
+	*zr = (struct zone_wish){.daemon = d, .request = rq};
 	name_copy(&zr->apex, zone_item_apex(item));
 	return zr;
 }
 
 /* Replies with the zone as it is now. */
 static void
-zone_request_end(struct zone_request *zr, const char *error)
+zone_wish_end(struct zone_wish *zr, const char *error)
 {
 	struct zone_info info;
 	json_t *zone = zones_info(zr->daemon->zones, &zr->apex, &info) ? zone_json(&info) : NULL;
@@ -141,7 +141,7 @@ zone_request_end(struct zone_request *zr, const char *error)
 }
 
 static void
-zone_request_refuse(struct zone_request *zr, int err, const char *not_supported)
+zone_wish_refuse(struct zone_wish *zr, int err, const char *not_supported)
 {
 	request_fail(zr->request, EXIT_CODE_FAILED, NULL, "%s", err == -ENOTSUP ? not_supported : "out of memory");
 	free(zr);
@@ -166,7 +166,7 @@ static void
 reload_done(void *arg, const struct zones_report *report)
 {
 	const char *error = report->n_failures ? report->failures[0].message : "out of memory";
-	zone_request_end(arg, report->failed ? error : NULL);
+	zone_wish_end(arg, report->failed ? error : NULL);
 }
 
 void
@@ -174,12 +174,12 @@ command_zone_reload(struct daemon *d, struct request *rq, const json_t *args)
 {
 	struct zones_op *op;
 	struct zone_item *item = zone_argument(d, rq, args);
-	struct zone_request *zr = item ? zone_request_new(d, rq, item) : NULL;
+	struct zone_wish *zr = item ? zone_wish_new(d, rq, item) : NULL;
 	if (!zr)
 		return;
 	int err = zones_load_one(d->zones, &zr->apex, reload_done, zr, &op);
 	if (err)
-		zone_request_refuse(zr, err,
+		zone_wish_refuse(zr, err,
 				    "the zone is secondary: it has no file to load; `zone refresh` asks its "
 				    "primaries");
 }
@@ -187,19 +187,19 @@ command_zone_reload(struct daemon *d, struct request *rq, const json_t *args)
 static void
 refresh_done(void *arg, const char *error)
 {
-	zone_request_end(arg, error);
+	zone_wish_end(arg, error);
 }
 
 static void
 refresh(struct daemon *d, struct request *rq, const json_t *args, bool whole)
 {
 	struct zone_item *item = zone_argument(d, rq, args);
-	struct zone_request *zr = item ? zone_request_new(d, rq, item) : NULL;
+	struct zone_wish *zr = item ? zone_wish_new(d, rq, item) : NULL;
 	if (!zr)
 		return;
 	int err = secondary_refresh(d->secondaries, item, whole, refresh_done, zr);
 	if (err)
-		zone_request_refuse(zr, err,
+		zone_wish_refuse(zr, err,
 				    zone_item_config(item)->role == CONFIG_PRIMARY
 					    ? "the zone is primary: there is nobody to ask; `zone reload` "
 					      "reads its file"
@@ -221,24 +221,24 @@ command_zone_retransfer(struct daemon *d, struct request *rq, const json_t *args
 static void
 rollback_done(void *arg, int err, const char *error, uint32_t from_serial)
 {
-	struct zone_request *zr = arg;
+	struct zone_wish *zr = arg;
 	struct zone_item *item = zones_item(zr->daemon->zones, &zr->apex);
 	if (!err && item)
 		secondary_reject(zr->daemon->secondaries, item, from_serial);
-	zone_request_end(zr, err ? error : NULL);
+	zone_wish_end(zr, err ? error : NULL);
 }
 
 void
 command_zone_rollback(struct daemon *d, struct request *rq, const json_t *args)
 {
 	struct zone_item *item = zone_argument(d, rq, args);
-	struct zone_request *zr = item ? zone_request_new(d, rq, item) : NULL;
+	struct zone_wish *zr = item ? zone_wish_new(d, rq, item) : NULL;
 	if (!zr)
 		return;
 	secondary_interrupt(item);
 	int err = zones_rollback(d->zones, item, rollback_done, zr);
 	if (err)
-		zone_request_refuse(zr, err,
+		zone_wish_refuse(zr, err,
 				    "no versions are kept of a zone that comes from a file and that nobody "
 				    "may transfer or update");
 }

@@ -299,7 +299,8 @@ struct config_dnstap {
 };
 
 struct config {
-	const char *path; /* the file, as given to config_load() */
+	const char *path;     /* the file, as given to config_load() */
+	struct config *older; /* its owner's, for configurations that somebody still reads; not touched here */
 	struct config_server server;
 	struct config_dataplane dataplane;
 	struct config_tcp tcp;

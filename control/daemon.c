@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/dispatch.h"
 #include "control/log.h"
 #include "control/notify.h"
 
@@ -208,7 +209,7 @@ inquiries_open(struct daemon *d, struct diag_list *diag)
 	err = d->peers ? peers_configure(d->peers, d->config, keys, diag) : -ENOMEM;
 	if (err)
 		return err;
-	return inquiries_new(&d->loop, answerer_handle, d->answerer, &d->inquiries);
+	return inquiries_new(&d->loop, dispatch_inquiry, d, &d->inquiries);
 }
 
 /* -------- life -------- */
@@ -252,13 +253,34 @@ handles_init(struct daemon *d)
 	uv_signal_start(&d->on_hup, signal_arrived, SIGHUP);
 }
 
+static struct notify_target
+target_of(const struct peer *peer)
+{
+	return (struct notify_target){.remote = &peer->remote, .key = peer->key, .tls = peer->tls};
+}
+
+/* Whom NOTIFY goes to, by id. Where there is no memory the old ones stay, and those waited for go there. */
+static void
+take_targets(struct daemon *d, const struct config *config)
+{
+	struct notify_target *targets = calloc(config->n_remotes + 1, sizeof(*targets));
+	if (!targets)
+		return;
+	for (unsigned i = 0; i < config->n_remotes; i++)
+		targets[i] = target_of(peers_at(d->peers, i));
+	notify_outs_reload(d->notify_outs, targets, config->n_remotes);
+	free(targets);
+}
+
 int
 daemon_take_remotes(struct daemon *d, const struct config *config, struct tsig_keys *keys, struct diag_list *diag)
 {
 	int err = peers_configure(d->peers, config, keys, diag);
-	if (!err)
-		answerer_set_keys(d->answerer, keys);
-	return err;
+	if (err)
+		return err;
+	answerer_set_keys(d->answerer, keys);
+	take_targets(d, config);
+	return 0;
 }
 
 /* -------- what happens to zones -------- */
@@ -284,6 +306,48 @@ zone_removed(void *arg, struct zone_item *item)
 	secondary_removed(d->secondaries, item);
 }
 
+#define NOTIFY_AT_ONCE 16 /* targets of one zone that need no memory of their own */
+
+/* A version is served: those who follow the zone are told. */
+static void
+zone_published(void *arg, struct zone_item *item)
+{
+	struct daemon *d = arg;
+	const struct config_zone *config = zone_item_config(item);
+	struct notify_target targets[NOTIFY_AT_ONCE];
+	struct name apex;
+	if (!config->n_notify || zone_item_is_expired(item))
+		return;
+	name_copy(&apex, zone_item_apex(item));
+	for (unsigned i = 0; i < config->n_notify;) {
+		unsigned n = 0;
+		for (; n < NOTIFY_AT_ONCE && i < config->n_notify; n++, i++)
+			targets[n] = target_of(peers_find(d->peers, config->notify[i]));
+		int err = notify_out_send(d->notify_outs, &apex, zone_item_served(item)->snapshot, targets, n);
+		if (err)
+			log_limited(CONFIG_LOG_WARNING, NULL, "NOTIFY is not sent for some zones: %s",
+				    strerror(-err));
+	}
+}
+
+/* What others ask of us. */
+static int
+services_start(struct daemon *d)
+{
+	const struct serve_transfers_options transfers = {
+		.loop = &d->loop, .publisher = &d->publisher, .state = d->state};
+	const struct updates_options updates = {
+		.loop = &d->loop, .zones = d->zones, .answerer = d->answerer, .asks = d->asks, .peers = d->peers};
+	int err = notify_outs_new(d->asks, 0, &d->notify_outs);
+	if (!err)
+		err = serve_transfers_new(&transfers, &d->serve_transfers);
+	if (!err)
+		err = updates_new(&updates, &d->updates);
+	if (!err)
+		take_targets(d, d->config);
+	return err;
+}
+
 static int
 secondaries_start(struct daemon *d)
 {
@@ -304,6 +368,7 @@ zones_start(struct daemon *d)
 					      .builders = d->builders,
 					      .state = d->state,
 					      .loaded = zone_loaded,
+					      .published = zone_published,
 					      .configured = zone_configured,
 					      .removed = zone_removed,
 					      .arg = d};
@@ -314,6 +379,8 @@ zones_start(struct daemon *d)
 	err = zones_new(&options, &d->zones);
 	if (!err)
 		err = secondaries_start(d);
+	if (!err)
+		err = services_start(d);
 	if (err)
 		return err;
 	struct zones_plan *plan;
@@ -369,7 +436,10 @@ parts_are_idle(const struct daemon *d)
 {
 	return zones_are_idle(d->zones) && daemon_reload_is_idle(d) && !d->n_dumps &&
 	       (!d->secondaries || secondaries_are_idle(d->secondaries)) && (!d->asks || asks_are_idle(d->asks)) &&
-	       (!d->transfers || transfers_are_idle(d->transfers));
+	       (!d->transfers || transfers_are_idle(d->transfers)) &&
+	       (!d->notify_outs || notify_outs_are_idle(d->notify_outs)) &&
+	       (!d->serve_transfers || serve_transfers_are_idle(d->serve_transfers)) &&
+	       (!d->updates || updates_are_idle(d->updates));
 }
 
 /* Everybody who has something under way lets go of it, and the loop runs until all have. */
@@ -380,6 +450,10 @@ parts_stop(struct daemon *d)
 		return;
 	if (d->secondaries)
 		secondaries_stop(d->secondaries);
+	if (d->notify_outs)
+		notify_outs_stop(d->notify_outs);
+	if (d->serve_transfers)
+		serve_transfers_stop(d->serve_transfers);
 	if (d->asks)
 		asks_stop(d->asks);
 	if (d->transfers)
@@ -392,6 +466,9 @@ parts_stop(struct daemon *d)
 static void
 parts_free(struct daemon *d)
 {
+	updates_free(d->updates);
+	serve_transfers_free(d->serve_transfers);
+	notify_outs_free(d->notify_outs);
 	transfers_free(d->transfers);
 	asks_free(d->asks);
 	state_close(d->state);

@@ -21,15 +21,18 @@
 #include "control/config.h"
 #include "control/inquiries.h"
 #include "control/metrics.h"
+#include "control/notify_out.h"
 #include "control/peers.h"
 #include "control/publish.h"
 #include "control/reclaim.h"
 #include "control/secondary.h"
+#include "control/serve_transfer.h"
 #include "control/server.h"
 #include "control/state.h"
 #include "control/tcp.h"
 #include "control/transfer.h"
 #include "control/tsig.h"
+#include "control/updates.h"
 #include "control/zones.h"
 
 struct reload;
@@ -47,6 +50,9 @@ struct daemon {
 	struct asks *asks;
 	struct transfers *transfers;
 	struct secondaries *secondaries;
+	struct notify_outs *notify_outs;
+	struct serve_transfers *serve_transfers;
+	struct updates *updates;
 	struct state *state;
 	struct tcp *tcp; /* main.c's; here for status and metrics */
 	struct server *server;

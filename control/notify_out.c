@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "control/log.h"
+#include "control/tls.h"
 #include "control/xfr_in.h"
 #include "zones/store/records.h"
 #include "zones/wire/message.h"
@@ -30,7 +31,7 @@ struct soa {
 
 struct pair {
 	struct pair *next_in_slot, *next_waiting;
-	struct peer *peer;
+	struct notified *peer;
 	struct soa *soa; /* what is to be told, or is being told */
 	uint64_t hash;
 	uint32_t asked_serial;
@@ -41,10 +42,10 @@ struct pair {
 	} apex;
 };
 
-struct peer {
+struct notified {
 	struct notify_outs *outs;
-	struct peer *next;       /* in notify_outs.peers */
-	struct peer *next_ready; /* in the ready list */
+	struct notified *next;       /* in notify_outs.peers */
+	struct notified *next_ready; /* in the ready list */
 	char *id;
 	struct config_address address;
 	const struct tsig_key *key; /* held; NULL: none */
@@ -61,8 +62,8 @@ struct notify_outs {
 	struct asks *asks;
 	uint64_t try_ms;
 	bool is_stopped;
-	struct peer *peers;
-	struct peer *ready, **last_ready;
+	struct notified *peers;
+	struct notified *ready, **last_ready;
 	struct pair **slot;
 	size_t n_slots, n_pairs;
 	struct notify_outs_stats stats;
@@ -71,7 +72,7 @@ struct notify_outs {
 /* -------- the table of pairs -------- */
 
 static uint64_t
-pair_hash(const struct peer *peer, const struct name *apex)
+pair_hash(const struct notified *peer, const struct name *apex)
 {
 	return (name_hash(apex->bytes) ^ (uintptr_t)peer) * UINT64_C(0x9e3779b97f4a7c15);
 }
@@ -83,7 +84,7 @@ slot_of(const struct notify_outs *o, uint64_t hash)
 }
 
 static struct pair *
-find_pair(const struct notify_outs *o, const struct peer *peer, const struct name *apex)
+find_pair(const struct notify_outs *o, const struct notified *peer, const struct name *apex)
 {
 	uint64_t hash = pair_hash(peer, apex);
 	struct pair *p = *slot_of(o, hash);
@@ -134,7 +135,7 @@ free_pair(struct notify_outs *o, struct pair *p)
 /* -------- peers -------- */
 
 static void
-make_ready(struct peer *peer)
+make_ready(struct notified *peer)
 {
 	struct notify_outs *o = peer->outs;
 	unsigned window = peer->is_silent ? 1 : NOTIFY_REMOTE_MAX;
@@ -146,10 +147,10 @@ make_ready(struct peer *peer)
 	o->last_ready = &peer->next_ready;
 }
 
-static struct peer *
+static struct notified *
 take_ready(struct notify_outs *o)
 {
-	struct peer *peer = o->ready;
+	struct notified *peer = o->ready;
 	if (peer == NULL)
 		return NULL;
 	o->ready = peer->next_ready;
@@ -162,7 +163,7 @@ take_ready(struct notify_outs *o)
 static void
 push_waiting(struct pair *p)
 {
-	struct peer *peer = p->peer;
+	struct notified *peer = p->peer;
 	p->is_asking = false;
 	p->next_waiting = NULL;
 	*peer->last = p;
@@ -173,7 +174,7 @@ push_waiting(struct pair *p)
 }
 
 static struct pair *
-pop_waiting(struct peer *peer)
+pop_waiting(struct notified *peer)
 {
 	struct pair *p = peer->first;
 	if (p == NULL)
@@ -187,16 +188,16 @@ pop_waiting(struct peer *peer)
 }
 
 static void
-forget_waiting(struct peer *peer)
+forget_waiting(struct notified *peer)
 {
 	for (struct pair *p; (p = pop_waiting(peer)) != NULL;)
 		free_pair(peer->outs, p);
 }
 
-static struct peer *
+static struct notified *
 find_peer(const struct notify_outs *o, const char *id)
 {
-	struct peer *peer = o->peers;
+	struct notified *peer = o->peers;
 	while (peer != NULL && (peer->is_gone || strcmp(peer->id, id) != 0))
 		peer = peer->next;
 	return peer;
@@ -204,20 +205,22 @@ find_peer(const struct notify_outs *o, const char *id)
 
 /* Takes over what the configuration says about it now. */
 static void
-update_peer(struct peer *peer, const struct notify_target *target)
+update_peer(struct notified *peer, const struct notify_target *target)
 {
 	const struct tsig_key *old = peer->key;
 	peer->key = target->key != NULL ? tsig_key_hold(target->key) : NULL;
 	tsig_key_release(old);
 	peer->address = target->remote->address;
-	peer->tls = target->tls;
+	const struct tls_client *old_tls = peer->tls;
+	peer->tls = tls_client_hold(target->tls);
+	tls_client_free(old_tls);
 }
 
 /* The peer of a target, made where there is none yet. NULL: out of memory. */
-static struct peer *
+static struct notified *
 get_peer(struct notify_outs *o, const struct notify_target *target)
 {
-	struct peer *peer = find_peer(o, target->remote->id);
+	struct notified *peer = find_peer(o, target->remote->id);
 	if (peer != NULL) {
 		update_peer(peer, target);
 		return peer;
@@ -236,13 +239,14 @@ get_peer(struct notify_outs *o, const struct notify_target *target)
 }
 
 static void
-free_peer(struct peer *peer)
+free_peer(struct notified *peer)
 {
-	struct peer **at = &peer->outs->peers;
+	struct notified **at = &peer->outs->peers;
 	while (*at != peer)
 		at = &(*at)->next;
 	*at = peer->next;
 	tsig_key_release(peer->key);
+	tls_client_free(peer->tls);
 	free(peer->id);
 	free(peer);
 }
@@ -309,7 +313,7 @@ static void
 on_done(void *arg, const struct ask_result *result)
 {
 	struct pair *p = arg;
-	struct peer *peer = p->peer;
+	struct notified *peer = p->peer;
 	struct notify_outs *o = peer->outs;
 	note_result(p, result);
 	peer->n_asking--;
@@ -328,7 +332,7 @@ static int
 ask_pair(struct pair *p)
 {
 	uint8_t msg[MESSAGE_CAP];
-	struct peer *peer = p->peer;
+	struct notified *peer = p->peer;
 	struct config_remote remote = {.id = peer->id, .address = peer->address};
 	struct ask_request request = {
 		.msg = msg,
@@ -349,7 +353,7 @@ ask_pair(struct pair *p)
 static void
 pump(struct notify_outs *o)
 {
-	struct peer *peer;
+	struct notified *peer;
 	while (o->stats.asking < NOTIFY_OPEN_MAX && (peer = take_ready(o)) != NULL) {
 		struct pair *p = pop_waiting(peer);
 		if (p == NULL)
@@ -385,7 +389,7 @@ copy_soa(const struct snapshot *s)
 
 /* A pair that waits, without an SOA yet. NULL: out of memory. */
 static struct pair *
-add_pair(struct peer *peer, const struct name *apex)
+add_pair(struct notified *peer, const struct name *apex)
 {
 	struct notify_outs *o = peer->outs;
 	struct pair *p = malloc(sizeof(*p) + apex->len);
@@ -401,7 +405,7 @@ add_pair(struct peer *peer, const struct name *apex)
 }
 
 static int
-tell(struct peer *peer, const struct name *apex, const struct snapshot *s)
+tell(struct notified *peer, const struct name *apex, const struct snapshot *s)
 {
 	struct notify_outs *o = peer->outs;
 	struct pair *p = find_pair(o, peer, apex);
@@ -435,7 +439,7 @@ notify_out_send(struct notify_outs *o, const struct name *apex, const struct sna
 	if (o->is_stopped)
 		return 0;
 	for (unsigned i = 0; i < n; i++) {
-		struct peer *peer = get_peer(o, &targets[i]);
+		struct notified *peer = get_peer(o, &targets[i]);
 		int err = peer != NULL ? tell(peer, apex, s) : -ENOMEM;
 		if (err != 0)
 			result = err;
@@ -468,7 +472,7 @@ rebuild_ready(struct notify_outs *o)
 {
 	while (take_ready(o) != NULL)
 		;
-	for (struct peer *peer = o->peers; peer != NULL; peer = peer->next)
+	for (struct notified *peer = o->peers; peer != NULL; peer = peer->next)
 		make_ready(peer);
 }
 
@@ -476,13 +480,13 @@ void
 notify_outs_reload(struct notify_outs *o, const struct notify_target *targets, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct peer *peer = find_peer(o, targets[i].remote->id);
+		struct notified *peer = find_peer(o, targets[i].remote->id);
 		if (peer == NULL)
 			continue; /* made when it is first told something */
 		update_peer(peer, &targets[i]);
 		peer->is_kept = true;
 	}
-	for (struct peer *peer = o->peers, *next; peer != NULL; peer = next) {
+	for (struct notified *peer = o->peers, *next; peer != NULL; peer = next) {
 		next = peer->next;
 		if (!peer->is_kept) {
 			peer->is_gone = true;
@@ -491,7 +495,7 @@ notify_outs_reload(struct notify_outs *o, const struct notify_target *targets, u
 		peer->is_kept = false;
 	}
 	rebuild_ready(o);
-	for (struct peer *peer = o->peers, *next; peer != NULL; peer = next) {
+	for (struct notified *peer = o->peers, *next; peer != NULL; peer = next) {
 		next = peer->next;
 		if (peer->is_gone && peer->n_asking == 0)
 			free_peer(peer);
@@ -503,7 +507,7 @@ void
 notify_outs_stop(struct notify_outs *o)
 {
 	o->is_stopped = true;
-	for (struct peer *peer = o->peers; peer != NULL; peer = peer->next)
+	for (struct notified *peer = o->peers; peer != NULL; peer = peer->next)
 		forget_waiting(peer);
 }
 
@@ -519,7 +523,7 @@ notify_outs_free(struct notify_outs *o)
 	if (o == NULL)
 		return;
 	assert(notify_outs_are_idle(o));
-	for (struct peer *peer; (peer = o->peers) != NULL;) {
+	for (struct notified *peer; (peer = o->peers) != NULL;) {
 		forget_waiting(peer);
 		free_peer(peer);
 	}

@@ -37,8 +37,7 @@ struct notify_outs;
 struct notify_target {
 	const struct config_remote *remote; /* borrowed */
 	const struct tsig_key *key;         /* the remote's; NULL: unsigned. Held as long as needed */
-	const struct tls_client *tls; /* NULL: UDP. Outlives its use: until notify_outs_reload() has replaced it and
-					 the questions under way have ended */
+	const struct tls_client *tls;       /* NULL: UDP. Held as long as needed */
 };
 
 /* The asks outlive it. `try_ms`: 0 for NOTIFY_TRY_MS. 0 or -ENOMEM. */

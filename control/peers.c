@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/tls.h"
+
 struct peers {
 	const struct config_remote *first; /* of the configuration's array */
 	struct peer **items;               /* one a remote, in its order */
@@ -18,6 +20,7 @@ static void
 peer_free(struct peer *peer)
 {
 	tsig_key_release(peer->key);
+	tls_client_free(peer->tls);
 	free((char *)(uintptr_t)peer->remote.id);
 	free(peer);
 }
@@ -30,7 +33,6 @@ peer_new(const struct config_remote *remote, const struct tsig_keys *keys)
 		return NULL;
 	peer->holds = 1;
 	peer->remote.address = remote->address;
-	peer->remote.tls = remote->tls;
 	peer->remote.id = strdup(remote->id);
 	peer->urgent_last = &peer->urgent;
 	peer->due_last = &peer->due;
@@ -41,6 +43,21 @@ peer_new(const struct config_remote *remote, const struct tsig_keys *keys)
 		return NULL;
 	}
 	return peer;
+}
+
+static int
+peer_take_tls(struct peer *peer, const struct config_remote *remote, struct diag_list *diag)
+{
+	char why[TLS_WHY_MAX];
+	struct tls_client *tls;
+	if (!remote->tls.enabled)
+		return 0;
+	int err = tls_client_new(&remote->tls, why, &tls);
+	if (err)
+		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "remote %s: tls: %s", remote->id, why);
+	else
+		peer->tls = tls;
+	return err;
 }
 
 struct peer *
@@ -118,6 +135,12 @@ peers_new(void)
 }
 
 struct peer *
+peers_at(const struct peers *p, unsigned i)
+{
+	return p->items[i];
+}
+
+struct peer *
 peers_find(const struct peers *p, const struct config_remote *remote)
 {
 	return p->items[remote - p->first];
@@ -140,9 +163,10 @@ peers_configure(struct peers *p, const struct config *config, const struct tsig_
 	for (unsigned i = 0; i < config->n_remotes; i++) {
 		const struct config_remote *remote = &config->remotes[i];
 		items[i] = peer_new(remote, keys);
-		if (!items[i]) {
-			release_all(items, i);
-			return -ENOMEM;
+		int err = items[i] ? peer_take_tls(items[i], remote, diag) : -ENOMEM;
+		if (err) {
+			release_all(items, i + 1);
+			return err;
 		}
 	}
 	release_all(p->items, p->n);

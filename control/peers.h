@@ -28,7 +28,7 @@ struct peer_wait {
 };
 
 struct peer {
-	struct config_remote remote;  /* strings are the peer's own; without key */
+	struct config_remote remote;  /* id and address; the id is the peer's own */
 	const struct tsig_key *key;   /* held; NULL: unsigned */
 	const struct tls_client *tls; /* NULL: plain */
 	unsigned holds;
@@ -51,6 +51,9 @@ int peers_configure(struct peers *p, const struct config *config, const struct t
 
 /* The peer of a remote of the configuration last taken over. Not held. */
 struct peer *peers_find(const struct peers *p, const struct config_remote *remote);
+
+/* The peer of remote i of that configuration. Not held. */
+struct peer *peers_at(const struct peers *p, unsigned i);
 
 /* Gives all up. NULL is allowed. */
 void peers_free(struct peers *p);

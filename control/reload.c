@@ -215,7 +215,7 @@ reload_commit(struct reload *r)
 	log_diag(&r->diag, NULL, UINT32_MAX);
 	zones_commit(d->zones, r->plan);
 	d->config = r->config;
-	config_free(old);
+	updates_retire_config(d->updates, old);
 	log_setup(&d->config->server.log);
 	daemon_warn_of_gaps(d->config);
 	if (zones_load_all(d->zones, reload_loaded, r, &r->op) != 0)

@@ -174,14 +174,24 @@ tls_client_new(const struct config_remote_tls *config, char why[TLS_WHY_MAX], st
 		return rc;
 	}
 	c->context = context;
+	c->holds = 1;
 	*out = c;
 	return 0;
 }
 
-void
-tls_client_free(struct tls_client *client)
+const struct tls_client *
+tls_client_hold(const struct tls_client *client)
 {
-	if (!client)
+	if (client)
+		((struct tls_client *)(uintptr_t)client)->holds++;
+	return client;
+}
+
+void
+tls_client_free(const struct tls_client *held)
+{
+	struct tls_client *client = (struct tls_client *)(uintptr_t)held;
+	if (!client || --client->holds)
 		return;
 	tls_context_free(client->context);
 	free(client);

@@ -51,8 +51,12 @@ struct tls_session;
 int
 tls_client_new(const struct config_remote_tls *config, char why[TLS_WHY_MAX], struct tls_client **out) MUST_CHECK;
 
-/* Sessions go on: what they need of it stays with them. NULL is allowed. */
-void tls_client_free(struct tls_client *client);
+/*
+ * Keeps it for somebody who asks with it later, and gives it up again; the last one frees it. Sessions go on: what
+ * they need of it stays with them. NULL is allowed. One thread.
+ */
+const struct tls_client *tls_client_hold(const struct tls_client *client);
+void tls_client_free(const struct tls_client *client);
 
 /* The same for a server; a reload makes a new one. */
 int tls_server_new(const struct config_tls *config, char why[TLS_WHY_MAX], struct tls_server **out) MUST_CHECK;

@@ -31,6 +31,7 @@ struct tls_context {
 /* Two types, so that nobody takes one for the other. */
 struct tls_client {
 	struct tls_context *context;
+	unsigned holds;
 };
 
 struct tls_server {

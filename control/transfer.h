@@ -64,7 +64,7 @@ struct transfer_request {
 	bool is_forced;                      /* take it even if its serial is not newer */
 	const struct config_remote *primary; /* address, key name, TLS; borrowed for the call */
 	const struct tsig_key *key;          /* NULL: unsigned. Held until the end */
-	const struct tls_client *tls;        /* NULL: TCP. Outlives the transfer */
+	const struct tls_client *tls;        /* NULL: TCP. Held as long as needed */
 	struct served *base; /* what is served now; NULL: nothing. Kept by the caller until done(); IXFR needs it */
 	enum config_zonemd zonemd;
 	struct config_transfer_limits limits;

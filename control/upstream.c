@@ -16,6 +16,7 @@
 #include <sys/random.h>
 
 #include "control/stream.h"
+#include "control/tls.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/query.h"
 
@@ -334,6 +335,7 @@ upstream_freed(uv_handle_t *handle)
 {
 	struct upstream *u = handle->data;
 	u->all->n_handles--;
+	tls_client_free(u->tls);
 	free(u);
 }
 
@@ -382,7 +384,7 @@ upstream_new(struct upstreams *us, const struct config_address *address, const s
 		return NULL;
 	u->all = us;
 	u->address = *address;
-	u->tls = tls;
+	u->tls = tls_client_hold(tls);
 	CDS_INIT_LIST_HEAD(&u->waiting);
 	CDS_INIT_LIST_HEAD(&u->conns);
 	uv_timer_init(us->loop, &u->kick);

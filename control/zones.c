@@ -413,6 +413,12 @@ zone_item_apex(const struct zone_item *item)
 	return item->apex;
 }
 
+bool
+zone_item_is_expired(const struct zone_item *item)
+{
+	return item->is_expired;
+}
+
 struct served *
 zone_item_served(const struct zone_item *item)
 {

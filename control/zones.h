@@ -223,6 +223,8 @@ struct zone_item *zones_item(const struct zones *z, const struct name *apex);
 const struct config_zone *zone_item_config(const struct zone_item *item);
 const uint8_t *zone_item_apex(const struct zone_item *item);
 
+bool zone_item_is_expired(const struct zone_item *item);
+
 /* What is served in it, even if it has expired; NULL: nothing. */
 struct served *zone_item_served(const struct zone_item *item);
 

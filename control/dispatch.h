@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who answers which inquiry: the one handler behind control/inquiry.h.
+ *
+ *     inquiry ─> TSIG ─┬─ not good ──────────> refused                       answer_inquiry.h
+ *                      ├─ NOTIFY ────────────> the zone's secondary is woken  notify_in.h, secondary.h
+ *                      ├─ UPDATE ────────────> the zone's turn                updates.h
+ *                      ├─ AXFR, IXFR ────────> transfer out                   serve_transfer.h
+ *                      └─ any other ─────────> the engine, signed             answer_inquiry.h
+ *
+ * Control thread.
+ */
+#ifndef ANSER_CONTROL_DISPATCH_H
+#define ANSER_CONTROL_DISPATCH_H
+
+#include "control/inquiry.h"
+
+/* inquiry_handle_fn; `arg` is the struct daemon. */
+void dispatch_inquiry(void *arg, struct inquiry *q);
+
+#endif
