@@ -131,9 +131,18 @@ control_run(void *arg)
 }
 
 static void
+reply_all_held(struct control *c)
+{
+	for (unsigned i = 0; i < c->n_held; i++)
+		reply(c->held[i]);
+	c->n_held = 0;
+}
+
+static void
 control_stop(struct control *c)
 {
 	inquiries_stop(c->all);
+	reply_all_held(c);
 	uv_close((uv_handle_t *)&c->poke, NULL);
 }
 
@@ -321,14 +330,6 @@ silence_closes_the_connection(void **state)
 	assert_true(closed_within(fd, 2000));
 	close(fd);
 	wait_for_drops(c, 1);
-}
-
-static void
-reply_all_held(struct control *c)
-{
-	for (unsigned i = 0; i < c->n_held; i++)
-		reply(c->held[i]);
-	c->n_held = 0;
 }
 
 /* Whoever waits for control is not idle, and keeps nobody else waiting. */
