@@ -94,7 +94,8 @@ punt_end(struct punts *p, unsigned id, const uint8_t *msg, size_t len)
 	struct punt_slot *s = &p->slots[id];
 	if (len > s->reply_cap)
 		len = 0;
-	memmove(s->msg, msg, len);
+	if (len > 0)
+		memmove(s->msg, msg, len);
 	s->len = (uint16_t)len;
 	ring_put(&p->to_worker, (uint16_t)id);
 }
