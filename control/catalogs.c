@@ -322,8 +322,9 @@ warn_of_refusal(const struct work *w, const struct seat *seat, const struct cata
 	const uint8_t *name = catalog_member_name(m);
 	const struct catalog_member *owner =
 		(const struct catalog_member *)names_txn_find(w->owners, m->entry.hash, name, m->entry.name_len);
-	if (owner && owner->members == m->members)
-		return;
+	const uint8_t *coo = catalog_member_coo(m);
+	if (owner && (owner->members == m->members || (coo && name_equal(coo, owner->members->apex.bytes))))
+		return; /* its own, or given away */
 	name_to_text(m->members->apex.bytes, apex);
 	name_to_text(name, text);
 	if (plan_is_taken(w->plan, name))
