@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Catalogs at work: catalog zones as they are published, and their members as zones that we serve.
+ *
+ *     catalog zone published ─> pool: difference (catalogs_prepare()) ─> loop: who owns what (catalogs_commit())
+ *         ─> one edit of the zones (zones.h) ─> members are loaded, transferred, notified like any other zone
+ *
+ * One catalog is read at a time; a version that comes meanwhile is read behind it. Adding or removing a member costs
+ * what that member costs. Control thread.
+ */
+#ifndef ANSER_CONTROL_CATALOG_ZONES_H
+#define ANSER_CONTROL_CATALOG_ZONES_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "control/catalogs.h"
+#include "control/secondary.h"
+#include "control/zones.h"
+
+struct catalog_zones;
+
+struct catalog_zones_options {
+	uv_loop_t *loop;
+	struct zones *zones; /* this and the following outlive it */
+	struct publisher *publisher;
+	struct secondaries *secondaries;
+};
+
+/* 0 or -ENOMEM. */
+int catalog_zones_new(const struct catalog_zones_options *options, struct catalog_zones **out) MUST_CHECK;
+
+/*
+ * The catalogs of a configuration that the zones have just been committed to, in the same turn of the loop; members
+ * get their new settings. 0; -ENOMEM: members go on with the settings of before, so that configuration must stay.
+ */
+int catalog_zones_configure(struct catalog_zones *c, const struct config *config) MUST_CHECK;
+
+/* A zone is served anew; if it is a catalog, it is read. */
+void catalog_zones_published(struct catalog_zones *c, struct zone_item *item);
+
+/* Edits of zones are not held any more: goes on with what waited. */
+void catalog_zones_resume(struct catalog_zones *c);
+
+/* For status: false, it is no catalog. */
+bool catalog_zones_status(const struct catalog_zones *c, const uint8_t *apex,
+			  struct catalogs_status *out) MUST_CHECK;
+
+/* Reads nothing more; idle when what runs has ended. */
+void catalog_zones_stop(struct catalog_zones *c);
+bool catalog_zones_are_idle(const struct catalog_zones *c);
+void catalog_zones_free(struct catalog_zones *c); /* idle, before the zones. NULL is allowed */
+
+#endif
