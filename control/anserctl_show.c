@@ -133,6 +133,19 @@ show_primaries(const json_t *o)
 	}
 }
 
+static void
+show_catalog(const json_t *catalog)
+{
+	char line[128];
+	if (!catalog)
+		return;
+	snprintf(line, sizeof(line), "%lld members, %lld of them served here",
+		 (long long)number(catalog, "members"), (long long)number(catalog, "served"));
+	row("catalog", line);
+	if (*text(catalog, "error") && !json_is_true(json_object_get(catalog, "good")))
+		row("", text(catalog, "error"));
+}
+
 void
 show_zone(const json_t *o)
 {
@@ -153,6 +166,7 @@ show_zone(const json_t *o)
 		row("serial", "none: answered with SERVFAIL");
 	}
 	show_primaries(o);
+	show_catalog(json_object_get(o, "catalog"));
 	row("file", text(o, "file"));
 	row("last error", text(o, "last-error"));
 }

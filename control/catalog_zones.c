@@ -23,9 +23,11 @@ struct catalog_zones {
 	struct catalogs *catalogs;
 	struct catalog_zone *items;
 	unsigned n;
-	struct zones_edit *edit; /* while events come */
-	uint64_t added, removed; /* of it */
-	bool held;               /* edits of zones have to wait */
+	struct zones_edit *edit;  /* while events come */
+	uint64_t added, removed;  /* of it */
+	bool held;                /* a plan of zones is being made */
+	void (*ready)(void *arg); /* who waits for the reading that runs to end; NULL: nobody */
+	void *ready_arg;
 	bool stopping;
 	/* the reading that runs */
 	uv_work_t work;
@@ -170,8 +172,8 @@ take_update(struct catalog_zones *c)
 		return;
 	}
 	if (c->added || c->removed)
-		log_write(CONFIG_LOG_INFO, text, "catalog: %llu zones added, %llu removed", (unsigned long long)c->added,
-			  (unsigned long long)c->removed);
+		log_write(CONFIG_LOG_INFO, text, "catalog: %llu zones added, %llu removed",
+			  (unsigned long long)c->added, (unsigned long long)c->removed);
 	if (!z)
 		return;
 	release(c, &z->read);
@@ -213,7 +215,12 @@ read_done(uv_work_t *work, int status)
 	release(c, &c->base);
 	release(c, &c->next);
 	diag_clear(&c->diag);
-	read_next(c);
+	void (*ready)(void *arg) = c->ready;
+	c->ready = NULL;
+	if (ready)
+		ready(c->ready_arg);
+	else
+		read_next(c);
 }
 
 static void
@@ -255,10 +262,16 @@ catalog_zones_published(struct catalog_zones *c, struct zone_item *item)
 /* -------- configuration -------- */
 
 void
-catalog_zones_hold(struct catalog_zones *c)
+catalog_zones_hold(struct catalog_zones *c, void (*ready)(void *arg), void *arg)
 {
 	c->held = true;
 	zones_hold_edits(c->options.zones, true);
+	if (!c->is_reading) {
+		ready(arg);
+		return;
+	}
+	c->ready = ready;
+	c->ready_arg = arg;
 }
 
 void
@@ -267,12 +280,6 @@ catalog_zones_resume(struct catalog_zones *c)
 	c->held = false;
 	zones_hold_edits(c->options.zones, false);
 	read_next(c);
-}
-
-bool
-catalog_zones_are_reading(const struct catalog_zones *c)
-{
-	return c->is_reading;
 }
 
 /* The catalogs of the new configuration, with what was read of those that were there before. */
@@ -338,8 +345,11 @@ catalog_zones_new(const struct catalog_zones_options *options, struct catalog_zo
 	struct catalog_zones *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	const struct catalogs_events events = {
-		.add = member_add, .remove = member_remove, .reset = member_reset, .change = member_change, .arg = c};
+	const struct catalogs_events events = {.add = member_add,
+					       .remove = member_remove,
+					       .reset = member_reset,
+					       .change = member_change,
+					       .arg = c};
 	c->options = *options;
 	int err = catalogs_new(&events, &c->catalogs);
 	if (err) {

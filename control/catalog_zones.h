@@ -5,8 +5,8 @@
  *     catalog zone published ─> pool: difference (catalogs_prepare()) ─> loop: who owns what (catalogs_commit())
  *         ─> one edit of the zones (zones.h) ─> members are loaded, transferred, notified like any other zone
  *
- * One catalog is read at a time; a version that comes meanwhile is read behind it. Adding or removing a member costs
- * what that member costs. Control thread.
+ * One catalog is read at a time; a version that comes meanwhile is read behind it. Adding or removing a member
+ * costs what that member costs. Control thread.
  */
 #ifndef ANSER_CONTROL_CATALOG_ZONES_H
 #define ANSER_CONTROL_CATALOG_ZONES_H
@@ -36,15 +36,21 @@ int catalog_zones_new(const struct catalog_zones_options *options, struct catalo
  */
 int catalog_zones_configure(struct catalog_zones *c, const struct config *config) MUST_CHECK;
 
+/*
+ * Before a plan of zones is made: edits of zones have to wait until catalog_zones_resume(), and nothing is read.
+ * Calls ready(arg) once, when the reading that runs has ended: perhaps before this returns.
+ */
+void catalog_zones_hold(struct catalog_zones *c, void (*ready)(void *arg), void *arg);
+
 /* A zone is served anew; if it is a catalog, it is read. */
 void catalog_zones_published(struct catalog_zones *c, struct zone_item *item);
 
-/* Edits of zones are not held any more: goes on with what waited. */
+/* The plan is committed or thrown away: goes on with what waited. */
 void catalog_zones_resume(struct catalog_zones *c);
 
 /* For status: false, it is no catalog. */
-bool catalog_zones_status(const struct catalog_zones *c, const uint8_t *apex,
-			  struct catalogs_status *out) MUST_CHECK;
+bool
+catalog_zones_status(const struct catalog_zones *c, const uint8_t *apex, struct catalogs_status *out) MUST_CHECK;
 
 /* Reads nothing more; idle when what runs has ended. */
 void catalog_zones_stop(struct catalog_zones *c);

@@ -17,10 +17,14 @@
 
 /* -------- answers in pieces -------- */
 
+/* Makes a piece of zones [from, to); there may be several passes over all of them. */
+typedef json_t *piece_fn(const struct daemon *d, unsigned pass, size_t from, size_t to);
+
 struct pieces {
 	struct daemon *daemon;
-	json_t *(*make)(const struct zones *z, size_t from, size_t to);
+	piece_fn *make;
 	uint64_t generation;
+	unsigned pass, n_passes;
 	size_t next;
 };
 
@@ -34,21 +38,23 @@ pieces_step(struct request *rq, void *arg)
 		request_fail(rq, EXIT_CODE_FAILED, NULL, "the server stops");
 	} else if (p->generation != zones_generation(d->zones)) {
 		request_fail(rq, EXIT_CODE_FAILED, NULL, "the configuration changed meanwhile: ask again");
-	} else if (p->next == zones_count(d->zones)) {
+	} else if (p->pass == p->n_passes || zones_count(d->zones) == 0) {
 		request_reply(rq, json_object());
 	} else {
-		size_t from = p->next, left = zones_count(d->zones) - from;
-		p->next += left < PIECE_ZONES ? left : PIECE_ZONES;
+		size_t from = p->next, n = zones_count(d->zones),
+		       to = n - from < PIECE_ZONES ? n : from + PIECE_ZONES;
+		unsigned pass = p->pass;
+		p->next = to < n ? to : 0;
+		p->pass += to >= n;
 		is_over = false;
-		request_piece(rq, p->make(d->zones, from, p->next), pieces_step, p);
+		request_piece(rq, p->make(d, pass, from < to ? from : to, to), pieces_step, p);
 	}
 	if (is_over)
 		free(p);
 }
 
 static void
-pieces_begin(struct daemon *d, struct request *rq, json_t *first,
-	     json_t *(*make)(const struct zones *z, size_t from, size_t to))
+pieces_begin(struct daemon *d, struct request *rq, json_t *first, piece_fn *make, unsigned n_passes)
 {
 	struct pieces *p = malloc(sizeof(*p));
 	if (!p) {
@@ -56,7 +62,8 @@ pieces_begin(struct daemon *d, struct request *rq, json_t *first,
 		request_fail(rq, EXIT_CODE_FAILED, NULL, "out of memory");
 		return;
 	}
-	*p = (struct pieces){.daemon = d, .make = make, .generation = zones_generation(d->zones)};
+	*p = (struct pieces){
+		.daemon = d, .make = make, .n_passes = n_passes, .generation = zones_generation(d->zones)};
 	if (first)
 		request_piece(rq, first, pieces_step, p);
 	else
@@ -64,13 +71,13 @@ pieces_begin(struct daemon *d, struct request *rq, json_t *first,
 }
 
 static json_t *
-zones_piece(const struct zones *z, size_t from, size_t to)
+zones_piece(const struct daemon *d, unsigned pass, size_t from, size_t to)
 {
 	json_t *array = json_array();
 	for (size_t i = from; i < to; i++) {
 		struct zone_info info;
-		zones_info_at(z, i, &info);
-		json_array_append_new(array, zone_json(&info));
+		zones_info_at(d->zones, i, &info);
+		json_array_append_new(array, zone_json(d, &info));
 	}
 	return json_pack("{so}", "zones", array);
 }
@@ -78,44 +85,51 @@ zones_piece(const struct zones *z, size_t from, size_t to)
 static void
 command_zones(struct daemon *d, struct request *rq, const json_t *args)
 {
-	pieces_begin(d, rq, NULL, zones_piece);
+	pieces_begin(d, rq, NULL, zones_piece, 1);
 }
 
-/* Metrics text written to memory, as {"text": ...}; `write` gets zones [from, to). */
 static json_t *
-text_piece(const struct daemon *d, const struct zones *z, size_t from, size_t to)
+text_json(FILE *out, char **text)
+{
+	json_t *piece = fclose(out) == 0 ? json_pack("{ss}", "text", *text) : NULL;
+	free(*text);
+	return piece;
+}
+
+static json_t *
+metrics_piece(const struct daemon *d, unsigned pass, size_t from, size_t to)
 {
 	char *text = NULL;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
 	if (!out)
 		return NULL;
-	if (d) {
-		const struct metrics_sources sources = {.workers = &d->workers,
-							.tcp = d->tcp,
-							.zones = d->zones,
-							.publisher = &d->publisher,
-							.started_s = d->started_s};
-		metrics_write(&sources, out);
-		metrics_write_zone_head(out);
-	} else {
-		metrics_write_zones(z, from, to, out);
-	}
-	json_t *piece = fclose(out) == 0 ? json_pack("{ss}", "text", text) : NULL;
-	free(text);
-	return piece;
-}
-
-static json_t *
-metrics_piece(const struct zones *z, size_t from, size_t to)
-{
-	return text_piece(NULL, z, from, to);
+	metrics_write_zones(d->zones, pass, from, to, out);
+	return text_json(out, &text);
 }
 
 static void
 command_metrics(struct daemon *d, struct request *rq, const json_t *args)
 {
-	pieces_begin(d, rq, text_piece(d, NULL, 0, 0), metrics_piece);
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	if (!out) {
+		request_fail(rq, EXIT_CODE_FAILED, NULL, "out of memory");
+		return;
+	}
+	const struct metrics_sources sources = {.workers = &d->workers,
+						.tcp = d->tcp,
+						.zones = d->zones,
+						.publisher = &d->publisher,
+						.state = d->state,
+						.secondaries = d->secondaries,
+						.transfers_out = d->serve_transfers,
+						.notifies_out = d->notify_outs,
+						.updates = d->updates,
+						.started_s = d->started_s};
+	metrics_write(&sources, out);
+	pieces_begin(d, rq, text_json(out, &text), metrics_piece, METRICS_ZONE_FAMILIES);
 }
 
 /* -------- status -------- */

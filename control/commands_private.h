@@ -16,6 +16,6 @@ command_fn command_zone_status, command_zone_reload, command_zone_refresh, comma
 	command_zone_rollback, command_zone_dump;
 
 /* A zone as `zones` and `zone status` show it. NULL: out of memory. */
-json_t *zone_json(const struct zone_info *info);
+json_t *zone_json(const struct daemon *d, const struct zone_info *info);
 
 #endif

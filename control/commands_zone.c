@@ -59,8 +59,16 @@ add_secondary(json_t *o, const struct zone_info *info, const struct secondary_in
 		json_object_set_new(o, "rolled-back-from", json_integer(s->rejected_serial));
 }
 
+static void
+add_catalog(json_t *o, const struct catalogs_status *s)
+{
+	json_object_set_new(o, "catalog",
+			    json_pack("{sI sI sb ss}", "members", (json_int_t)s->members, "served",
+				      (json_int_t)s->owned, "good", s->was_good && !s->why[0], "error", s->why));
+}
+
 json_t *
-zone_json(const struct zone_info *info)
+zone_json(const struct daemon *d, const struct zone_info *info)
 {
 	char text[NAME_TEXT_MAX];
 	struct secondary_info secondary = {0};
@@ -82,6 +90,10 @@ zone_json(const struct zone_info *info)
 		json_object_set_new(o, "file", json_string(info->file));
 	if (is_secondary)
 		add_secondary(o, info, &secondary);
+	struct catalogs_status catalog;
+	if (catalog_zones_status(d->catalogs, info->apex, &catalog))
+		add_catalog(o, &catalog);
+	json_object_set_new(o, "from-catalog", json_boolean(zone_item_member(info->item) != NULL));
 	json_object_set_new(o, "last-error", error ? json_string(error) : json_null());
 	return o;
 }
@@ -132,7 +144,7 @@ static void
 zone_wish_end(struct zone_wish *zr, const char *error)
 {
 	struct zone_info info;
-	json_t *zone = zones_info(zr->daemon->zones, &zr->apex, &info) ? zone_json(&info) : NULL;
+	json_t *zone = zones_info(zr->daemon->zones, &zr->apex, &info) ? zone_json(zr->daemon, &info) : NULL;
 	if (error)
 		request_fail(zr->request, EXIT_CODE_FAILED, zone, "%s", error);
 	else
@@ -159,7 +171,7 @@ command_zone_status(struct daemon *d, struct request *rq, const json_t *args)
 		return;
 	name_copy(&apex, zone_item_apex(item));
 	if (zones_info(d->zones, &apex, &info))
-		request_reply(rq, zone_json(&info));
+		request_reply(rq, zone_json(d, &info));
 }
 
 static void
@@ -180,8 +192,8 @@ command_zone_reload(struct daemon *d, struct request *rq, const json_t *args)
 	int err = zones_load_one(d->zones, &zr->apex, reload_done, zr, &op);
 	if (err)
 		zone_wish_refuse(zr, err,
-				    "the zone is secondary: it has no file to load; `zone refresh` asks its "
-				    "primaries");
+				 "the zone is secondary: it has no file to load; `zone refresh` asks its "
+				 "primaries");
 }
 
 static void
@@ -200,10 +212,10 @@ refresh(struct daemon *d, struct request *rq, const json_t *args, bool whole)
 	int err = secondary_refresh(d->secondaries, item, whole, refresh_done, zr);
 	if (err)
 		zone_wish_refuse(zr, err,
-				    zone_item_config(item)->role == CONFIG_PRIMARY
-					    ? "the zone is primary: there is nobody to ask; `zone reload` "
-					      "reads its file"
-					    : "the zone is still being read from state-dir");
+				 zone_item_config(item)->role == CONFIG_PRIMARY
+					 ? "the zone is primary: there is nobody to ask; `zone reload` "
+					   "reads its file"
+					 : "the zone is still being read from state-dir");
 }
 
 void
@@ -239,8 +251,8 @@ command_zone_rollback(struct daemon *d, struct request *rq, const json_t *args)
 	int err = zones_rollback(d->zones, item, rollback_done, zr);
 	if (err)
 		zone_wish_refuse(zr, err,
-				    "no versions are kept of a zone that comes from a file and that nobody "
-				    "may transfer or update");
+				 "no versions are kept of a zone that comes from a file and that nobody "
+				 "may transfer or update");
 }
 
 /* -------- dump -------- */

@@ -316,6 +316,7 @@ zone_published(void *arg, struct zone_item *item)
 	const struct config_zone *config = zone_item_config(item);
 	struct notify_target targets[NOTIFY_AT_ONCE];
 	struct name apex;
+	catalog_zones_published(d->catalogs, item);
 	if (!config->n_notify || zone_item_is_expired(item))
 		return;
 	name_copy(&apex, zone_item_apex(item));
@@ -356,7 +357,11 @@ secondaries_start(struct daemon *d)
 		err = transfers_new(&d->loop, &d->transfers);
 	const struct secondaries_options options = {
 		.loop = &d->loop, .zones = d->zones, .peers = d->peers, .asks = d->asks, .transfers = d->transfers};
-	return err ? err : secondaries_new(&options, &d->secondaries);
+	if (!err)
+		err = secondaries_new(&options, &d->secondaries);
+	const struct catalog_zones_options catalogs = {
+		.loop = &d->loop, .zones = d->zones, .publisher = &d->publisher, .secondaries = d->secondaries};
+	return err ? err : catalog_zones_new(&catalogs, &d->catalogs);
 }
 
 static int
@@ -388,7 +393,8 @@ zones_start(struct daemon *d)
 	if (err)
 		return err;
 	zones_commit(d->zones, plan);
-	return zones_load_all(d->zones, first_load_done, d, &d->first_load);
+	err = catalog_zones_configure(d->catalogs, d->config);
+	return err ? err : zones_load_all(d->zones, first_load_done, d, &d->first_load);
 }
 
 int
@@ -437,6 +443,7 @@ parts_are_idle(const struct daemon *d)
 	return zones_are_idle(d->zones) && daemon_reload_is_idle(d) && !d->n_dumps &&
 	       (!d->secondaries || secondaries_are_idle(d->secondaries)) && (!d->asks || asks_are_idle(d->asks)) &&
 	       (!d->transfers || transfers_are_idle(d->transfers)) &&
+	       (!d->catalogs || catalog_zones_are_idle(d->catalogs)) &&
 	       (!d->notify_outs || notify_outs_are_idle(d->notify_outs)) &&
 	       (!d->serve_transfers || serve_transfers_are_idle(d->serve_transfers)) &&
 	       (!d->updates || updates_are_idle(d->updates));
@@ -450,6 +457,8 @@ parts_stop(struct daemon *d)
 		return;
 	if (d->secondaries)
 		secondaries_stop(d->secondaries);
+	if (d->catalogs)
+		catalog_zones_stop(d->catalogs);
 	if (d->notify_outs)
 		notify_outs_stop(d->notify_outs);
 	if (d->serve_transfers)
@@ -466,6 +475,7 @@ parts_stop(struct daemon *d)
 static void
 parts_free(struct daemon *d)
 {
+	catalog_zones_free(d->catalogs);
 	updates_free(d->updates);
 	serve_transfers_free(d->serve_transfers);
 	notify_outs_free(d->notify_outs);

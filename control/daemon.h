@@ -18,6 +18,7 @@
 
 #include "control/answer_inquiry.h"
 #include "control/ask.h"
+#include "control/catalog_zones.h"
 #include "control/config.h"
 #include "control/inquiries.h"
 #include "control/metrics.h"
@@ -50,6 +51,7 @@ struct daemon {
 	struct asks *asks;
 	struct transfers *transfers;
 	struct secondaries *secondaries;
+	struct catalog_zones *catalogs;
 	struct notify_outs *notify_outs;
 	struct serve_transfers *serve_transfers;
 	struct updates *updates;

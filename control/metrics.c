@@ -219,6 +219,105 @@ write_zone_states(FILE *out, const struct zones *z)
 	fprintf(out, "anser_publish_waiting %u\n", zones_waiting_to_publish(z));
 }
 
+static void
+sample(FILE *out, const char *name, const char *labels, uint64_t value)
+{
+	fprintf(out, "anser_%s%s %" PRIu64 "\n", name, labels, value);
+}
+
+static void
+write_transfers(FILE *out, const struct metrics_sources *m)
+{
+	static const char *const kinds[] = {"axfr", "ixfr"}, *const results[] = {"new", "up-to-date", "failed"};
+	char labels[96];
+	family(out, "transfers_total", "counter", "Zone transfers that have ended.");
+	const struct secondary_stats *in = m->secondaries ? secondaries_stats(m->secondaries) : NULL;
+	for (unsigned k = 0; in && k < ARRAY_LEN(kinds); k++)
+		for (unsigned r = 0; r < ARRAY_LEN(results); r++) {
+			snprintf(labels, sizeof(labels), "{direction=\"in\",kind=\"%s\",result=\"%s\"}", kinds[k],
+				 results[r]);
+			sample(out, "transfers_total", labels, in->transfers[k][r]);
+		}
+	if (!m->transfers_out)
+		return;
+	struct serve_transfers_stats s;
+	serve_transfers_stats(m->transfers_out, &s);
+	for (unsigned k = 0; k < SERVE_KINDS; k++)
+		for (unsigned failed = 0; failed < 2; failed++) {
+			snprintf(labels, sizeof(labels), "{direction=\"out\",kind=\"%s\",result=\"%s\"}",
+				 serve_kind_text(k), failed ? "failed" : "sent");
+			sample(out, "transfers_total", labels, failed ? s.failed[k] : s.done[k]);
+		}
+	sample(out, "transfers_total", "{direction=\"out\",kind=\"any\",result=\"refused\"}", s.refused);
+	sample(out, "transfers_total", "{direction=\"out\",kind=\"any\",result=\"busy\"}", s.busy);
+}
+
+static void
+write_secondaries(FILE *out, const struct secondary_stats *s)
+{
+	family(out, "refreshes_total", "counter", "Refreshes of secondary zones that have ended.");
+	sample(out, "refreshes_total", "{result=\"good\"}", s->refreshes - s->refresh_failures);
+	sample(out, "refreshes_total", "{result=\"failed\"}", s->refresh_failures);
+	family(out, "notifies_received_total", "counter", "NOTIFY messages from allowed sources.");
+	sample(out, "notifies_received_total", "{result=\"news\"}", s->notifies - s->notifies_useless);
+	sample(out, "notifies_received_total", "{result=\"known\"}", s->notifies_useless);
+}
+
+static void
+write_notifies(FILE *out, const struct notify_outs *o)
+{
+	struct notify_outs_stats s;
+	notify_outs_stats(o, &s);
+	family(out, "notifies_sent_total", "counter", "NOTIFY messages to remotes, by how they ended.");
+	sample(out, "notifies_sent_total", "{result=\"answered\"}", s.answered);
+	sample(out, "notifies_sent_total", "{result=\"refused\"}", s.refused);
+	sample(out, "notifies_sent_total", "{result=\"failed\"}", s.failed);
+	sample(out, "notifies_sent_total", "{result=\"dropped\"}", s.dropped);
+	family(out, "notifies_waiting", "gauge", "NOTIFY messages that wait to be sent.");
+	sample(out, "notifies_waiting", "", s.waiting);
+}
+
+static void
+write_updates(FILE *out, const struct updates_stats *s)
+{
+	family(out, "updates_total", "counter", "DNS UPDATE requests, by how they ended.");
+	sample(out, "updates_total", "{result=\"done\"}", s->done);
+	sample(out, "updates_total", "{result=\"unchanged\"}", s->unchanged);
+	sample(out, "updates_total", "{result=\"refused\"}", s->refused);
+	sample(out, "updates_total", "{result=\"failed\"}", s->failed);
+	sample(out, "updates_total", "{result=\"forwarded\"}", s->forwarded);
+}
+
+static void
+write_state(FILE *out, struct state *st)
+{
+	struct state_stats s;
+	state_stats(st, &s);
+	family(out, "state_used_bytes", "gauge", "Size of the state on disk.");
+	sample(out, "state_used_bytes", "", s.used_bytes);
+	family(out, "state_queue_bytes", "gauge", "Verified data that waits to be on disk.");
+	sample(out, "state_queue_bytes", "", s.queue_bytes);
+	family(out, "state_commits_total", "counter", "Transactions written, each for all that had come.");
+	sample(out, "state_commits_total", "", s.commits);
+	family(out, "state_requests_total", "counter", "Changes of the state, by how they ended.");
+	sample(out, "state_requests_total", "{result=\"stored\"}", s.completed - s.failed);
+	sample(out, "state_requests_total", "{result=\"failed\"}", s.failed);
+}
+
+static void
+write_others(FILE *out, const struct metrics_sources *m)
+{
+	write_transfers(out, m);
+	if (m->secondaries)
+		write_secondaries(out, secondaries_stats(m->secondaries));
+	if (m->notifies_out)
+		write_notifies(out, m->notifies_out);
+	if (m->updates)
+		write_updates(out, updates_stats(m->updates));
+	if (m->state)
+		write_state(out, m->state);
+}
+
 void
 metrics_write(const struct metrics_sources *m, FILE *out)
 {
@@ -238,26 +337,36 @@ metrics_write(const struct metrics_sources *m, FILE *out)
 	write_tcp(out, m->tcp);
 	write_publish(out, m->publisher);
 	write_zone_states(out, m->zones);
+	write_others(out, m);
+}
+
+static const char *const zone_families[METRICS_ZONE_FAMILIES] = {"zone_serial", "zone_expire_timestamp_seconds"};
+
+static void
+write_zone(FILE *out, unsigned which, const struct zone_info *info, int64_t value)
+{
+	char text[NAME_TEXT_MAX];
+	name_to_text(info->apex, text);
+	fprintf(out, "anser_%s{zone=\"", zone_families[which]);
+	write_label(out, text);
+	fprintf(out, "\"} %" PRId64 "\n", value);
 }
 
 void
-metrics_write_zone_head(FILE *out)
+metrics_write_zones(const struct zones *z, unsigned which, size_t from, size_t to, FILE *out)
 {
-	family(out, "zone_serial", "gauge", "Serial served, of zones that are served.");
-}
-
-void
-metrics_write_zones(const struct zones *z, size_t from, size_t to, FILE *out)
-{
+	static const char *const help[METRICS_ZONE_FAMILIES] = {
+		"Serial served, of zones that are served.",
+		"When a secondary's data expires unless a primary confirms it, in Unix time."};
+	if (from == 0)
+		family(out, zone_families[which], "gauge", help[which]);
 	for (size_t i = from; i < to; i++) {
 		struct zone_info info;
-		char text[NAME_TEXT_MAX];
+		struct secondary_info secondary;
 		zones_info_at(z, i, &info);
-		if (!info.has_data)
-			continue;
-		name_to_text(info.apex, text);
-		fputs("anser_zone_serial{zone=\"", out);
-		write_label(out, text);
-		fprintf(out, "\"} %u\n", info.serial);
+		if (which == 0 && info.has_data)
+			write_zone(out, which, &info, info.serial);
+		else if (which == 1 && secondary_info(info.item, &secondary) && secondary.expires_at_s)
+			write_zone(out, which, &info, secondary.expires_at_s);
 	}
 }

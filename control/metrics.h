@@ -11,8 +11,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "control/notify_out.h"
 #include "control/publish.h"
+#include "control/secondary.h"
+#include "control/serve_transfer.h"
+#include "control/state.h"
 #include "control/tcp.h"
+#include "control/updates.h"
 #include "control/zones.h"
 #include "zones/base/counters.h"
 
@@ -43,6 +48,12 @@ struct metrics_sources {
 	const struct tcp *tcp;
 	const struct zones *zones;
 	const struct publisher *publisher;
+	/* Each may be NULL: its families are left out. */
+	struct state *state;
+	const struct secondaries *secondaries;
+	const struct serve_transfers *transfers_out;
+	const struct notify_outs *notifies_out;
+	const struct updates *updates;
 	int64_t started_s; /* wall time */
 };
 
@@ -57,9 +68,9 @@ void metrics_sum_tcp(const struct tcp *tcp, struct counters *sum);
 /* Writes all families but those with a line for each zone. */
 void metrics_write(const struct metrics_sources *m, FILE *out);
 
-/* The families with a line for each zone, in pieces: the head, then zones [from, to). */
-void metrics_write_zone_head(FILE *out);
-void metrics_write_zones(const struct zones *z, size_t from, size_t to, FILE *out);
+/* The families with a line for each zone, one after the other, in pieces: zones [from, to). */
+#define METRICS_ZONE_FAMILIES 2
+void metrics_write_zones(const struct zones *z, unsigned family, size_t from, size_t to, FILE *out);
 
 /* The mnemonic of a response code (IANA "DNS RCODEs"), or "RCODE<n>" written to buf[16]. */
 const char *metrics_rcode(unsigned rcode, char *buf);

@@ -139,8 +139,6 @@ daemon_warn_of_gaps(const struct config *config)
 			    "text");
 	if (config->limits.rate_per_s != 0)
 		log_warning("limits: this version limits no rates; the section is ignored");
-	if (config->n_catalogs)
-		log_warning("catalogs: this version reads no catalog zones; the section is ignored");
 }
 
 /* -------- the steps -------- */
@@ -182,6 +180,7 @@ reload_end(struct reload *r, const char *error, json_t *result)
 	diag_clear(&r->diag);
 	uv_close((uv_handle_t *)&r->progress, reload_closed);
 	d->reload = NULL;
+	catalog_zones_resume(d->catalogs);
 	notify_ready();
 	if (!d->reload_next && !d->reload_again)
 		return;
@@ -215,7 +214,10 @@ reload_commit(struct reload *r)
 	log_diag(&r->diag, NULL, UINT32_MAX);
 	zones_commit(d->zones, r->plan);
 	d->config = r->config;
-	updates_retire_config(d->updates, old);
+	if (catalog_zones_configure(d->catalogs, d->config) == 0)
+		updates_retire_config(d->updates, old);
+	else
+		log_error("out of memory: members of catalogs keep their old settings until the next reload");
 	log_setup(&d->config->server.log);
 	daemon_warn_of_gaps(d->config);
 	if (zones_load_all(d->zones, reload_loaded, r, &r->op) != 0)
@@ -264,6 +266,13 @@ reload_plan(uv_work_t *work)
 }
 
 static void
+reload_may_plan(void *arg)
+{
+	struct reload *r = arg;
+	uv_queue_work(&r->daemon->loop, &r->work, reload_plan, reload_planned);
+}
+
+static void
 reload_refuse(struct reload_waiter *waiters)
 {
 	while (waiters) {
@@ -288,7 +297,7 @@ reload_begin(struct daemon *d, struct reload_waiter *waiters)
 	r->work.data = r->progress.data = r;
 	uv_timer_init(&d->loop, &r->progress);
 	d->reload = r;
-	uv_queue_work(&d->loop, &r->work, reload_plan, reload_planned);
+	catalog_zones_hold(d->catalogs, reload_may_plan, r);
 }
 
 void

@@ -292,11 +292,13 @@ secondary_loaded(struct secondaries *all, struct zone_item *item, const struct s
 		return;
 	}
 	item->secondary = s;
+	s->wants_whole = item->force;
+	item->force = false;
 	if (meta->flags && item->served && serial_is_newer(meta->flags, item->served->snapshot->serial)) {
 		s->has_rejected = true;
 		s->rejected_serial = meta->flags;
 	}
-	s->next_ms = first_refresh_ms(s);
+	s->next_ms = s->wants_whole ? now_ms(all) : first_refresh_ms(s);
 	zone_item_update(all->options.zones, item);
 	due_again(s);
 }
@@ -385,6 +387,17 @@ secondary_refresh(struct secondaries *all, struct zone_item *item, bool whole, s
 	s->has_rejected = false;
 	wake(s);
 	return 0;
+}
+
+void
+secondary_reset(struct secondaries *all, struct zone_item *item)
+{
+	item->force = true; /* for secondary_loaded() */
+	if (!item->secondary)
+		return;
+	item->force = false;
+	item->secondary->wants_whole = true;
+	wake(item->secondary);
 }
 
 void

@@ -78,6 +78,9 @@ typedef void secondary_done_fn(void *arg, const char *error);
 int secondary_refresh(struct secondaries *s, struct zone_item *item, bool whole, secondary_done_fn *done,
 		      void *arg) MUST_CHECK;
 
+/* Its catalog has reset it: the whole zone is transferred anew, whatever its serial, as soon as it is loaded. */
+void secondary_reset(struct secondaries *s, struct zone_item *item);
+
 /* Gives up the refresh that runs, if one does: something more urgent wants the zone. It is tried again soon. */
 void secondary_interrupt(struct zone_item *item);
 

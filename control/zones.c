@@ -150,7 +150,8 @@ plan_items(const struct zones *z, struct zones_plan *plan)
 	return err;
 }
 
-/* Zones that came by edits stay if the configuration still wants them, and has none of that name itself. */
+/* Zones that came by edits stay where the configuration has none of that name itself; catalogs decide about them.
+ */
 static int
 plan_members(const struct zones *z, struct zones_plan *plan, struct names_txn *txn)
 {
@@ -158,14 +159,10 @@ plan_members(const struct zones *z, struct zones_plan *plan, struct names_txn *t
 		struct zone_item *item = z->items[i];
 		if (!item->member || names_txn_find(txn, item->entry.hash, item->apex, item->entry.name_len))
 			continue;
-		const struct config_zone *config =
-			z->options.member_config(z->options.arg, plan->config, item->member);
-		if (!config)
-			continue;
 		const struct names_entry *replaced;
 		if (names_txn_put(txn, &item->entry, &replaced) != 0)
 			return -ENOMEM;
-		plan->configs[plan->n_items] = config;
+		plan->configs[plan->n_items] = item->config;
 		plan->items[plan->n_items++] = item;
 	}
 	return 0;
@@ -184,7 +181,7 @@ plan_names(const struct zones *z, struct zones_plan *plan)
 			return -ENOMEM;
 		}
 	}
-	if (z->options.member_config && plan_members(z, plan, txn) != 0) {
+	if (plan_members(z, plan, txn) != 0) {
 		names_txn_abort(txn);
 		return -ENOMEM;
 	}

@@ -57,11 +57,6 @@ struct zones_options {
 	void (*published)(void *arg, struct zone_item *item);  /* a version is served */
 	void (*removed)(void *arg, struct zone_item *item);    /* it is not configured any more */
 	void (*configured)(void *arg, struct zone_item *item); /* by another configuration than before */
-	/*
-	 * How the new configuration wants a zone that came by an edit, NULL: not at all. On the thread of
-	 * zones_plan(), while edits are held.
-	 */
-	const struct config_zone *(*member_config)(void *arg, const struct config *config, void *member);
 	void *arg;
 };
 

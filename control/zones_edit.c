@@ -177,7 +177,6 @@ zones_edit_commit(struct zones_edit *edit)
 	names_txn_commit(txn, &z->by_name, &garbage);
 	garbage_free(&garbage); /* this thread alone reads the table */
 	publish_set(z->options.publisher, z->options.root, &z->set, set);
-	z->generation++;
 	for (size_t i = 0; i < edit->n_removed; i++)
 		take_out(z, edit->removed[i]);
 	for (size_t i = 0; i < edit->n_added; i++)

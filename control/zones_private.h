@@ -55,7 +55,8 @@ struct zone_item {
 	uint32_t generation;    /* of the last commit that had it */
 	uint32_t index;         /* in zones.items */
 	uint8_t state;          /* enum zone_state, as counted in zones.states */
-	bool is_queued, force;  /* force: load though the stamp is the same */
+	bool is_queued;
+	bool force;             /* load though the stamp is the same; of a secondary: transfer the whole */
 	bool was_loaded;        /* from state or file, or there was nothing: the first attempt is over */
 	bool is_expired;        /* what is served is not in the slot */
 	bool is_stored;         /* state on disk has what is served */

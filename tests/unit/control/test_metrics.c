@@ -81,8 +81,8 @@ write_all(struct rig *r)
 	free(r->text);
 	FILE *out = open_memstream(&r->text, &r->len);
 	metrics_write(&m, out);
-	metrics_write_zone_head(out);
-	metrics_write_zones(r->zones, 0, zones_count(r->zones), out);
+	for (unsigned family = 0; family < METRICS_ZONE_FAMILIES; family++)
+		metrics_write_zones(r->zones, family, 0, zones_count(r->zones), out);
 	fclose(out);
 }
 
