@@ -84,7 +84,7 @@ set_state(struct zone_replace *r, const struct replace_base *b, enum replace_sta
 	bool needs_mark = state == REPLACE_PART || (b->nsec3 != NULL && state == REPLACE_ALL);
 	bool has_mark = b->nsec3 != NULL && marks_get(&r->marks, b->nsec3) != 0;
 	if (needs_mark || has_mark) {
-		int err = marks_set(&r->marks, replace_base_object(b), state == REPLACE_EDITED ? 0 : mask);
+		int err = marks_set(&r->marks, replace_base_object(b), mask);
 		if (err != 0)
 			return err;
 	}
