@@ -122,6 +122,9 @@ figures_are_summed_over_workers(void **state)
 	assert_line(r, "anser_queries_total{transport=\"udp\",proto=\"ipv4\"} 100");
 	assert_line(r, "anser_queries_total{transport=\"udp\",proto=\"ipv6\"} 60");
 	assert_line(r, "anser_queries_total{transport=\"tcp\",proto=\"ipv4\"} 0");
+	assert_line(r, "anser_queries_total{transport=\"tls\",proto=\"ipv6\"} 0");
+	assert_line(r, "anser_received_total{transport=\"tls\"} 0");
+	assert_line(r, "anser_tls_failed_total 0");
 	assert_line(r, "anser_responses_total{rcode=\"NXDOMAIN\"} 40");
 	assert_line(r, "anser_queries_by_type_total{type=\"AAAA\"} 18");
 	assert_line(r, "anser_queries_by_type_total{type=\"other\"} 2");

@@ -56,8 +56,11 @@ carry(struct end *from, struct end *to, size_t piece)
 static void
 talk(struct pair *p)
 {
-	while (carry(&p->client, &p->server, p->piece) | carry(&p->server, &p->client, p->piece))
-		;
+	bool more = true;
+	while (more) {
+		more = carry(&p->client, &p->server, p->piece);
+		more |= carry(&p->server, &p->client, p->piece);
+	}
 }
 
 static struct tls_client *
