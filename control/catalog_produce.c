@@ -115,8 +115,9 @@ catalog_produce(const struct config *config, const struct config_catalog *catalo
 	int err = add_all(b, config, catalog, serial);
 	if (err != 0) {
 		if (err == -EINVAL)
-			diag_add(diag, DIAG_ERROR, config->path, catalog->zone.line, 0,
-				 "name: too long for a catalog; at most 210 octets leave room for the members' IDs");
+			diag_add(
+				diag, DIAG_ERROR, config->path, catalog->zone.line, 0,
+				"name: too long for a catalog; at most 210 octets leave room for the members' IDs");
 		zone_builder_abort(b);
 		return err;
 	}
