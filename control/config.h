@@ -118,6 +118,7 @@ struct config_tls {
 	unsigned n_listen;
 	const char *certificate; /* path, PEM chain */
 	const char *key;         /* path, PEM */
+	const char *client_ca;   /* path, PEM; clients are asked for certificates of these; NULL: not asked */
 };
 
 /* -------- keys, remotes, acls -------- */
@@ -143,10 +144,22 @@ struct config_key {
 	const char *secret_file; /* path, or NULL */
 };
 
+#define CONFIG_PIN_LEN 32 /* octets: SHA-256 */
+
+/* The SHA-256 of a certificate's public key, as SubjectPublicKeyInfo in DER (RFC 7858 section 4.2). */
+struct config_pin {
+	uint8_t sha256[CONFIG_PIN_LEN];
+};
+
+/* How a remote proves who it is: by name, by pins, or by both. At least one is there, and all that is must hold. */
 struct config_remote_tls {
 	bool enabled;
-	const char *name; /* the name that the certificate must carry */
-	const char *ca;   /* path of trusted certificates, PEM; NULL: the system's */
+	const char *name;       /* domain name or address that its certificate must carry; NULL: pins alone */
+	const char *ca;         /* with a name: path of trusted certificates, PEM; NULL: the system's */
+	struct config_pin *pin; /* its key must have one of these; none: any */
+	unsigned n_pin;
+	const char *certificate; /* path, PEM chain: what we prove ourselves with; NULL: nothing */
+	const char *key;         /* path, PEM; there when certificate is */
 };
 
 struct config_remote {

@@ -104,6 +104,7 @@ config_check_tls(struct config_reader *r, const struct config_node *map, void *v
 	check_listen(r, map, tls->listen, tls->n_listen);
 	check_readable(r, map, "certificate", tls->certificate);
 	check_readable(r, map, "key", tls->key);
+	check_readable(r, map, "client-ca", tls->client_ca);
 }
 
 /* -------- dataplane -------- */
@@ -193,10 +194,32 @@ config_check_key(struct config_reader *r, const struct config_node *map, void *v
 }
 
 void
+config_check_remote_tls(struct config_reader *r, const struct config_node *map, void *value)
+{
+	struct config_remote_tls *tls = value;
+	const struct config_node *ca = config_node_find(map, "ca");
+	const struct config_node *certificate = config_node_find(map, "certificate");
+	const struct config_node *key = config_node_find(map, "key");
+	bool has_name = config_node_find(map, "name") != NULL, has_pin = is_given(map, "pin");
+	if (!has_name && !has_pin)
+		config_error(
+			r, map,
+			"missing key \"name\" or \"pin\" in tls; without one of them anybody could be the remote");
+	if (ca != NULL && has_pin && !has_name)
+		config_error_key(r, ca, "ca: no certificate is checked without a name; add name, or remove ca");
+	if (certificate != NULL && key == NULL)
+		config_error_key(r, certificate, "certificate: its key is missing; add \"key: FILE\"");
+	if (key != NULL && certificate == NULL)
+		config_error_key(r, key, "key: its certificate is missing; add \"certificate: FILE\"");
+	check_readable(r, map, "ca", tls->ca);
+	check_readable(r, map, "certificate", tls->certificate);
+	check_readable(r, map, "key", tls->key);
+}
+
+void
 config_check_remote(struct config_reader *r, const struct config_node *map, void *value)
 {
 	struct config_remote *remote = value;
-	check_readable(r, config_node_find(map, "tls"), "ca", remote->tls.ca);
 	/* sin_port and sin6_port lie at the same place. */
 	if (remote->address.len != 0 && remote->address.v4.sin_port == 0)
 		remote->address.v4.sin_port = htons(remote->tls.enabled ? CONFIG_PORT_TLS : CONFIG_PORT_DNS);

@@ -203,6 +203,20 @@ parse_number(const struct config_row *row, const char *text, char *value, struct
 	return 0;
 }
 
+static int
+parse_pin(struct config_reader *r, const char *text, struct config_pin *out, struct config_why *why)
+{
+	uint8_t *octets;
+	unsigned len;
+	int rc = config_parse_base64(text, r->arena, &octets, &len, why);
+	if (rc != 0)
+		return rc;
+	if (len != sizeof(out->sha256))
+		return config_refuse(why, "%u octets are no SHA-256, which has %zu", len, sizeof(out->sha256));
+	memcpy(out->sha256, octets, sizeof(out->sha256));
+	return 0;
+}
+
 /* One value of the row's kind into *value; what the kind has besides goes to *second. */
 static int
 parse_value(struct config_reader *r, const struct config_row *row, const char *text, char *value, char *second,
@@ -239,6 +253,8 @@ parse_value(struct config_reader *r, const struct config_row *row, const char *t
 		return config_parse_ratio(text, v, s, why);
 	case CONFIG_KIND_SECRET:
 		return config_parse_base64(text, r->arena, v, s, why);
+	case CONFIG_KIND_PIN:
+		return parse_pin(r, text, v, why);
 	case CONFIG_KIND_REFERENCE:
 	case CONFIG_KIND_SECTION:
 		break; /* read_reference() and read_entry() take these */
@@ -316,6 +332,8 @@ kind_size(enum config_kind kind)
 		return sizeof(struct config_prefix);
 	case CONFIG_KIND_PATTERN:
 		return sizeof(struct name);
+	case CONFIG_KIND_PIN:
+		return sizeof(struct config_pin);
 	default: /* texts and references */
 		return sizeof(void *);
 	}

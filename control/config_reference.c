@@ -19,7 +19,7 @@ static const char *const kind_texts[] = {
 	[CONFIG_KIND_PATTERN] = "pattern", [CONFIG_KIND_CORES] = "CPU list",
 	[CONFIG_KIND_RATE] = "rate",       [CONFIG_KIND_RATIO] = "share",
 	[CONFIG_KIND_SECRET] = "base64",   [CONFIG_KIND_REFERENCE] = "id",
-	[CONFIG_KIND_SECTION] = "map",
+	[CONFIG_KIND_PIN] = "base64",      [CONFIG_KIND_SECTION] = "map",
 };
 
 static const char head[] =
@@ -171,6 +171,7 @@ static const char *const kind_patterns[CONFIG_KIND_SECTION + 1] = {
 	[CONFIG_KIND_RATE] = "^(off|[0-9]+[kMG]?/s)$",
 	[CONFIG_KIND_RATIO] = "^[0-9]+/[0-9]+$",
 	[CONFIG_KIND_SECRET] = "^[A-Za-z0-9+/]+={0,2}$",
+	[CONFIG_KIND_PIN] = "^[A-Za-z0-9+/]{43}=$",
 };
 
 static json_t *

@@ -178,6 +178,10 @@ static const struct config_row tls_rows[] = {
 	 .doc = "The file of the certificate and its chain, in PEM."},
 	{.key = "key", .kind = CONFIG_KIND_PATH, .flags = CONFIG_REQUIRED, FIELD(struct config_tls, key),
 	 .example = "tls/key.pem", .doc = "The file of the certificate's private key, in PEM."},
+	{.key = "client-ca", .kind = CONFIG_KIND_PATH, FIELD(struct config_tls, client_ca),
+	 .preset_doc = "clients are not asked", .example = "tls/clients.pem",
+	 .doc = "A file of certificates, in PEM: clients are asked for a certificate that one of these has issued; they "
+	        "may show none, but none of another issuer."},
 };
 
 static const struct config_section tls_section = {
@@ -217,11 +221,21 @@ static const struct config_section key_section = {
 };
 
 static const struct config_row remote_tls_rows[] = {
-	{.key = "name", .kind = CONFIG_KIND_TEXT, .flags = CONFIG_REQUIRED, FIELD(struct config_remote_tls, name),
-	 .min = 1, .max = 253, .example = "ns1.example.net", .doc = "The name that the certificate must carry."},
+	{.key = "name", .kind = CONFIG_KIND_TEXT, FIELD(struct config_remote_tls, name),
+	 .min = 1, .max = 253, .example = "ns1.example.net",
+	 .doc = "The name, or the address, that its certificate must carry; this or pin is required."},
 	{.key = "ca", .kind = CONFIG_KIND_PATH, FIELD(struct config_remote_tls, ca),
 	 .preset_doc = "the system's certificates", .example = "tls/ca.pem",
-	 .doc = "The file of the certificates that are trusted, in PEM."},
+	 .doc = "With name: the file of the certificates that are trusted, in PEM."},
+	{.key = "pin", .kind = CONFIG_KIND_PIN, .flags = CONFIG_LIST, LIST(struct config_remote_tls, pin),
+	 .example = "[\"LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=\"]",
+	 .doc = "The SHA-256 of its public key in base64 (RFC 7858), or several, one of which must match; without name, "
+	        "issuer and dates of the certificate are not looked at."},
+	{.key = "certificate", .kind = CONFIG_KIND_PATH, FIELD(struct config_remote_tls, certificate),
+	 .example = "tls/client.pem",
+	 .doc = "The file of our own certificate and its chain, in PEM, for remotes that ask for one."},
+	{.key = "key", .kind = CONFIG_KIND_PATH, FIELD(struct config_remote_tls, key), .example = "tls/client.key",
+	 .doc = "The file of that certificate's private key, in PEM."},
 };
 
 static const struct config_section remote_tls_section = {
@@ -229,6 +243,7 @@ static const struct config_section remote_tls_section = {
 	.doc = "Speak TLS to this remote (RFC 9103), and how it is authenticated.",
 	.size = sizeof(struct config_remote_tls),
 	.parts = {PART(remote_tls_rows)},
+	.check = config_check_remote_tls,
 };
 
 static const struct config_row remote_rows[] = {

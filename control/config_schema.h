@@ -36,6 +36,7 @@ enum config_kind {
 	CONFIG_KIND_RATE,      /* uint32_t a second */
 	CONFIG_KIND_RATIO,     /* uint32_t, the second one at row.second */
 	CONFIG_KIND_SECRET,    /* const uint8_t *, length at row.second */
+	CONFIG_KIND_PIN,       /* struct config_pin */
 	CONFIG_KIND_REFERENCE, /* const struct ... *: an element of list row.target */
 	CONFIG_KIND_SECTION,   /* the struct of row.section */
 };
@@ -145,6 +146,7 @@ void config_check_server(struct config_reader *r, const struct config_node *map,
 void config_check_dataplane(struct config_reader *r, const struct config_node *map, void *value);
 void config_check_tls(struct config_reader *r, const struct config_node *map, void *value);
 void config_check_key(struct config_reader *r, const struct config_node *map, void *value);
+void config_check_remote_tls(struct config_reader *r, const struct config_node *map, void *value);
 void config_check_remote(struct config_reader *r, const struct config_node *map, void *value);
 void config_check_acl(struct config_reader *r, const struct config_node *map, void *value);
 void config_check_zone(struct config_reader *r, const struct config_node *map, void *value);

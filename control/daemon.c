@@ -131,6 +131,32 @@ sampler_tick(uv_timer_t *t)
 			    "a worker or TCP thread hangs: replaced zone data cannot be freed");
 }
 
+/* -------- inquiries -------- */
+
+int
+daemon_make_keys(const struct config *config, struct tsig_keys **out, struct diag_list *diag)
+{
+	int err = tsig_keys_new(config->keys, config->n_keys, TSIG_TRUNCATION_ALLOWED, out, diag);
+	if (err == -ENOMEM)
+		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "keys cannot be prepared: out of memory");
+	return err;
+}
+
+static int
+inquiries_open(struct daemon *d, struct diag_list *diag)
+{
+	struct tsig_keys *keys;
+	int err = daemon_make_keys(d->config, &keys, diag);
+	if (err)
+		return err;
+	d->answerer = answerer_new(&d->root, keys);
+	if (!d->answerer) {
+		tsig_keys_free(keys);
+		return -ENOMEM;
+	}
+	return inquiries_new(&d->loop, answerer_handle, d->answerer, &d->inquiries);
+}
+
 /* -------- life -------- */
 
 int
@@ -146,6 +172,9 @@ daemon_open(struct daemon *d, struct config *config, struct diag_list *diag)
 	d->config = config;
 	d->started_s = time(NULL);
 	d->started_ns = publish_now_ns();
+	err = inquiries_open(d, diag);
+	if (err)
+		return err;
 	snprintf(path, sizeof(path), "%s/anser.sock", config->server.run_dir);
 	return server_open(&d->loop, path, daemon_command, d, diag, &d->server);
 }
@@ -197,6 +226,11 @@ daemon_start(struct daemon *d, struct diag_list *diag)
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "zones cannot be set up: %s", strerror(-err));
 		return err;
 	}
+	err = inquiries_start(d->inquiries, &d->inquiry_workers);
+	if (err) {
+		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "event loop: %s", strerror(-err));
+		return err;
+	}
 	uint64_t every_ms = isatty(STDERR_FILENO) ? PROGRESS_EVERY_MS : PROGRESS_LOG_MS;
 	uv_timer_start(&d->progress, progress_tick, PROGRESS_AFTER_MS, every_ms);
 	return 0;
@@ -223,6 +257,8 @@ void
 daemon_finish(struct daemon *d)
 {
 	d->stopping = true;
+	if (d->inquiries)
+		inquiries_stop(d->inquiries);
 	if (d->zones) {
 		zones_stop(d->zones);
 		while (!zones_are_idle(d->zones) || !daemon_reload_is_idle(d))
@@ -246,6 +282,8 @@ void
 daemon_free(struct daemon *d)
 {
 	server_free(d->server);
+	inquiries_free(d->inquiries);
+	answerer_free(d->answerer);
 	config_free(d->config);
 	uv_loop_close(&d->loop);
 }

@@ -16,7 +16,9 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "control/answer_inquiry.h"
 #include "control/config.h"
+#include "control/inquiries.h"
 #include "control/metrics.h"
 #include "control/publish.h"
 #include "control/reclaim.h"
@@ -36,10 +38,13 @@ struct daemon {
 	struct zones *zones;
 	struct tcp *tcp; /* main.c's; here for status and metrics */
 	struct server *server;
-	struct metrics_workers workers; /* filled in by main.c */
-	int64_t started_s;              /* wall time */
-	uint64_t started_ns;            /* publish_now_ns() */
-	unsigned builders;              /* threads of the libuv pool; set before daemon_start() */
+	struct metrics_workers workers;         /* filled in by main.c */
+	struct inquiry_workers inquiry_workers; /* likewise, before daemon_start() */
+	struct answerer *answerer;
+	struct inquiries *inquiries;
+	int64_t started_s;   /* wall time */
+	uint64_t started_ns; /* publish_now_ns() */
+	unsigned builders;   /* threads of the libuv pool; set before daemon_start() */
 	/* loop handles; open from daemon_start() to daemon_finish() */
 	uv_signal_t on_term, on_int, on_hup;
 	uv_async_t on_room;
@@ -101,6 +106,9 @@ bool daemon_reload_is_idle(const struct daemon *d);
 
 /* A report as JSON, for replies. NULL: out of memory. */
 json_t *report_json(const struct zones_report *report);
+
+/* The keys of a configuration, ready for use. 0, or -errno with the reason in diag. */
+int daemon_make_keys(const struct config *config, struct tsig_keys **out, struct diag_list *diag) MUST_CHECK;
 
 /* Logs what a configuration asks for that this version does not do. */
 void daemon_warn_of_gaps(const struct config *config);

@@ -9,7 +9,8 @@
  *
  * The control thread hands each inquiry to the one handler, which sees to it that exactly one of inquiry_reply(),
  * inquiry_stream() and inquiry_drop() is called, now or later. An inquiry stays valid until then, whether its
- * client is still there or not. Everything here runs on the control thread unless it says otherwise.
+ * client is still there or not. Everything here runs on the control thread unless it says otherwise. Where they
+ * come from, and the loop that hands them out: inquiries.h.
  */
 #ifndef ANSER_CONTROL_INQUIRY_H
 #define ANSER_CONTROL_INQUIRY_H
@@ -22,12 +23,17 @@
 #include "zones/answer/engine.h"
 #include "zones/base/compiler.h"
 
+struct inquiry_ops;
+
 /* One message. Read by handlers, written by whoever made it. */
 struct inquiry {
 	const uint8_t *msg; /* as it came, with its TSIG; owned by the inquiry */
 	uint32_t len;
 	uint32_t reply_cap; /* octets that a reply may have: by EDNS and our own limit over UDP, 65,535 else */
 	struct engine_client client; /* address and transport */
+	/* of inquiries.h */
+	const struct inquiry_ops *ops;
+	struct inquiry *next;
 };
 
 typedef void inquiry_handle_fn(void *arg, struct inquiry *q);

@@ -234,6 +234,25 @@ port_figures(void *arg, unsigned i, struct metrics_port *out)
 				     .tx_errors = p.tx_errors};
 }
 
+static bool
+punt_next(void *arg, unsigned worker, struct inquiry_punt *out)
+{
+	struct server_parts *s = arg;
+	struct dataplane_punt p;
+	if (!dataplane_punt_next(s->dataplane, worker, &p))
+		return false;
+	*out = (struct inquiry_punt){
+		.msg = p.msg, .len = p.len, .reply_cap = p.reply_cap, .client = p.client, .id = p.id};
+	return true;
+}
+
+static void
+punt_end(void *arg, unsigned worker, unsigned id, const uint8_t *msg, size_t len)
+{
+	struct server_parts *s = arg;
+	dataplane_punt_end(s->dataplane, worker, id, msg, len);
+}
+
 static int
 prepare_workers(struct server_parts *s)
 {
@@ -247,6 +266,7 @@ prepare_workers(struct server_parts *s)
 	m->n_ports = dataplane_port_count(s->dataplane);
 	m->port = port_figures;
 	m->arg = s;
+	s->daemon.inquiry_workers = (struct inquiry_workers){.n = n, .next = punt_next, .end = punt_end, .arg = s};
 	for (unsigned i = 0; i < n; i++) {
 		s->workers[i] = (struct worker){.dataplane = s->dataplane, .index = i};
 		m->workers[i] = (struct metrics_worker){.cpu = dataplane_worker_cpu(s->dataplane, i),
@@ -307,6 +327,8 @@ open_all(struct server_parts *s, struct config *config, struct diag_list *diag)
 		err = prepare_workers(s);
 	if (!err)
 		err = tcp_open(config, &s->daemon.root, diag, &s->daemon.tcp);
+	if (!err)
+		tcp_set_inquiries(s->daemon.tcp, s->daemon.inquiries);
 	snprintf(path, sizeof(path), "%s/anser.sock", config->server.run_dir);
 	if (!err)
 		err = privileges_give(&who, path, diag);

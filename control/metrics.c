@@ -78,7 +78,7 @@ write_label(FILE *out, const char *text)
 static void
 write_traffic(FILE *out, const struct counters *udp, const struct counters *tcp)
 {
-	family(out, "queries_total", "counter", "DNS messages given to the engine.");
+	family(out, "queries_total", "counter", "DNS messages that got an answer.");
 	fprintf(out, "anser_queries_total{transport=\"udp\",proto=\"ipv4\"} %" PRIu64 "\n", udp->queries_v4);
 	fprintf(out, "anser_queries_total{transport=\"udp\",proto=\"ipv6\"} %" PRIu64 "\n", udp->queries_v6);
 	fprintf(out, "anser_queries_total{transport=\"tcp\",proto=\"ipv4\"} %" PRIu64 "\n", tcp->queries_v4);
@@ -91,6 +91,14 @@ write_traffic(FILE *out, const struct counters *udp, const struct counters *tcp)
 	family(out, "answered_total", "counter", "Packets or messages answered.");
 	fprintf(out, "anser_answered_total{transport=\"udp\"} %" PRIu64 "\n", udp->tx);
 	fprintf(out, "anser_answered_total{transport=\"tcp\"} %" PRIu64 "\n", tcp->tx);
+	family(out, "punted_total", "counter",
+	       "Messages given to the control thread: signed, NOTIFY, UPDATE, transfers.");
+	fprintf(out, "anser_punted_total{transport=\"udp\"} %" PRIu64 "\n", udp->punted);
+	fprintf(out, "anser_punted_total{transport=\"tcp\"} %" PRIu64 "\n", tcp->punted);
+	family(out, "punt_replies_total", "counter",
+	       "Answers of the control thread; answered_total has them, too.");
+	fprintf(out, "anser_punt_replies_total{transport=\"udp\"} %" PRIu64 "\n", udp->punt_replies);
+	fprintf(out, "anser_punt_replies_total{transport=\"tcp\"} %" PRIu64 "\n", tcp->punt_replies);
 	family(out, "to_kernel_total", "counter", "Packets given to the kernel.");
 	fprintf(out, "anser_to_kernel_total %" PRIu64 "\n", udp->to_kernel);
 }

@@ -26,6 +26,7 @@ struct reload {
 	struct reload_waiter *waiters;
 	struct config *config;
 	struct zones_plan *plan;
+	struct tsig_keys *keys;
 	struct diag_list diag;
 	int err;
 	struct zones_op *op; /* the load; from the commit on */
@@ -218,6 +219,7 @@ reload_commit(struct reload *r)
 	warn_of_restart(old, r->config, &r->diag);
 	log_diag(&r->diag, NULL, UINT32_MAX);
 	zones_commit(d->zones, r->plan);
+	answerer_set_keys(d->answerer, r->keys);
 	d->config = r->config;
 	config_free(old);
 	log_setup(&d->config->server.log);
@@ -238,6 +240,7 @@ reload_planned(uv_work_t *work, int status)
 		return;
 	}
 	zones_plan_free(r->plan);
+	tsig_keys_free(r->keys);
 	config_free(r->config);
 	if (!r->err) {
 		reload_end(r, "the server stops", NULL);
@@ -256,6 +259,8 @@ reload_plan(uv_work_t *work)
 	struct daemon *d = r->daemon;
 	/* d->config changes only in reload_commit(), and there is one reload at a time. */
 	r->err = config_load(d->config->path, &r->config, &r->diag);
+	if (!r->err)
+		r->err = daemon_make_keys(r->config, &r->keys, &r->diag);
 	if (!r->err)
 		r->err = zones_plan(d->zones, r->config, &r->plan);
 	if (r->err && !r->diag.n_errors)

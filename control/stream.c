@@ -6,6 +6,9 @@
  * as long as a whole message and one large read, so there is always room for the rest of a message. While the owner
  * pauses, what has been read stays in the buffer and nothing more is read.
  *
+ * With TLS, what is read goes into a second buffer and from there, as plaintext, into the first one. The stream is
+ * connecting until the handshake is over.
+ *
  * Nobody is called from inside a call of theirs: what has to be told at once is told by the timer `soon`.
  */
 #include "control/stream.h"
@@ -18,20 +21,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/tls.h"
 #include "zones/base/bytes.h"
 
 #define MESSAGE_MAX 65535
 #define FRAME_LEN 2
 #define READ_MIN 65536 /* room for at least so much whenever something is read */
 #define IN_CAP (FRAME_LEN + MESSAGE_MAX + READ_MIN)
+#define CIPHER_CAP 65536
 #define WHY_MAX 256
 
 enum stream_state {
-	STREAM_CONNECTING,
-	STREAM_STANDING, /* `connected` was called */
-	STREAM_ENDING,   /* for a reason that `closed` has still to tell */
-	STREAM_ENDED,    /* told */
-	STREAM_CLOSED,   /* by the owner, who knows it no more */
+	STREAM_CONNECTING, /* TLS included */
+	STREAM_STANDING,   /* `connected` was called */
+	STREAM_ENDING,     /* for a reason that `closed` has still to tell */
+	STREAM_ENDED,      /* told */
+	STREAM_CLOSED,     /* by the owner, who knows it no more */
 };
 
 struct stream {
@@ -48,7 +53,11 @@ struct stream {
 	int write_err;     /* the first failure of a write; what came before it is still read */
 	int end_err;
 	struct stream_write *first_waiting, **next_waiting; /* to be sent once the connection stands */
-	size_t in_from, in_to;                              /* read, and not handed out */
+	struct tls_session *tls;                            /* once TCP stands; NULL without TLS */
+	uint8_t *cipher;                                    /* CIPHER_CAP, with tls */
+	const uint8_t *cipher_at;
+	size_t cipher_len;     /* read, and not turned into plaintext: while paused */
+	size_t in_from, in_to; /* read, and not handed out */
 	char why[WHY_MAX];
 	uint8_t in[IN_CAP];
 };
@@ -57,6 +66,7 @@ struct stream_write {
 	uv_write_t req;
 	struct stream *s;
 	struct stream_write *next;
+	uint8_t *block; /* to be sent, and freed; NULL: data is */
 	size_t len;
 	uint8_t data[];
 };
@@ -73,6 +83,8 @@ handle_closed(uv_handle_t *h)
 		next = w->next;
 		free(w);
 	}
+	tls_session_free(s->tls);
+	free(s->cipher);
 	free(s);
 }
 
@@ -117,6 +129,8 @@ is_over(const struct stream *s)
 {
 	return s->state >= STREAM_ENDING;
 }
+
+static void soon(uv_timer_t *t);
 
 /* -------- time -------- */
 
@@ -178,6 +192,10 @@ static void
 read_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
 	struct stream *s = h->data;
+	if (s->tls) {
+		*buf = uv_buf_init((char *)s->cipher, CIPHER_CAP); /* all of it was used up, or we would not read */
+		return;
+	}
 	make_room(s);
 	*buf = uv_buf_init((char *)s->in + s->in_to, (unsigned)(IN_CAP - s->in_to));
 }
@@ -190,18 +208,47 @@ end_of_reading(struct stream *s, int err)
 		err = s->write_err;
 	if (err != UV_EOF)
 		stream_end(s, err, "%s", uv_strerror(err));
+	else if (s->state == STREAM_CONNECTING)
+		stream_end(s, -EPROTO, "closed by the peer in the TLS handshake");
 	else if (s->in_from != s->in_to)
 		stream_end(s, -EPROTO, "closed by the peer inside a message");
 	else
 		stream_end(s, 0, "closed by the peer");
 }
 
+static void stands(struct stream *s);
+static void send_records(struct stream *s);
+
+/* Turns what was read into plaintext and hands it out, as far as the owner takes it. */
+static void
+decrypt(struct stream *s)
+{
+	ssize_t n = 1;
+	while (n > 0 && !is_over(s) && !(s->is_paused && s->state == STREAM_STANDING)) {
+		make_room(s);
+		n = tls_session_read(s->tls, &s->cipher_at, &s->cipher_len, s->in + s->in_to, IN_CAP - s->in_to);
+		send_records(s);
+		s->in_to += n > 0 ? (size_t)n : 0;
+		if (s->state == STREAM_CONNECTING && tls_session_is_established(s->tls))
+			stands(s);
+		hand_out(s);
+	}
+	if (n < 0)
+		stream_end(s, (int)n, "%s", tls_session_error(s->tls));
+	else if (n == 0 && tls_session_is_ended(s->tls))
+		end_of_reading(s, UV_EOF);
+}
+
 static void
 read_done(uv_stream_t *tcp, ssize_t n, const uv_buf_t *buf)
 {
 	struct stream *s = tcp->data;
-	if (n > 0) {
-		s->heard_ms = uv_now(tcp->loop);
+	s->heard_ms = n > 0 ? uv_now(tcp->loop) : s->heard_ms;
+	if (n > 0 && s->tls) {
+		s->cipher_at = s->cipher;
+		s->cipher_len = (size_t)n;
+		decrypt(s);
+	} else if (n > 0) {
 		s->in_to += (size_t)n;
 		hand_out(s);
 	} else if (n < 0) {
@@ -222,6 +269,15 @@ begin_reading(struct stream *s)
 		s->is_reading = true;
 }
 
+/* Nothing is read, and no time runs, while the owner pauses. */
+static void
+hold_reading(struct stream *s)
+{
+	uv_timer_stop(&s->clock);
+	uv_read_stop((uv_stream_t *)&s->tcp);
+	s->is_reading = false;
+}
+
 /* -------- out -------- */
 
 static void
@@ -230,17 +286,69 @@ write_done(uv_write_t *req, int status)
 	struct stream_write *w = (struct stream_write *)req;
 	if (status < 0 && !w->s->write_err)
 		w->s->write_err = status;
+	free(w->block);
 	free(w);
 }
 
 /* Consumes w. Whatever fails is found by reading, which ends the stream. */
 static void
-write_begin(struct stream *s, struct stream_write *w)
+write_octets(struct stream *s, struct stream_write *w)
 {
-	uv_buf_t buf = uv_buf_init((char *)w->data, (unsigned)w->len);
+	uv_buf_t buf = uv_buf_init((char *)(w->block ? w->block : w->data), (unsigned)w->len);
 	int rc = uv_write(&w->req, (uv_stream_t *)&s->tcp, &buf, 1, write_done);
 	if (rc != 0)
 		write_done(&w->req, rc);
+}
+
+static struct stream_write *
+write_new(struct stream *s, size_t room)
+{
+	struct stream_write *w = malloc(sizeof(*w) + room);
+	if (w)
+		*w = (struct stream_write){.s = s, .len = room};
+	return w;
+}
+
+static void
+out_of_memory(struct stream *s)
+{
+	stream_end(s, -ENOMEM, "out of memory");
+	uv_timer_start(&s->soon, soon, 0, 0);
+}
+
+/* Sends whatever TLS has to say. */
+static void
+send_records(struct stream *s)
+{
+	size_t len;
+	uint8_t *block = tls_session_take(s->tls, &len);
+	if (!block)
+		return;
+	struct stream_write *w = write_new(s, 0);
+	if (!w) {
+		free(block);
+		out_of_memory(s);
+		return;
+	}
+	w->block = block;
+	w->len = len;
+	write_octets(s, w);
+}
+
+/* Consumes w, a frame. */
+static void
+send_frame(struct stream *s, struct stream_write *w)
+{
+	if (!s->tls) {
+		write_octets(s, w);
+		return;
+	}
+	int rc = tls_session_write(s->tls, w->data, w->len);
+	free(w);
+	if (rc == 0)
+		send_records(s);
+	else if (rc == -ENOMEM) /* other failures are found by reading, too */
+		out_of_memory(s);
 }
 
 int
@@ -249,19 +357,16 @@ stream_send(struct stream *s, const uint8_t *msg, size_t len)
 	assert(len <= MESSAGE_MAX && s->state != STREAM_CLOSED);
 	if (is_over(s))
 		return 0;
-	struct stream_write *w = malloc(sizeof(*w) + FRAME_LEN + len);
+	struct stream_write *w = write_new(s, FRAME_LEN + len);
 	if (!w)
 		return -ENOMEM;
-	w->s = s;
-	w->next = NULL;
-	w->len = FRAME_LEN + len;
 	store_be16(w->data, (uint16_t)len);
 	memcpy(w->data + FRAME_LEN, msg, len);
 	if (s->state == STREAM_CONNECTING) {
 		*s->next_waiting = w;
 		s->next_waiting = &w->next;
 	} else {
-		write_begin(s, w);
+		send_frame(s, w);
 	}
 	return 0;
 }
@@ -277,11 +382,27 @@ stands(struct stream *s)
 	s->first_waiting = NULL;
 	for (struct stream_write *next; w; w = next) {
 		next = w->next;
-		write_begin(s, w);
+		send_frame(s, w);
 	}
 	s->events.connected(s->events.arg);
-	if (s->state == STREAM_STANDING && !s->is_paused)
+	if (s->state != STREAM_STANDING)
+		return;
+	if (s->is_paused)
+		hold_reading(s);
+	else
 		begin_reading(s);
+}
+
+static void
+begin_tls(struct stream *s)
+{
+	s->cipher = malloc(CIPHER_CAP);
+	if (!s->cipher || tls_session_connect(s->options.tls, &s->tls) != 0) {
+		stream_end(s, -ENOMEM, "out of memory");
+		return;
+	}
+	send_records(s);
+	begin_reading(s);
 }
 
 static void
@@ -292,6 +413,8 @@ connect_done(uv_connect_t *req, int status)
 		return;
 	if (status < 0)
 		stream_end(s, status, "%s", uv_strerror(status));
+	else if (s->options.tls)
+		begin_tls(s);
 	else
 		stands(s);
 	tell_end(s);
@@ -304,6 +427,8 @@ soon(uv_timer_t *t)
 	struct stream *s = t->data;
 	if (s->state == STREAM_STANDING) {
 		hand_out(s);
+		if (s->tls)
+			decrypt(s);
 		if (s->state == STREAM_STANDING && !s->is_paused)
 			begin_reading(s);
 	}
@@ -354,11 +479,8 @@ void
 stream_pause(struct stream *s)
 {
 	s->is_paused = true;
-	if (s->state != STREAM_STANDING)
-		return;
-	uv_timer_stop(&s->clock);
-	uv_read_stop((uv_stream_t *)&s->tcp);
-	s->is_reading = false;
+	if (s->state == STREAM_STANDING)
+		hold_reading(s);
 }
 
 void
@@ -371,11 +493,27 @@ stream_resume(struct stream *s)
 	uv_timer_start(&s->soon, soon, 0, 0);
 }
 
+/* The peer may then tell our end from an attacker's. If the socket is full, it is not worth waiting for. */
+static void
+say_goodbye(struct stream *s)
+{
+	size_t len;
+	tls_session_end(s->tls);
+	uint8_t *block = tls_session_take(s->tls, &len);
+	if (!block)
+		return;
+	uv_buf_t buf = uv_buf_init((char *)block, (unsigned)len);
+	uv_try_write((uv_stream_t *)&s->tcp, &buf, 1);
+	free(block);
+}
+
 void
 stream_close(struct stream *s)
 {
 	if (!s)
 		return;
+	if (s->tls && !is_over(s))
+		say_goodbye(s);
 	s->state = STREAM_CLOSED;
 	handle_close((uv_handle_t *)&s->tcp);
 	handle_close((uv_handle_t *)&s->clock);

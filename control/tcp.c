@@ -103,6 +103,9 @@ thread_init(struct tcp *tcp, struct tcp_thread *t)
 	t->read_buffer = malloc(TCP_READ_CAP);
 	t->work = malloc((size_t)ENGINE_GROUP * TCP_MESSAGE_MAX);
 	t->spare = tcp_conn_new();
+	int err = tcp_exchange_open(t);
+	if (err)
+		return err;
 	if (!t->listeners || !t->read_buffer || !t->work || !t->spare)
 		return -ENOMEM;
 	for (unsigned i = 0; i < tcp->n_listen; i++)
@@ -152,12 +155,19 @@ tcp_open(const struct config *config, const struct zone_root *root, struct diag_
 	return 0;
 }
 
+void
+tcp_set_inquiries(struct tcp *tcp, struct inquiries *all)
+{
+	tcp->inquiries = all;
+}
+
 static void
 thread_free(struct tcp *tcp, struct tcp_thread *t)
 {
 	for (unsigned i = 0; t->listeners && i < tcp->n_listen; i++)
 		if (t->listeners[i].fd >= 0)
 			close(t->listeners[i].fd);
+	tcp_exchange_close(t);
 	free(t->listeners);
 	free(t->read_buffer);
 	free(t->work);
@@ -196,8 +206,10 @@ timer_fired(uv_timer_t *timer)
 		return;
 	if (uv_now(&t->loop) >= t->drain_until_ms)
 		tcp_conn_close_all(t);
-	if (!t->oldest)
-		uv_close((uv_handle_t *)timer, NULL);
+	if (t->oldest)
+		return;
+	uv_close((uv_handle_t *)timer, NULL);
+	tcp_exchange_close_handles(t);
 }
 
 static void
@@ -207,6 +219,7 @@ stop_asked(uv_async_t *async)
 	uv_update_time(&t->loop);
 	t->drain_until_ms = uv_now(&t->loop) + TCP_DRAIN_MS;
 	close_listeners(t);
+	tcp_exchange_stop(t);
 	tcp_conn_drain(t);
 	uv_timer_start(&t->timer, timer_fired, 0, 10);
 	uv_close((uv_handle_t *)async, NULL);
@@ -246,6 +259,7 @@ thread_abandon(struct tcp_thread *t)
 	close_listeners(t);
 	uv_close((uv_handle_t *)&t->timer, NULL);
 	uv_close((uv_handle_t *)&t->stop, NULL);
+	tcp_exchange_close_handles(t);
 	uv_run(&t->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&t->loop);
 }
@@ -261,12 +275,14 @@ thread_begin(struct tcp_thread *t, unsigned k)
 		uv_loop_close(&t->loop);
 		return err;
 	}
+	err = tcp_exchange_begin(t);
 	uv_timer_init(&t->loop, &t->timer);
 	t->stop.data = t->timer.data = t;
 	uint64_t tick_ms = t->tcp->idle_timeout_ms / 8;
 	tick_ms = tick_ms < 10 ? 10 : tick_ms > 1000 ? 1000 : tick_ms;
 	uv_timer_start(&t->timer, timer_fired, tick_ms, tick_ms);
-	err = thread_listen(t);
+	if (!err)
+		err = thread_listen(t);
 	char name[32];
 	snprintf(name, sizeof(name), "anser-tcp-%u", k);
 	if (!err)

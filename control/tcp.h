@@ -11,7 +11,7 @@
  * What clients may cost is bounded:
  *   - a connection that has not brought a whole message for idle-timeout is closed, and one that takes none of
  *     its answers for so long, too; octets of a message that never ends do not count as activity (slowloris);
- *   - while a client does not take its answers, nothing is read from it;
+ *   - while a client does not take its answers, or waits for one of control's, nothing is read from it;
  *   - at max-connections the one that has been silent longest makes room for the new one; at max-per-source the
  *     new one is refused.
  */
@@ -26,6 +26,7 @@
 #include "zones/base/diag.h"
 #include "zones/store/zone.h"
 
+struct inquiries;
 struct tcp;
 
 /*
@@ -35,14 +36,23 @@ struct tcp;
 int tcp_open(const struct config *config, const struct zone_root *root, struct diag_list *diag,
 	     struct tcp **out) MUST_CHECK;
 
+/*
+ * Before tcp_start(): from now on control answers what is rare. `all` outlives the threads. Without it, the engine
+ * answers everything.
+ */
+void tcp_set_inquiries(struct tcp *tcp, struct inquiries *all);
+
 /* Starts the threads. 0 or -errno; then tcp_close() is all that may follow. */
 int tcp_start(struct tcp *tcp) MUST_CHECK;
 
-/* Closes the listening sockets, lets answers that are on their way go out (two seconds at most), ends the threads.
+/*
+ * Closes the listening sockets, lets answers that are on their way go out (two seconds at most), ends the threads.
+ * Control's answers that have not come yet are not waited for: control may be who calls.
  */
 void tcp_stop(struct tcp *tcp);
 
-/* Frees everything; tcp_stop() was called if tcp_start() had been. NULL is allowed. */
+/* Frees everything but inquiries that control still holds, which it may end later; tcp_stop() was called if
+ * tcp_start() had been. NULL is allowed. */
 void tcp_close(struct tcp *tcp);
 
 unsigned tcp_thread_count(const struct tcp *tcp);

@@ -5,7 +5,8 @@
  * All reading goes through the thread's one buffer; what is left of it after the whole messages, and only that, is
  * kept with the connection, so an idle client costs no buffer. Queries are copied to the thread's work area, where
  * the engine writes the answers over them, and go out from there with one writev; only what the socket does not
- * take is copied again, and from then on the connection is paused until it has been sent.
+ * take is copied again, and from then on the connection is held until it has been sent. It is held, too, while
+ * control has a message of it (tcp_exchange.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -55,8 +56,8 @@ list_append(struct tcp_conn *c)
 	t->newest = c;
 }
 
-static void
-conn_touch(struct tcp_conn *c)
+void
+tcp_conn_touch(struct tcp_conn *c)
 {
 	list_remove(c);
 	list_append(c);
@@ -83,11 +84,12 @@ conn_closed(uv_handle_t *h)
 }
 
 /* The list holds exactly the connections that are counted and not closing. */
-static void
-conn_close(struct tcp_conn *c)
+void
+tcp_conn_close(struct tcp_conn *c)
 {
 	if (uv_is_closing((uv_handle_t *)&c->handle))
 		return;
+	tcp_exchange_abandon(c);
 	list_remove(c);
 	tcp_sources_leave(c->thread->tcp->sources, c->source);
 	uv_close((uv_handle_t *)&c->handle, conn_closed);
@@ -95,22 +97,21 @@ conn_close(struct tcp_conn *c)
 
 /* -------- answers out -------- */
 
-static void conn_resume(struct tcp_conn *c);
-
 static void
 write_done(uv_write_t *req, int status)
 {
 	struct tcp_write *w = (struct tcp_write *)req;
 	struct tcp_conn *c = w->conn;
 	c->thread->queued_bytes -= w->len;
+	c->n_writes--;
 	free(w);
 	if (status < 0)
-		conn_close(c);
-	else if (!uv_is_closing((uv_handle_t *)&c->handle))
-		conn_resume(c);
+		tcp_conn_close(c);
+	else if (!uv_is_closing((uv_handle_t *)&c->handle) && c->n_writes == 0)
+		tcp_conn_resume(c);
 }
 
-/* Queues what the socket did not take, from octet `sent` on, and pauses reading. */
+/* Queues what the socket did not take, from octet `sent` on, and stops reading. */
 static bool
 conn_queue_rest(struct tcp_conn *c, const uv_buf_t *bufs, unsigned n_bufs, size_t sent, size_t total)
 {
@@ -136,10 +137,19 @@ conn_queue_rest(struct tcp_conn *c, const uv_buf_t *bufs, unsigned n_bufs, size_
 		return false;
 	}
 	t->queued_bytes += rest;
-	c->queued_bytes = rest;
-	c->is_paused = true;
+	c->queued_bytes = uv_stream_get_write_queue_size((uv_stream_t *)&c->handle);
+	c->n_writes++;
 	uv_read_stop((uv_stream_t *)&c->handle);
 	return true;
+}
+
+bool
+tcp_conn_write(struct tcp_conn *c, const uv_buf_t *bufs, unsigned n_bufs, size_t total)
+{
+	int sent = uv_try_write((uv_stream_t *)&c->handle, bufs, n_bufs);
+	if (sent == UV_EAGAIN)
+		sent = 0;
+	return sent >= 0 && ((size_t)sent == total || conn_queue_rest(c, bufs, n_bufs, (size_t)sent, total));
 }
 
 /* Sends the answers of a burst, in the order of their queries. False: the connection is of no more use. */
@@ -161,11 +171,7 @@ conn_send(struct tcp_conn *c, const struct engine_message *messages, unsigned n)
 	}
 	if (!n_answers)
 		return true;
-	int sent = uv_try_write((uv_stream_t *)&c->handle, bufs, 2 * n_answers);
-	if (sent == UV_EAGAIN)
-		sent = 0;
-	bool good = sent >= 0 &&
-		    ((size_t)sent == total || conn_queue_rest(c, bufs, 2 * n_answers, (size_t)sent, total));
+	bool good = tcp_conn_write(c, bufs, 2 * n_answers, total);
 	struct counters *counters = &c->thread->counters;
 	counter_add(good ? &counters->tx : &counters->drop[DROP_TX_FULL], n_answers);
 	return good;
@@ -189,6 +195,7 @@ conn_burst(struct tcp_conn *c, const uint8_t *data, size_t len, bool *alive)
 			.len = load_be16(data + used),
 			.cap = TCP_MESSAGE_MAX,
 			.client = c->client,
+			.takes_punts = t->tcp->inquiries != NULL,
 		};
 		memcpy(m->msg, data + used + 2, m->len);
 		used += 2 + m->len;
@@ -200,11 +207,17 @@ conn_burst(struct tcp_conn *c, const uint8_t *data, size_t len, bool *alive)
 	rcu_thread_online();
 	engine_burst(zone_root_current(t->tcp->root), messages, n, (uint32_t)time(NULL), &t->counters);
 	rcu_thread_offline();
-	conn_touch(c);
+	tcp_conn_touch(c);
 	*alive = conn_send(c, messages, n);
-	/* Whoever sends what deserves no answer is no resolver, or is lost in the stream. */
-	for (unsigned i = 0; i < n; i++)
+	/*
+	 * What control answers comes behind the answers of this burst, as it may (RFC 7766 section 6.2.1.1).
+	 * Whoever sends what deserves no answer is no resolver, or is lost in the stream.
+	 */
+	for (unsigned i = 0; i < n; i++) {
 		*alive &= messages[i].verdict != ENGINE_DROP;
+		if (messages[i].verdict == ENGINE_PUNT)
+			*alive &= tcp_exchange_add(c, &messages[i]);
+	}
 	return used;
 }
 
@@ -215,7 +228,7 @@ conn_answer(struct tcp_conn *c, const uint8_t *data, size_t len, bool *alive)
 {
 	size_t used = 0, step;
 	*alive = true;
-	while (*alive && !c->is_paused && (step = conn_burst(c, data + used, len - used, alive)))
+	while (*alive && !tcp_conn_is_held(c) && (step = conn_burst(c, data + used, len - used, alive)))
 		used += step;
 	return used;
 }
@@ -268,7 +281,7 @@ conn_take(struct tcp_conn *c, const uint8_t *data, size_t len)
 {
 	if (c->in_len) {
 		if (!conn_append(c, data, len)) {
-			conn_close(c);
+			tcp_conn_close(c);
 			return;
 		}
 		data = c->in;
@@ -277,7 +290,7 @@ conn_take(struct tcp_conn *c, const uint8_t *data, size_t len)
 	bool alive;
 	size_t used = conn_answer(c, data, len, &alive);
 	if (!alive || !conn_keep(c, data + used, len - used))
-		conn_close(c);
+		tcp_conn_close(c);
 }
 
 static void
@@ -293,26 +306,29 @@ read_done(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	if (n > 0)
 		conn_take(c, (const uint8_t *)buf->base, (size_t)n);
 	else if (n < 0)
-		conn_close(c); /* all that was answered has been sent, or the connection would be paused */
+		tcp_conn_close(c); /* all that was answered has been sent, or the connection would be held */
 }
 
-static void
-conn_resume(struct tcp_conn *c)
+void
+tcp_conn_resume(struct tcp_conn *c)
 {
-	c->is_paused = false;
-	conn_touch(c);
-	if (c->in_len) {
+	tcp_conn_touch(c);
+	if (c->exchanges) {
+		tcp_exchange_drained(c);
+		return;
+	}
+	if (c->in_len && !tcp_conn_is_held(c)) {
 		bool alive;
 		size_t used = conn_answer(c, c->in, c->in_len, &alive);
 		if (!alive || !conn_keep(c, c->in + used, c->in_len - used)) {
-			conn_close(c);
+			tcp_conn_close(c);
 			return;
 		}
 	}
-	if (c->is_paused)
+	if (tcp_conn_is_held(c))
 		return;
 	if (c->thread->drain_until_ms || uv_read_start((uv_stream_t *)&c->handle, read_alloc, read_done) != 0)
-		conn_close(c);
+		tcp_conn_close(c);
 }
 
 /* -------- accepting -------- */
@@ -341,7 +357,7 @@ conn_enter(struct tcp_conn *c)
 	enum tcp_entry entry = tcp_sources_enter(sources, &c->client, &c->source);
 	if (entry == TCP_ENTRY_FULL && t->oldest) {
 		counter_add(&t->stats.closed_idle, 1);
-		conn_close(t->oldest);
+		tcp_conn_close(t->oldest);
 		entry = tcp_sources_enter(sources, &c->client, &c->source);
 	}
 	if (entry == TCP_ENTRY_SOURCE_FULL)
@@ -376,7 +392,7 @@ tcp_conn_accept(uv_stream_t *listener, int status)
 	counter_add(&t->stats.accepted, 1);
 	uv_tcp_nodelay(&c->handle, 1);
 	if (uv_read_start((uv_stream_t *)&c->handle, read_alloc, read_done) != 0)
-		conn_close(c);
+		tcp_conn_close(c);
 }
 
 /* -------- time -------- */
@@ -387,14 +403,18 @@ tcp_conn_expire(struct tcp_thread *t)
 	uint64_t now_ms = uv_now(&t->loop);
 	while (t->oldest && now_ms - t->oldest->active_ms >= t->tcp->idle_timeout_ms) {
 		struct tcp_conn *c = t->oldest;
+		if (tcp_exchange_is_asked(c)) { /* it is control that is slow */
+			tcp_conn_touch(c);
+			continue;
+		}
 		size_t queued = uv_stream_get_write_queue_size((uv_stream_t *)&c->handle);
 		if (queued && queued < c->queued_bytes) { /* slow, but it moves */
 			c->queued_bytes = queued;
-			conn_touch(c);
+			tcp_conn_touch(c);
 			continue;
 		}
 		counter_add(queued ? &t->stats.closed_slow : &t->stats.closed_idle, 1);
-		conn_close(c);
+		tcp_conn_close(c);
 	}
 }
 
@@ -404,8 +424,8 @@ tcp_conn_drain(struct tcp_thread *t)
 	struct tcp_conn *next;
 	for (struct tcp_conn *c = t->oldest; c; c = next) {
 		next = c->newer;
-		if (!c->is_paused)
-			conn_close(c);
+		if (!tcp_conn_is_held(c))
+			tcp_conn_close(c);
 	}
 }
 
@@ -413,5 +433,5 @@ void
 tcp_conn_close_all(struct tcp_thread *t)
 {
 	while (t->oldest)
-		conn_close(t->oldest);
+		tcp_conn_close(t->oldest);
 }

@@ -4,6 +4,7 @@
  *
  *     tcp.c       sockets, threads, start and stop
  *     tcp_conn.c  connections: messages in, answers out, time
+ *     tcp_exchange.c  messages that control answers: there, back, streams
  *
  * A struct tcp_thread and its connections belong to that thread; others read its counters and stats only.
  */
@@ -12,6 +13,7 @@
 
 #include <uv.h>
 
+#include "control/inquiries.h"
 #include "control/tcp.h"
 #include "control/tcp_sources.h"
 #include "control/thread.h"
@@ -32,8 +34,19 @@ struct tcp_conn {
 	uint8_t *in; /* octets read and not answered: a message's beginning, or what waits while paused */
 	uint32_t in_len, in_cap;
 	size_t queued_bytes; /* unsent answers when last looked at */
-	bool is_paused;      /* answers wait to be sent: nothing is read meanwhile */
+	unsigned n_writes;   /* pieces of answers that wait to be sent: nothing is read meanwhile */
+	/* What control answers, in the order of asking: it has the first, or that one is a stream. Nothing is read
+	 * meanwhile. */
+	struct tcp_exchange *exchanges, **exchanges_end;
+	struct tcp_conn *stream_before, *stream_after; /* in the thread's list of streams that can go on */
+	bool is_streaming;                             /* is in that list */
 };
+
+static inline bool
+tcp_conn_is_held(const struct tcp_conn *c)
+{
+	return c->n_writes > 0 || c->exchanges;
+}
 
 struct tcp_listener {
 	uv_tcp_t handle;
@@ -52,16 +65,21 @@ struct tcp_thread {
 	uint64_t drain_until_ms; /* 0: not draining */
 	struct tcp_listener *listeners;
 	struct tcp_conn *oldest, *newest;
-	struct tcp_conn *spare; /* made ahead: accepting must not fail for want of memory */
-	bool client_waits;      /* it did all the same */
-	uint64_t queued_bytes;
-	uint8_t *read_buffer; /* TCP_READ_CAP */
-	uint8_t *work;        /* ENGINE_GROUP messages of TCP_MESSAGE_MAX */
+	struct tcp_conn *spare;      /* made ahead: accepting must not fail for want of memory */
+	bool client_waits;           /* it did all the same */
+	uint64_t queued_bytes;       /* unsent answers, and messages that control has or will get */
+	struct tcp_returns *returns; /* what control has ended */
+	uv_async_t returned;
+	uv_idle_t pump;           /* runs while there are streams that can go on */
+	struct tcp_conn *streams; /* those */
+	uint8_t *read_buffer;     /* TCP_READ_CAP */
+	uint8_t *work;            /* ENGINE_GROUP messages of TCP_MESSAGE_MAX */
 };
 
 struct tcp {
 	const struct zone_root *root;
 	struct tcp_sources *sources;
+	struct inquiries *inquiries; /* NULL: nothing is control's */
 	uint64_t idle_timeout_ms;
 	unsigned n_listen, n_threads;
 	struct config_address *listen; /* with the ports really bound */
@@ -79,6 +97,45 @@ void tcp_conn_drain(struct tcp_thread *t);
 
 /* Closes all, now. */
 void tcp_conn_close_all(struct tcp_thread *t);
+
+/* -------- tcp_conn.c, for tcp_exchange.c -------- */
+
+/*
+ * Sends octets, at once or when the socket takes them; the copy that this takes counts against the thread's bound.
+ * False: the connection is of no more use.
+ */
+bool tcp_conn_write(struct tcp_conn *c, const uv_buf_t *bufs, unsigned n_bufs, size_t total) MUST_CHECK;
+
+/* Goes on with what waited while the connection was held. */
+void tcp_conn_resume(struct tcp_conn *c);
+
+void tcp_conn_touch(struct tcp_conn *c);
+void tcp_conn_close(struct tcp_conn *c);
+
+/* -------- tcp_exchange.c -------- */
+
+/* The thread's part of it: 0 or -errno; with the loop, which then has to be told to close the handles. */
+int tcp_exchange_open(struct tcp_thread *t) MUST_CHECK;
+int tcp_exchange_begin(struct tcp_thread *t) MUST_CHECK;
+void tcp_exchange_close_handles(struct tcp_thread *t);
+void tcp_exchange_close(struct tcp_thread *t);
+
+/* Queues a punted message of the connection. False: there is no room, and the message is counted as dropped. */
+bool tcp_exchange_add(struct tcp_conn *c, const struct engine_message *m) MUST_CHECK;
+
+/* Is control to answer next, that is: is its answer waited for? */
+bool tcp_exchange_is_asked(const struct tcp_conn *c);
+
+/* All that was written has gone out: a stream goes on. */
+void tcp_exchange_drained(struct tcp_conn *c);
+
+/* The connection ends: what is control's goes back to nobody, and is counted as dropped. */
+void tcp_exchange_abandon(struct tcp_conn *c);
+
+/* The thread stops: nothing more comes from control. Streams go on. */
+void tcp_exchange_stop(struct tcp_thread *t);
+
+/* -------- */
 
 /* A connection's memory, for thread->spare. NULL: out of memory. */
 struct tcp_conn *tcp_conn_new(void) MUST_CHECK;

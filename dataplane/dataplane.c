@@ -67,6 +67,9 @@ workers_new(struct dataplane *dp, const struct dataplane_config *config)
 		w->stop = &dp->stop;
 		w->idle_busy = config->idle_busy;
 		w->cpu = config->n_cores > 0 ? (int)config->cores[i] : -1;
+		w->punts = punts_new();
+		if (w->punts == NULL)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -74,8 +77,10 @@ workers_new(struct dataplane *dp, const struct dataplane_config *config)
 static void
 workers_free(struct dataplane *dp)
 {
-	for (unsigned i = 0; dp->workers != NULL && i < dp->n_workers; i++)
+	for (unsigned i = 0; dp->workers != NULL && i < dp->n_workers; i++) {
 		free(dp->workers[i].queues);
+		punts_free(dp->workers[i].punts);
+	}
 	free(dp->workers);
 }
 
@@ -127,6 +132,23 @@ const struct counters *
 dataplane_worker_counters(const struct dataplane *dp, unsigned i)
 {
 	return &dp->workers[i].counters;
+}
+
+bool
+dataplane_punt_next(struct dataplane *dp, unsigned i, struct dataplane_punt *out)
+{
+	const struct punt_slot *s = punt_next(dp->workers[i].punts);
+	if (s == NULL)
+		return false;
+	*out = (struct dataplane_punt){
+		.msg = s->msg, .len = s->len, .reply_cap = s->reply_cap, .client = s->client, .id = s->id};
+	return true;
+}
+
+void
+dataplane_punt_end(struct dataplane *dp, unsigned i, unsigned id, const uint8_t *msg, size_t len)
+{
+	punt_end(dp->workers[i].punts, id, msg, len);
 }
 
 unsigned

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "zones/answer/engine.h"
 #include "zones/base/compiler.h"
 #include "zones/base/counters.h"
 #include "zones/base/diag.h"
@@ -72,6 +73,24 @@ void dataplane_worker_run(struct dataplane *dp, unsigned i);
 
 /* Worker i's counters: read them any time until dataplane_close(). */
 const struct counters *dataplane_worker_counters(const struct dataplane *dp, unsigned i);
+
+/*
+ * Messages that control answers (docs/design/dataplane.md, "Punts"). The two calls below are the control thread's
+ * alone, from dataplane_open() to dataplane_close(), whether workers run or not; they never block.
+ */
+struct dataplane_punt {
+	const uint8_t *msg; /* the dataplane's; there until dataplane_punt_end() */
+	uint32_t len, reply_cap;
+	struct engine_client client;
+	unsigned id;
+};
+
+/* Takes the next message of worker i; false: there is none. */
+bool dataplane_punt_next(struct dataplane *dp, unsigned i, struct dataplane_punt *out);
+
+/* Ends message `id` of worker i with the reply, which is copied; len 0, or one over reply_cap: says nothing. Once
+ * for each. */
+void dataplane_punt_end(struct dataplane *dp, unsigned i, unsigned id, const uint8_t *msg, size_t len);
 
 struct dataplane_port_stats {
 	const char *device;

@@ -18,6 +18,7 @@
 #define PORT_BURST 32
 
 struct port_queue;
+struct punt_slot;
 
 struct port_queue_ops {
 	/*
@@ -29,6 +30,16 @@ struct port_queue_ops {
 
 	/* Sends those that have an answer, frees the rest; must be called after each rx_burst with its messages. */
 	void (*tx_burst)(struct port_queue *q, struct engine_message *messages, unsigned n);
+
+	/*
+	 * Between rx_burst and tx_burst, for a message of the burst (`messages` is the whole of it) that control
+	 * will answer: writes into the slot's ticket what send_punt() will need. False: it does not fit.
+	 */
+	bool (*ticket)(struct port_queue *q, const struct engine_message *messages, unsigned i,
+		       struct punt_slot *s);
+
+	/* Sends the reply that a slot brought back. Counts tx, or a drop. */
+	void (*send_punt)(struct port_queue *q, const struct punt_slot *s);
 
 	/*
 	 * Waits for a packet at most timeout_us; the worker is RCU-offline. May return early. NULL: the worker

@@ -22,6 +22,7 @@
 
 #include "dataplane/dataplane.h"
 #include "dataplane/port.h"
+#include "dataplane/punt.h"
 #include "dataplane/sockets.h"
 #include "dataplane/worker.h"
 
@@ -323,6 +324,7 @@ kernel_rx_burst(struct port_queue *head, struct engine_message messages[PORT_BUR
 		m->msg = q->rx_iov[i].iov_base;
 		m->len = q->rx[i].msg_len;
 		m->cap = m->len > q->payload_max ? m->len : q->payload_max;
+		m->takes_punts = true;
 		client_set(&m->client, &q->peers[i]);
 	}
 	return n;
@@ -390,8 +392,58 @@ kernel_wait(struct port_queue *head, unsigned timeout_us)
 	queue_poll(q, (int)((timeout_us + 999) / 1000));
 }
 
+/* What a reply that comes later needs of its query's header. */
+struct kernel_ticket {
+	const struct kernel_socket *socket;
+	socklen_t peer_len;
+	size_t control_len; /* 0: the socket is bound to the address that was asked */
+	union {
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} peer;
+	union pktinfo_control control;
+};
+_Static_assert(sizeof(struct kernel_ticket) <= PUNT_TICKET_MAX, "a ticket has room for it");
+
+static bool
+kernel_ticket(struct port_queue *head, const struct engine_message *messages, unsigned i, struct punt_slot *s)
+{
+	const struct kernel_queue *q = (struct kernel_queue *)head;
+	const struct msghdr *hdr = &q->rx[slot_of(q, &messages[i])].msg_hdr;
+	struct kernel_ticket *t = (struct kernel_ticket *)(void *)s->ticket;
+	if (hdr->msg_namelen > sizeof(t->peer) || hdr->msg_controllen > sizeof(t->control))
+		return false;
+	*t = (struct kernel_ticket){.socket = q->burst, .peer_len = hdr->msg_namelen};
+	memcpy(&t->peer, hdr->msg_name, t->peer_len);
+	if (q->burst->wildcard) {
+		t->control_len = hdr->msg_controllen;
+		memcpy(&t->control, hdr->msg_control, t->control_len);
+	}
+	s->ticket_len = sizeof(*t);
+	return true;
+}
+
+static void
+kernel_send_punt(struct port_queue *head, const struct punt_slot *s)
+{
+	struct kernel_ticket t;
+	memcpy(&t, s->ticket, sizeof(t));
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)s->msg, .iov_len = s->len};
+	struct msghdr hdr = {.msg_name = &t.peer,
+			     .msg_namelen = t.peer_len,
+			     .msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = t.control_len ? &t.control : NULL,
+			     .msg_controllen = t.control_len};
+	control_forget_interface(&hdr);
+	bool sent = sendmsg(t.socket->fd, &hdr, MSG_DONTWAIT) >= 0;
+	counter_add(sent ? &head->counters->tx : &head->counters->drop[DROP_TX_FULL], 1);
+}
+
 static const struct port_queue_ops kernel_queue_ops = {
 	.rx_burst = kernel_rx_burst,
 	.tx_burst = kernel_tx_burst,
+	.ticket = kernel_ticket,
+	.send_punt = kernel_send_punt,
 	.wait = kernel_wait,
 };

@@ -10,6 +10,7 @@
 
 #include "dataplane/dpdk.h"
 #include "dataplane/exception.h"
+#include "dataplane/punt.h"
 
 /* Under load the kernel's frames are looked for in every 8th turn, otherwise in each: a flood delays them, but
  * never starves them. */
@@ -73,6 +74,7 @@ hold_query(struct dpdk_queue *q, struct rte_mbuf *mbuf, const struct frame *f, s
 	m->msg = data + f->payload_off;
 	m->len = f->payload_len;
 	m->cap = message_cap(q, mbuf, f);
+	m->takes_punts = true;
 	m->client = (struct engine_client){.is_v6 = f->is_v6, .transport = ENGINE_UDP};
 	memcpy(m->client.address, frame_source(data, f), f->is_v6 ? 16 : 4);
 }
@@ -187,7 +189,7 @@ dpdk_tx_burst(struct port_queue *head, struct engine_message *messages, unsigned
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *mbuf = q->held[i];
 		if (unlikely(messages[i].verdict != ENGINE_ANSWER)) {
-			rte_pktmbuf_free(mbuf); /* counted by the engine */
+			rte_pktmbuf_free(mbuf); /* counted by the engine, or control's by now */
 			continue;
 		}
 		wrap_answer(q, mbuf, &q->frames[i], messages[i].len);
@@ -203,7 +205,47 @@ dpdk_tx_burst(struct port_queue *head, struct engine_message *messages, unsigned
 	}
 }
 
+/* The ticket is the query's frame up to the message, with what is known of it: the reply is made by reflection
+ * then, too. */
+static bool
+dpdk_ticket(struct port_queue *head, const struct engine_message *messages, unsigned i, struct punt_slot *s)
+{
+	const struct dpdk_queue *q = (struct dpdk_queue *)head;
+	const struct frame *f = &q->frames[i];
+	size_t len = sizeof(*f) + f->payload_off;
+	if (len > PUNT_TICKET_MAX) /* extension headers without end */
+		return false;
+	memcpy(s->ticket, f, sizeof(*f));
+	memcpy(s->ticket + sizeof(*f), rte_pktmbuf_mtod(q->held[i], const uint8_t *), f->payload_off);
+	s->ticket_len = (uint16_t)len;
+	return true;
+}
+
+static void
+dpdk_send_punt(struct port_queue *head, const struct punt_slot *s)
+{
+	struct dpdk_queue *q = (struct dpdk_queue *)head;
+	struct frame f;
+	memcpy(&f, s->ticket, sizeof(f));
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(q->pool);
+	if (mbuf == NULL || (uint32_t)f.payload_off + s->len > rte_pktmbuf_tailroom(mbuf)) {
+		counter_add(&head->counters->drop[DROP_TX_FULL], 1);
+		rte_pktmbuf_free(mbuf);
+		return;
+	}
+	uint8_t *data = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	memcpy(data, s->ticket + sizeof(f), f.payload_off);
+	memcpy(data + f.payload_off, s->msg, s->len);
+	wrap_answer(q, mbuf, &f, s->len);
+	if (rte_eth_tx_burst(q->port_id, q->queue_id, &mbuf, 1) == 1)
+		counter_add(&head->counters->tx, 1);
+	else
+		drop(q, mbuf, DROP_TX_FULL);
+}
+
 const struct port_queue_ops dpdk_queue_ops = {
 	.rx_burst = dpdk_rx_burst,
 	.tx_burst = dpdk_tx_burst,
+	.ticket = dpdk_ticket,
+	.send_punt = dpdk_send_punt,
 };

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <urcu-qsbr.h>
 
+#include "zones/answer/count.h"
+
 /*
  * Adaptive idling: a worker spins for a while after its last packet, since more tend to follow; then each sleep is
  * a microsecond longer than the one before. So a query after 10 ms of silence waits for about 140 us at most, and
@@ -90,6 +92,8 @@ worker_idle(struct worker *w, unsigned empty_turns)
 	struct port_queue *q = w->n_queues == 1 ? w->queues[0] : NULL;
 	bool can_wait = q != NULL && q->ops->wait != NULL;
 	unsigned max_us = can_wait ? IDLE_WAIT_MAX_US : IDLE_SLEEP_MAX_US;
+	if (w->punts != NULL && punts_outstanding(w->punts) > 0)
+		max_us = IDLE_SLEEP_MAX_US; /* no packet tells when control has answered */
 	unsigned sleep_us = empty_turns - IDLE_SPIN_TURNS + 1;
 	if (can_wait || sleep_us > max_us)
 		sleep_us = max_us;
@@ -102,7 +106,63 @@ worker_idle(struct worker *w, unsigned empty_turns)
 	urcu_qsbr_thread_online();
 }
 
-/* One turn over all queues; returns what came off the wire. The zone set is loaded after the packets came in. */
+/* -------- punts -------- */
+
+static bool
+punt_one(struct worker *w, struct port_queue *q, const struct engine_message *messages, unsigned i)
+{
+	struct punt_slot *s = punt_take(w->punts, &messages[i]);
+	if (s == NULL)
+		return false;
+	s->queue = q;
+	if (!q->ops->ticket(q, messages, i, s)) {
+		punt_release(w->punts, s);
+		return false;
+	}
+	punt_submit(w->punts, s);
+	return true;
+}
+
+static void
+punt_burst(struct worker *w, struct port_queue *q, const struct engine_message *messages, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (messages[i].verdict == ENGINE_PUNT && !punt_one(w, q, messages, i))
+			counter_add(&w->counters.drop[DROP_PUNT_FULL], 1);
+	}
+}
+
+/* Sends what control has answered, at most a burst a turn; returns how many. */
+static unsigned
+punts_send(struct worker *w)
+{
+	struct counters *c = &w->counters;
+	unsigned n = 0;
+	for (struct punt_slot *s; n < PORT_BURST && (s = punt_returned(w->punts)) != NULL; n++) {
+		if (s->len == 0) {
+			counter_add(&c->drop[DROP_PUNT_DROPPED], 1);
+		} else {
+			count_reply(c, s->client.is_v6, s->msg, s->len);
+			s->queue->ops->send_punt(s->queue, s);
+		}
+		punt_release(w->punts, s);
+	}
+	return n;
+}
+
+/* What control answers from now on, nobody sends. */
+static void
+punts_abandon(struct worker *w)
+{
+	while (punts_send(w) > 0)
+		continue;
+	counter_add(&w->counters.drop[DROP_PUNT_DROPPED], punts_outstanding(w->punts));
+}
+
+/* -------- the turn -------- */
+
+/* One turn over all queues; returns what came off the wire, or from control. The zone set is loaded after the
+ * packets came in. */
 static unsigned
 worker_turn(struct worker *w, uint32_t now_s)
 {
@@ -112,12 +172,17 @@ worker_turn(struct worker *w, uint32_t now_s)
 		struct port_queue *q = w->queues[i];
 		unsigned n_rx = 0;
 		unsigned n = q->ops->rx_burst(q, messages, &n_rx);
+		uint64_t punted = w->counters.punted;
 		if (n > 0)
 			engine_burst(zone_root_current(w->root), messages, n, now_s, &w->counters);
+		if (unlikely(punted != w->counters.punted))
+			punt_burst(w, q, messages, n);
 		if (n_rx > 0)
 			q->ops->tx_burst(q, messages, n);
 		received += n_rx;
 	}
+	if (unlikely(w->punts != NULL && punts_have_returned(w->punts)))
+		received += punts_send(w);
 	return received;
 }
 
@@ -140,6 +205,8 @@ worker_run(struct worker *w)
 		worker_idle(w, empty_turns);
 		clock_turn(&clock, &w->counters, false);
 	}
+	if (w->punts != NULL)
+		punts_abandon(w);
 }
 
 int

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "dataplane/port.h"
+#include "dataplane/punt.h"
 #include "zones/base/compiler.h"
 #include "zones/base/counters.h"
 #include "zones/store/zone.h"
@@ -21,8 +22,9 @@ struct worker {
 	const atomic_bool *stop;
 	struct port_queue **queues; /* the array is the worker's, the queues belong to their driver */
 	unsigned n_queues;
-	bool idle_busy; /* never sleep */
-	int cpu;        /* that it is meant to run on, or -1 */
+	bool idle_busy;      /* never sleep */
+	int cpu;             /* that it is meant to run on, or -1 */
+	struct punts *punts; /* NULL: nobody takes punts, and no port may ask for them */
 	struct counters counters;
 };
 

@@ -88,6 +88,29 @@ judge_message(const struct variant *v, struct engine_message *messages, unsigned
 		judge_fail(&c[1], fault);
 }
 
+/* The same bytes where control takes what is rare: punted and untouched, or answered just as before. */
+static void
+judge_takes_punts(const struct variant *v, const struct engine_message *plain, const uint8_t *query, uint32_t len)
+{
+	static struct counters counters;
+	struct engine_message m;
+	make_message(&m, WAY_TCP, query, len);
+	m.takes_punts = true;
+	engine_burst(v->zones.set, &m, 1, 1700000000, &counters);
+	const char *fault = NULL;
+	if (m.verdict != ENGINE_PUNT) {
+		if (m.verdict != plain->verdict || m.len != plain->len || memcmp(m.msg, plain->msg, m.len) != 0)
+			fault = "answered otherwise where control takes what is rare";
+	} else if (m.len != len || memcmp(m.msg, query, len) != 0) {
+		fault = "left to control, and changed";
+	} else {
+		fault = judge_punt(query, len);
+	}
+	if (fault != NULL)
+		judge_fail(&(struct judge_case){.query = query, .query_len = len}, fault);
+	free(m.msg);
+}
+
 static void
 judge_burst(const struct variant *v, struct engine_message *messages, const uint8_t *query, size_t len)
 {
@@ -132,6 +155,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	if (fault != NULL)
 		judge_fail(&(struct judge_case){.query = query, .query_len = len}, fault);
 	judge_burst(v, messages, query, len);
+	judge_takes_punts(v, &messages[WAY_TCP], query, len);
 	for (unsigned i = 0; i < COPIES; i++)
 		free(messages[i].msg);
 	return 0;

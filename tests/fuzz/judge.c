@@ -10,6 +10,7 @@
 #include "tests/fuzz/message.h"
 
 enum { QR = 0x8000, OPCODE = 0x7800, AA = 0x0400, TC = 0x0200, RD = 0x0100, RA_Z_AD = 0x00e0, CD = 0x0010 };
+enum { NOTIFY = 4 << 11, UPDATE = 5 << 11 };
 enum { NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, YXDOMAIN, NOTAUTH = 9, BADVERS = 16 };
 enum {
 	T_A = 1,
@@ -17,6 +18,7 @@ enum {
 	T_CNAME = 5,
 	T_SOA = 6,
 	T_TXT = 16,
+	T_SIG = 24,
 	T_AAAA = 28,
 	T_DNAME = 39,
 	T_OPT = 41,
@@ -24,6 +26,9 @@ enum {
 	T_RRSIG = 46,
 	T_NSEC = 47,
 	T_NSEC3 = 50,
+	T_TSIG = 250,
+	T_IXFR = 251,
+	T_AXFR = 252,
 };
 
 #define PLAIN_UDP 512
@@ -154,6 +159,12 @@ size_limit(const struct view *v)
 	return limit < v->c->cap ? limit : v->c->cap;
 }
 
+static bool
+is_control_opcode(uint16_t flags)
+{
+	return (flags & OPCODE) == NOTIFY || (flags & OPCODE) == UPDATE;
+}
+
 static const char *
 judge_header(const struct view *v)
 {
@@ -169,7 +180,8 @@ judge_header(const struct view *v)
 					memcmp(c->query + 12, c->reply + 12, v->reply->question_end - 12) != 0))
 		return "another question";
 	if (!v->is_strict)
-		return (asked & OPCODE) != 0 && v->rcode != NOTIMP
+		return (asked & OPCODE) != 0 && v->rcode != NOTIMP &&
+				       !(is_control_opcode(asked) && v->rcode == FORMERR)
 			       ? "an opcode that nobody implements is not NOTIMP"
 			       : NULL;
 	if (v->reply->count[0] != 1)
@@ -370,6 +382,28 @@ const char *
 judge_drop(const uint8_t *query, size_t len)
 {
 	return len < 12 || (query[2] & 0x80) ? NULL : "dropped, and could have been answered";
+}
+
+const char *
+judge_punt(const uint8_t *query, size_t len)
+{
+	static struct seen_message m;
+	const char *fault = message_read(query, len, &m);
+	if (fault != NULL)
+		return NULL; /* this reader is stricter than the server's: it reads into the data */
+	if ((m.flags & QR) != 0)
+		return "a response was left to control";
+	bool is_transfer = m.count[0] == 1 && (m.qtype == T_IXFR || m.qtype == T_AXFR);
+	if (is_control_opcode(m.flags) || ((m.flags & OPCODE) == 0 && is_transfer))
+		return NULL;
+	for (unsigned i = 0; i < m.n; i++) {
+		const struct seen_record *r = &m.record[i];
+		bool is_sig0 =
+			r->type == T_SIG && r->section == 3 && r->rdlen >= 2 && seen_u16(query + r->rdata_at) == 0;
+		if (r->type == T_TSIG || is_sig0)
+			return NULL;
+	}
+	return "left to control, and is an ordinary question";
 }
 
 static uint64_t

@@ -42,6 +42,9 @@ const char *judge_truncation(const struct judge_case *full, const struct judge_c
 /* A message that was dropped may be: no header, or a response. */
 const char *judge_drop(const uint8_t *query, size_t len);
 
+/* A message that was left to control may be: well-formed, and NOTIFY, UPDATE, a transfer, or signed. */
+const char *judge_punt(const uint8_t *query, size_t len);
+
 /* What one call counted: each answer has one RCODE and one address family, each drop one reason. */
 const char *
 judge_counters(const struct counters *before, const struct counters *after, unsigned answered, unsigned dropped);

@@ -5,8 +5,9 @@
  *     mutate --packets N [--seed S]
  *
  * A port's account must come out even after every burst: what came in was answered, given to the kernel, or dropped
- * for one reason. Every answer is read by the judge (judge.h), and its frame by code of its own. Prints what became
- * of the packets. A violation prints the packet and aborts.
+ * for one reason; what was left to control is answered here in its place. Every answer is read by the judge
+ * (judge.h), and its frame by code of its own. Prints what became of the packets. A violation prints the packet and
+ * aborts.
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -38,7 +39,7 @@ struct campaign {
 	struct flight flights[BURST];
 	struct flight *held[BURST];
 	struct engine_message messages[BURST];
-	uint64_t answers, neighbours;
+	uint64_t answers, neighbours, punts;
 };
 
 /* -------- the port -------- */
@@ -50,7 +51,11 @@ hold_query(struct campaign *c, struct flight *f, unsigned n)
 	c->held[n] = f;
 	f->frame_was = f->frame;
 	*m = (struct engine_message){
-		.msg = f->data + f->frame.payload_off, .len = f->frame.payload_len, .cap = UDP_PAYLOAD};
+		.msg = f->data + f->frame.payload_off,
+		.len = f->frame.payload_len,
+		.cap = UDP_PAYLOAD,
+		.takes_punts = true,
+	};
 	if (m->cap < m->len)
 		m->cap = m->len;
 	m->client.is_v6 = f->frame.is_v6;
@@ -128,6 +133,22 @@ send_answer(struct campaign *c, struct flight *f, const struct engine_message *m
 	c->answers++;
 }
 
+/* Control's part: the same message once more, with what the reply may have. */
+static void
+answer_punt(struct campaign *c, const struct flight *f, struct engine_message *m)
+{
+	const uint8_t *query = f->was + f->frame_was.payload_off;
+	const char *fault = judge_punt(query, f->frame_was.payload_len);
+	if (fault != NULL)
+		judge_fail(&(struct judge_case){.query = query, .query_len = f->frame_was.payload_len}, fault);
+	CHECK(m->len == f->frame_was.payload_len && memcmp(m->msg, query, m->len) == 0);
+	m->takes_punts = false;
+	m->cap = m->cap < m->len ? m->len : m->cap;
+	engine_burst(c->zones.set, m, 1, 1700000000, &c->counters);
+	CHECK(m->verdict == ENGINE_ANSWER);
+	c->punts++;
+}
+
 static uint64_t
 dropped(const struct counters *c)
 {
@@ -152,6 +173,10 @@ run_burst(struct campaign *c, unsigned n_packets)
 	struct counters before = c->counters;
 	engine_burst(c->zones.set, c->messages, n, 1700000000, &c->counters);
 	for (unsigned i = 0; i < n; i++) {
+		if (c->messages[i].verdict == ENGINE_PUNT)
+			answer_punt(c, c->held[i], &c->messages[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
 		check_query(c, c->held[i], &c->messages[i]);
 		if (c->messages[i].verdict == ENGINE_ANSWER)
 			send_answer(c, c->held[i], &c->messages[i]);
@@ -161,6 +186,7 @@ run_burst(struct campaign *c, unsigned n_packets)
 	const char *fault = judge_counters(&before, &c->counters, n - unanswered, unanswered);
 	if (fault != NULL)
 		judge_fail(&(struct judge_case){0}, fault);
+	CHECK(c->counters.punted == c->punts);
 	CHECK(c->counters.rx == c->counters.tx + c->counters.to_kernel + dropped(&c->counters));
 }
 
@@ -184,8 +210,9 @@ print_account(const struct campaign *c, uint64_t seed, double seconds)
 	const struct counters *k = &c->counters;
 	printf("seed %" PRIu64 ", %.1f s\n", seed, seconds);
 	printf("%12" PRIu64 " received\n", k->rx);
-	printf("%12" PRIu64 " answered: queries %" PRIu64 ", neighbours %" PRIu64 "\n", k->tx, c->answers,
-	       c->neighbours);
+	printf("%12" PRIu64 " answered: queries %" PRIu64 ", of them by control %" PRIu64 ", neighbours %" PRIu64
+	       "\n",
+	       k->tx, c->answers, c->punts, c->neighbours);
 	for (unsigned i = 0; i < COUNTERS_RCODES; i++) {
 		if (k->rcode[i] != 0)
 			printf("%12" PRIu64 "   rcode %u\n", k->rcode[i], i);

@@ -123,6 +123,18 @@ put_opt(struct packet_source *s, uint8_t *to)
 	return 11 + rdlen;
 }
 
+static uint32_t
+put_tsig(struct packet_source *s, uint8_t *to)
+{
+	static const uint8_t head[] = "\1k\0\0\372\0\377\0\0\0\0\0\75\13hmac-sha256\0\0\0\145\123\361\0\1\54\0\40";
+	uint32_t len = sizeof(head) - 1;
+	memcpy(to, head, len);
+	for (unsigned i = 0; i < 32; i++) /* the MAC */
+		to[len++] = (uint8_t)random_next(s);
+	memset(to + len, 0, 6); /* id, error, other data */
+	return len + 6;
+}
+
 static void
 put_query(struct packet_source *s, uint8_t *data, struct layout *at)
 {
@@ -144,6 +156,12 @@ put_query(struct packet_source *s, uint8_t *data, struct layout *at)
 		at->opt = at->dns + len;
 		dns[11] = 1;
 		len += put_opt(s, dns + len);
+	}
+	if (one_in(s, 25)) /* NOTIFY, UPDATE */
+		dns[2] |= (uint8_t)(4 + random_below(s, 2)) << 3;
+	if (one_in(s, 25)) {
+		dns[11]++;
+		len += put_tsig(s, dns + len);
 	}
 	at->len = at->dns + len;
 }

@@ -10,6 +10,7 @@
 #include "zones/answer/engine.h"
 
 #include "zones/answer/answer.h"
+#include "zones/answer/count.h"
 #include "zones/answer/options.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/query.h"
@@ -30,6 +31,7 @@ struct work {
 	const struct names_entry *candidate; /* what it will find there, probably */
 	struct lookup_first first;
 	enum query_status status;
+	bool is_punt;          /* control's */
 	bool asks_zones;       /* a question of class IN for data: goes through the lookup stages */
 	bool denies;           /* probably, with a proof */
 	uint8_t second_labels; /* of the second probe; the apex where there is none */
@@ -67,7 +69,8 @@ stage_parse(struct work *w)
 	w->zone = NULL;
 	w->snapshot = NULL;
 	w->status = query_parse(w->m->msg, w->m->len, &w->q);
-	w->asks_zones = w->status == QUERY_ASK && is_zone_question(&w->q);
+	w->is_punt = w->q.is_rare && w->m->takes_punts;
+	w->asks_zones = w->status == QUERY_ASK && is_zone_question(&w->q) && !w->is_punt;
 	w->denies = false;
 }
 
@@ -221,7 +224,7 @@ static void
 stage_options(const struct zone_set *set, struct work *w, uint32_t now_s)
 {
 	w->options.cookie = COOKIE_NONE;
-	if (unlikely(w->q.edns.cookie_len != 0))
+	if (unlikely(w->q.edns.cookie_len != 0) && !w->is_punt)
 		options_begin(&w->options, &set->config, &w->m->client, &w->q.edns, now_s);
 }
 
@@ -327,17 +330,6 @@ answer_work(const struct zone_set *set, struct work *w, struct reply *r)
 }
 
 static void
-count_answer(struct counters *c, const struct work *w, const struct reply *r, uint16_t rcode)
-{
-	counter_add(w->m->client.is_v6 ? &c->queries_v6 : &c->queries_v4, 1);
-	counter_add(&c->rcode[rcode < COUNTERS_RCODES ? rcode : COUNTERS_RCODES - 1], 1);
-	if (w->q.qname.len != 0)
-		counter_add(&c->qtype[w->q.qtype < COUNTERS_TYPE_OTHER ? w->q.qtype : COUNTERS_TYPE_OTHER], 1);
-	if (r->is_truncated)
-		counter_add(&c->truncated, 1);
-}
-
-static void
 stage_answer(const struct zone_set *set, struct work *w, struct counters *counters)
 {
 	struct engine_message *m = w->m;
@@ -350,6 +342,12 @@ stage_answer(const struct zone_set *set, struct work *w, struct counters *counte
 	const struct answer_config *config = &set->config;
 	struct edns *edns = &w->q.edns;
 	uint32_t limit = reply_limit(m, &w->q, config);
+	if (unlikely(w->is_punt)) {
+		m->verdict = ENGINE_PUNT;
+		m->cap = limit;
+		counter_add(&counters->punted, 1);
+		return;
+	}
 	unsigned room = 0;
 	if (edns->is_present)
 		room = options_room(config, &m->client, edns, limit - w->q.question_end);
@@ -365,7 +363,11 @@ stage_answer(const struct zone_set *set, struct work *w, struct counters *counte
 	write_header(&r, &w->q, o);
 	m->len = r.pos;
 	m->verdict = ENGINE_ANSWER;
-	count_answer(counters, w, &r, o.rcode);
+	count_answer(counters, m->client.is_v6,
+		     (struct counted){.has_question = w->q.qname.len != 0,
+				      .is_truncated = r.is_truncated,
+				      .qtype = w->q.qtype,
+				      .rcode = o.rcode});
 }
 
 static void

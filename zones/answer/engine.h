@@ -30,14 +30,21 @@ struct engine_client {
 enum engine_verdict {
 	ENGINE_ANSWER, /* msg[0..len) is the reply */
 	ENGINE_DROP,   /* say nothing; counted under `drop` */
+	ENGINE_PUNT,   /* control answers: the message is untouched, `cap` is now what its reply may have */
 };
 
 /* One message of a burst. */
 struct engine_message {
 	uint8_t *msg; /* the query; the reply is written over it */
 	uint32_t len; /* in: octets of the query; out: octets of the reply */
-	uint32_t cap; /* room at msg, ≥ 512 and ≥ len; a reply is never longer */
+	uint32_t cap; /* room at msg, ≥ 512 and ≥ len; a reply is never longer. Out with ENGINE_PUNT: see there */
 	struct engine_client client;
+	/*
+	 * In: somebody takes what is rare (struct query, is_rare): NOTIFY, UPDATE, transfers, whatever is signed.
+	 * If not, there is no ENGINE_PUNT, and such messages are answered as by a server that knows nothing of
+	 * them.
+	 */
+	bool takes_punts;
 	uint8_t verdict; /* out: enum engine_verdict */
 	uint8_t drop;    /* out, with ENGINE_DROP: enum drop_reason */
 };
@@ -50,8 +57,8 @@ struct engine_message {
 
 /*
  * Answers n messages. `set` was loaded from zone_root after the messages came in; `now_s` is wall time in seconds.
- * Counts into `counters` (the calling thread's own): rcode, qtype, truncated, queries_v4/6, and drop for
- * ENGINE_DROP. rx, tx and the other drops are the caller's to count.
+ * Counts into `counters` (the calling thread's own): rcode, qtype, truncated, queries_v4/6, punted, and drop for
+ * ENGINE_DROP. rx, tx and the other drops are the caller's to count; so is a punted message's reply (count.h).
  */
 void engine_burst(const struct zone_set *set, struct engine_message *messages, unsigned n, uint32_t now_s,
 		  struct counters *counters);

@@ -9,6 +9,8 @@
  * answered, handed to the kernel, or counted under exactly one drop reason:
  *
  *     rx == tx + to_kernel + sum(drop[])
+ *
+ * It holds whenever control has none of the thread's messages in hand.
  */
 #ifndef ANSER_BASE_COUNTERS_H
 #define ANSER_BASE_COUNTERS_H
@@ -33,7 +35,11 @@
 	X(DROP_TX_FULL, "tx_full", "the port took no more packets for sending")                                    \
 	X(DROP_NEIGHBOUR, "neighbour", "ARP or ND that asks for nothing of ours")                                  \
 	X(DROP_EXCEPTION_FULL, "exception_full", "the exception path took no more packets")                        \
-	X(DROP_RATE_LIMIT, "rate_limit", "over the rate allowed for its source")
+	X(DROP_RATE_LIMIT, "rate_limit", "over the rate allowed for its source")                                   \
+	X(DROP_PUNT_FULL, "punt_full",                                                                             \
+	  "a rare message (signed, NOTIFY, UPDATE) that the control thread had no room for")                       \
+	X(DROP_PUNT_DROPPED, "punt_dropped",                                                                       \
+	  "a rare message that the control thread gave no answer, or not while somebody waited for it")
 
 #define DROP_ENUMERATOR(name, label, text) name,
 enum drop_reason { DROP_REASONS(DROP_ENUMERATOR) DROP_REASON_COUNT };
@@ -54,7 +60,9 @@ struct counters {
 	uint64_t tx;                        /* answers that the port took (DNS, ARP, ND, echo) */
 	uint64_t to_kernel;                 /* frames given to the exception path */
 	uint64_t truncated;                 /* answers with TC */
-	uint64_t queries_v4, queries_v6;    /* DNS messages given to the engine, by address family */
+	uint64_t punted;                    /* messages given to control; each ends in tx or under a drop reason */
+	uint64_t punt_replies;              /* control's answers that were sent; counted in tx, too */
+	uint64_t queries_v4, queries_v6;    /* DNS messages answered by engine or control, by address family */
 	uint64_t busy_cycles, total_cycles; /* worker only: time with and without work, in TSC cycles */
 	uint64_t drop[DROP_REASON_COUNT];
 	uint64_t rcode[COUNTERS_RCODES];

@@ -67,6 +67,7 @@ edns_read(struct edns *e, const uint8_t *head)
 {
 	e->is_present = true;
 	e->size = load_be16(head + 2);
+	e->rcode_high = head[4];
 	e->version = head[5];
 	e->wants_dnssec = head[6] & 0x80;
 	if (e->version != 0)

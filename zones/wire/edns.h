@@ -45,6 +45,7 @@ enum edns_error {
 struct edns {
 	uint16_t size; /* largest UDP answer that the client takes */
 	uint8_t version;
+	uint8_t rcode_high; /* with is_present alone: 0 in queries, the upper bits of the RCODE in replies */
 	bool is_present, wants_dnssec;
 	bool has_options; /* known or not */
 	bool wants_nsid, wants_expire, wants_keepalive, wants_padding, wants_zoneversion;

@@ -47,7 +47,16 @@ skip_name(struct cursor *c)
 	return false;
 }
 
-/* One record outside the question: OPT is read, all others are stepped over. */
+/* `head` is type, class, TTL, length. A SIG(0) is a SIG that covers no type (RFC 2931 section 3). */
+static bool
+is_signature(const uint8_t *head, uint16_t rdlen, bool in_additional)
+{
+	uint16_t type = load_be16(head);
+	return type == RRTYPE_TSIG ||
+	       (type == RRTYPE_SIG && in_additional && rdlen >= 2 && load_be16(head + 10) == 0);
+}
+
+/* One record outside the question: OPT is read, signatures are noticed, all others are stepped over. */
 static bool
 read_record(struct cursor *c, struct query *q, bool in_additional)
 {
@@ -60,8 +69,10 @@ read_record(struct cursor *c, struct query *q, bool in_additional)
 	if (c->len - c->pos < rdlen)
 		return false;
 	c->pos += rdlen;
-	if (load_be16(head) != RRTYPE_OPT)
+	if (load_be16(head) != RRTYPE_OPT) {
+		q->is_signed |= is_signature(head, rdlen, in_additional);
 		return true;
+	}
 	if (!in_additional || !at_root || q->edns.is_present)
 		return false; /* RFC 6891 section 6.1.1: one OPT, at the root */
 	return edns_read(&q->edns, head);
@@ -87,6 +98,34 @@ read_sections(struct cursor *c, struct query *q)
 	return c->pos == c->len && (questions == 1 || q->edns.cookie_len != 0);
 }
 
+static bool
+is_rare_opcode(const struct query *q)
+{
+	return query_opcode(q) == OPCODE_NOTIFY || query_opcode(q) == OPCODE_UPDATE;
+}
+
+/* Without branches for those that are not: they are nearly all. */
+static inline bool
+is_rare(const struct query *q)
+{
+	bool is_transfer = (uint16_t)(q->qtype - RRTYPE_IXFR) <= RRTYPE_AXFR - RRTYPE_IXFR;
+	if (likely(!(q->is_signed | is_transfer | (query_opcode(q) != OPCODE_QUERY))))
+		return false;
+	return q->is_signed || is_rare_opcode(q) || query_opcode(q) == OPCODE_QUERY;
+}
+
+static struct cursor
+query_begin(const uint8_t *msg, size_t len, struct query *q)
+{
+	q->rcode = RCODE_NOERROR;
+	q->is_rare = q->is_signed = false;
+	q->qtype = q->qclass = 0;
+	q->question_end = DNS_HEADER_LEN;
+	edns_clear(&q->edns);
+	q->qname.len = 0;
+	return (struct cursor){.msg = msg, .pos = DNS_HEADER_LEN, .len = len};
+}
+
 enum query_status
 query_parse(const uint8_t *msg, size_t len, struct query *q)
 {
@@ -95,16 +134,12 @@ query_parse(const uint8_t *msg, size_t len, struct query *q)
 	q->flags = load_be16(msg + 2);
 	if (q->flags & FLAG_QR)
 		return QUERY_DROP_RESPONSE;
-	q->rcode = RCODE_NOERROR;
-	q->qtype = q->qclass = 0;
-	q->question_end = DNS_HEADER_LEN;
-	edns_clear(&q->edns);
-	q->qname.len = 0;
 
-	struct cursor c = {.msg = msg, .pos = DNS_HEADER_LEN, .len = len};
+	struct cursor c = query_begin(msg, len, q);
 	bool well_formed = read_sections(&c, q);
+	q->is_rare = well_formed && is_rare(q);
 	if (query_opcode(q) != OPCODE_QUERY)
-		q->rcode = RCODE_NOTIMP;
+		q->rcode = is_rare_opcode(q) && !well_formed ? RCODE_FORMERR : RCODE_NOTIMP;
 	else if (!well_formed)
 		q->rcode = RCODE_FORMERR;
 	else if (q->edns.version != 0)
@@ -112,4 +147,18 @@ query_parse(const uint8_t *msg, size_t len, struct query *q)
 	else if (q->qname.len == 0)
 		return QUERY_REFUSE; /* with NOERROR, and a cookie */
 	return q->rcode == RCODE_NOERROR ? QUERY_ASK : QUERY_REFUSE;
+}
+
+bool
+query_parse_reply(const uint8_t *msg, size_t len, struct query *q)
+{
+	if (len < DNS_HEADER_LEN || !(load_be16(msg + 2) & FLAG_QR))
+		return false;
+	q->flags = load_be16(msg + 2);
+	struct cursor c = query_begin(msg, len, q);
+	read_sections(&c, q); /* as far as it goes: options of replies look different from those of queries */
+	q->rcode = q->flags & 15;
+	if (q->edns.is_present)
+		q->rcode |= (uint16_t)(q->edns.rcode_high << 4);
+	return true;
 }

@@ -314,7 +314,7 @@ check_full_keys(const struct config *c)
 	assert_int_equal(keys[1].secret_len, 32);
 	assert_memory_equal(keys[1].secret, "another secret made up for tests", 32);
 
-	assert_int_equal(c->n_remotes, 3);
+	assert_int_equal(c->n_remotes, 4);
 	assert_address(&c->remotes[0].address, "198.51.100.1@53");
 	assert_ptr_equal(c->remotes[0].key, &keys[0]);
 	assert_false(c->remotes[0].tls.enabled);
@@ -324,6 +324,15 @@ check_full_keys(const struct config *c)
 	assert_true(c->remotes[2].tls.enabled);
 	assert_string_equal(c->remotes[2].tls.name, "sec2.example.net");
 	assert_string_equal(c->remotes[2].tls.ca, good_path("ca.pem"));
+	assert_int_equal(c->remotes[2].tls.n_pin, 0);
+	assert_null(c->remotes[2].tls.certificate);
+	const struct config_remote_tls *pinned = &c->remotes[3].tls;
+	assert_null(pinned->name);
+	assert_int_equal(pinned->n_pin, 2);
+	assert_memory_equal(pinned->pin[0].sha256, "\x2c\xf2\x4d\xba\x5f", 5);
+	assert_memory_equal(pinned->pin[1].sha256, "\x2d\x71\x16", 3);
+	assert_string_equal(pinned->certificate, good_path("f.pem"));
+	assert_string_equal(pinned->key, good_path("f.key"));
 
 	assert_int_equal(c->n_acls, 2);
 	assert_int_equal(c->acls[0].n_address, 2);
@@ -347,7 +356,7 @@ check_full_zones(const struct config *c)
 	assert_ptr_equal(z[0].allow_transfer[0], &c->acls[0]);
 	assert_ptr_equal(z[0].allow_update[0], &c->acls[1]);
 	assert_int_equal(z[0].zonemd, CONFIG_ZONEMD_REQUIRE);
-	assert_int_equal(z[0].line, 42);
+	assert_int_equal(z[0].line, 48);
 	assert_int_equal(z[1].role, CONFIG_SECONDARY);
 	assert_null(z[1].file);
 	assert_ptr_equal(z[1].primaries[0], &c->remotes[0]);

@@ -1,193 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DNS over TCP against real loopback sockets: framing, pipelining, and what a client may not do. */
-#include "tests/unit/control/control_fixture.h"
+#include "tests/unit/control/tcp_fixture.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
 #include <sys/socket.h>
 
-#include "control/tcp.h"
 #include "control/thread.h"
 #include "zones/base/bytes.h"
-#include "zones/load/zonefile.h"
-#include "zones/store/builder.h"
-
-/* -------- a server with one zone -------- */
-
-enum { BIG_RECORDS = 200, BIG_OCTETS = 200 }; /* big.example TXT: about 42,000 octets on the wire */
-
-struct service {
-	struct zone_root root;
-	struct zone *zone;
-	struct zone_set *set;
-	struct config *config;
-	struct tcp *tcp;
-};
-
-static struct snapshot *
-example_snapshot(void)
-{
-	static char text[BIG_RECORDS * (BIG_OCTETS + 40) + 1000];
-	size_t len =
-		(size_t)sprintf(text, "$TTL 60\n@ SOA ns a 7 1 1 1 1\n@ NS ns\nns A 192.0.2.1\nwww A 192.0.2.2\n");
-	for (unsigned i = 0; i < BIG_RECORDS; i++)
-		len += (size_t)sprintf(text + len, "big TXT \"%0*u\"\n", BIG_OCTETS, i);
-	struct name apex = fixture_name("example.");
-	struct diag_list diag = {0};
-	struct zonefile_files *files;
-	struct snapshot *s = NULL;
-	struct zone_builder *b = zone_builder_new(&apex);
-	assert_int_equal(zonefile_read_text(text, len, "text", &apex, b, &diag, &files), 0);
-	assert_int_equal(zone_builder_finish(b, &diag, &s), 0);
-	zonefile_files_free(files);
-	diag_clear(&diag);
-	return s;
-}
-
-static int
-setup(void **state)
-{
-	fixture_enter();
-	struct service *s = calloc(1, sizeof(*s));
-	const struct answer_config answers = {.udp_payload = 1232};
-	struct name apex = fixture_name("example.");
-	s->zone = zone_new(apex.bytes);
-	assert_null(zone_publish(s->zone, example_snapshot()));
-	s->set = zone_set_new(&s->zone, 1, &answers);
-	assert_null(zone_root_publish(&s->root, s->set));
-	s->config = fixture_config("");
-	s->config->tcp.idle_timeout_ms = 5000;
-	*state = s;
-	return 0;
-}
-
-static void
-start(struct service *s)
-{
-	struct diag_list diag = {0};
-	assert_int_equal(tcp_open(s->config, &s->root, &diag, &s->tcp), 0);
-	assert_int_equal(tcp_start(s->tcp), 0);
-}
-
-static int
-teardown(void **state)
-{
-	struct service *s = *state;
-	if (s->tcp)
-		tcp_stop(s->tcp);
-	tcp_close(s->tcp);
-	config_free(s->config);
-	zone_set_free(s->set);
-	zone_free(s->zone);
-	free(s);
-	fixture_leave();
-	return 0;
-}
-
-static struct counters
-counts(const struct service *s)
-{
-	struct counters sum = {0};
-	for (unsigned i = 0; i < tcp_thread_count(s->tcp); i++)
-		counters_sum(&sum, tcp_thread_counters(s->tcp, i));
-	return sum;
-}
-
-static struct tcp_stats
-stats(const struct service *s)
-{
-	struct tcp_stats out;
-	tcp_stats(s->tcp, &out);
-	return out;
-}
-
-/* -------- a client -------- */
-
-static int
-client(const struct service *s)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(tcp_port(s->tcp, 0))};
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	return fd;
-}
-
-/* A framed query for NAME.example TXT or A; returns its length with the frame. */
-static size_t
-query(uint8_t *out, uint16_t id, const char *label, uint16_t type)
-{
-	uint8_t *p = out + 2;
-	memset(p, 0, 12);
-	store_be16(p, id);
-	store_be16(p + 4, 1);
-	p += 12;
-	size_t len = strlen(label);
-	*p++ = (uint8_t)len;
-	memcpy(p, label, len);
-	p += len;
-	memcpy(p, "\7example", 9);
-	p += 9;
-	store_be16(p, type);
-	store_be16(p + 2, 1);
-	p += 4;
-	store_be16(out, (uint16_t)(p - out - 2));
-	return (size_t)(p - out);
-}
-
-static void
-send_all(int fd, const void *data, size_t len)
-{
-	assert_int_equal(send(fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
-}
-
-/* Reads exactly len octets within five seconds; false at the end of the stream. */
-static bool
-read_all(int fd, void *out, size_t len)
-{
-	for (size_t got = 0; got < len;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		assert_int_equal(poll(&p, 1, 5000), 1);
-		ssize_t n = read(fd, (char *)out + got, len - got);
-		if (n <= 0)
-			return false;
-		got += (size_t)n;
-	}
-	return true;
-}
-
-static uint8_t answer[65537];
-
-/* Reads one framed answer into `answer` (without the frame); returns its length, or -1 at the end. */
-static int
-read_answer(int fd)
-{
-	uint8_t frame[2];
-	if (!read_all(fd, frame, 2))
-		return -1;
-	assert_true(read_all(fd, answer, load_be16(frame)));
-	return load_be16(frame);
-}
-
-static void
-assert_answer(int fd, uint16_t id, unsigned n_answers)
-{
-	int len = read_answer(fd);
-	assert_true(len >= 12);
-	assert_int_equal(load_be16(answer), id);
-	assert_int_equal(load_be16(answer + 2), 0x8400); /* QR, AA, NOERROR, no TC */
-	assert_int_equal(load_be16(answer + 6), n_answers);
-}
-
-/* True when the server closes the connection within `ms`. */
-static bool
-closed_within(int fd, int ms)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	uint8_t octet;
-	return poll(&p, 1, ms) == 1 && read(fd, &octet, 1) <= 0;
-}
 
 /* -------- framing -------- */
 
@@ -201,7 +21,7 @@ answers_one_query_exactly(void **state)
 		0xc0, 0x0c, 0,    1,    0, 1,   0,   0,   0,   60,  0,   4,   192, 0, 2, 2,    /* answer */
 	};
 	uint8_t q[64];
-	start(s);
+	service_start(s);
 	int fd = client(s);
 	send_all(fd, q, query(q, 0x1234, "www", 1));
 	assert_int_equal(read_answer(fd), sizeof(expected));
@@ -214,7 +34,7 @@ takes_a_query_octet_by_octet(void **state)
 {
 	struct service *s = *state;
 	uint8_t q[128];
-	start(s);
+	service_start(s);
 	int fd = client(s);
 	size_t len = query(q, 1, "www", 1);
 	len += query(q + len, 2, "ns", 1);
@@ -233,7 +53,7 @@ answers_pipelined_queries_in_order(void **state)
 	struct service *s = *state;
 	static uint8_t q[1000 * 64];
 	size_t len = 0;
-	start(s);
+	service_start(s);
 	for (uint16_t i = 0; i < 1000; i++)
 		len += query(q + len, i, i % 3 ? "www" : "ns", 1);
 	int fd = client(s);
@@ -241,7 +61,7 @@ answers_pipelined_queries_in_order(void **state)
 	for (uint16_t i = 0; i < 1000; i++)
 		assert_answer(fd, i, 1);
 	usleep(50000);
-	struct counters c = counts(s);
+	struct counters c = service_counts(s);
 	assert_int_equal(c.rx, 1000);
 	assert_int_equal(c.tx, 1000);
 	assert_int_equal(c.queries_v4, 1000);
@@ -253,7 +73,7 @@ large_answers_come_whole(void **state)
 {
 	struct service *s = *state;
 	uint8_t q[64];
-	start(s);
+	service_start(s);
 	int fd = client(s);
 	for (uint16_t i = 0; i < 20; i++) {
 		send_all(fd, q, query(q, i, "big", 16));
@@ -267,7 +87,7 @@ answers_after_the_client_has_finished_sending(void **state)
 {
 	struct service *s = *state;
 	uint8_t q[64];
-	start(s);
+	service_start(s);
 	int fd = client(s);
 	send_all(fd, q, query(q, 9, "big", 16));
 	shutdown(fd, SHUT_WR);
@@ -282,7 +102,7 @@ what_is_no_query_closes_the_connection(void **state)
 	struct service *s = *state;
 	static const uint8_t empty[] = {0, 0}, few[] = {0, 3, 1, 2, 3};
 	uint8_t q[64];
-	start(s);
+	service_start(s);
 	int fd = client(s);
 	send_all(fd, empty, sizeof(empty));
 	assert_true(closed_within(fd, 1000));
@@ -297,7 +117,7 @@ what_is_no_query_closes_the_connection(void **state)
 	send_all(fd, q, len);
 	assert_true(closed_within(fd, 1000));
 	close(fd);
-	struct counters c = counts(s);
+	struct counters c = service_counts(s);
 	assert_int_equal(c.rx, 3);
 	assert_int_equal(c.tx, 0);
 	assert_int_equal(c.drop[DROP_SHORT], 2);
@@ -312,7 +132,7 @@ silent_and_dripping_clients_are_closed(void **state)
 	struct service *s = *state;
 	uint8_t q[64];
 	s->config->tcp.idle_timeout_ms = 300;
-	start(s);
+	service_start(s);
 	int silent = client(s), dripping = client(s);
 	size_t len = query(q, 1, "www", 1), sent = 0;
 	uint64_t start_ms = fixture_now_ms();
@@ -324,8 +144,8 @@ silent_and_dripping_clients_are_closed(void **state)
 	}
 	assert_in_range(fixture_now_ms() - start_ms, 250, 2500);
 	assert_true(closed_within(silent, 1000));
-	assert_int_equal(stats(s).closed_idle, 2);
-	assert_int_equal(stats(s).connections, 0);
+	assert_int_equal(service_stats(s).closed_idle, 2);
+	assert_int_equal(service_stats(s).connections, 0);
 	close(silent);
 	close(dripping);
 }
@@ -336,7 +156,7 @@ whole_queries_keep_a_connection_open(void **state)
 	struct service *s = *state;
 	uint8_t q[64];
 	s->config->tcp.idle_timeout_ms = 400;
-	start(s);
+	service_start(s);
 	int fd = client(s);
 	for (uint16_t i = 0; i < 8; i++) {
 		usleep(100000);
@@ -353,7 +173,7 @@ a_source_gets_no_more_than_its_share(void **state)
 	uint8_t q[64];
 	int fds[4];
 	s->config->tcp.max_per_source = 3;
-	start(s);
+	service_start(s);
 	for (unsigned i = 0; i < 3; i++) {
 		fds[i] = client(s);
 		send_all(fds[i], q, query(q, 1, "www", 1));
@@ -361,7 +181,7 @@ a_source_gets_no_more_than_its_share(void **state)
 	}
 	fds[3] = client(s);
 	assert_true(closed_within(fds[3], 1000));
-	assert_int_equal(stats(s).refused_source, 1);
+	assert_int_equal(service_stats(s).refused_source, 1);
 	close(fds[0]);
 	usleep(100000);
 	close(fds[3]);
@@ -379,7 +199,7 @@ the_longest_silent_makes_room(void **state)
 	uint8_t q[64];
 	int fds[4];
 	s->config->tcp.max_connections = 3;
-	start(s);
+	service_start(s);
 	for (unsigned i = 0; i < 3; i++) {
 		fds[i] = client(s);
 		send_all(fds[i], q, query(q, 1, "www", 1));
@@ -394,7 +214,7 @@ the_longest_silent_makes_room(void **state)
 	assert_true(closed_within(fds[1], 1000));
 	assert_false(closed_within(fds[0], 50));
 	assert_false(closed_within(fds[2], 50));
-	assert_int_equal(stats(s).connections, 3);
+	assert_int_equal(service_stats(s).connections, 3);
 	for (unsigned i = 0; i < 4; i++)
 		close(fds[i]);
 }
@@ -417,17 +237,17 @@ nothing_is_answered_to_a_client_that_does_not_read(void **state)
 {
 	struct service *s = *state;
 	enum { N = 1500 };
-	start(s);
+	service_start(s);
 	int fd = greedy_client(s, N);
 	usleep(300000);
-	uint64_t answered = counts(s).tx;
+	uint64_t answered = service_counts(s).tx;
 	assert_in_range(answered, 1, N / 2); /* 1500 answers are 60 MB: more than any socket buffer */
 	usleep(200000);
-	assert_int_equal(counts(s).tx, answered);
+	assert_int_equal(service_counts(s).tx, answered);
 	for (unsigned i = 0; i < N; i++)
 		assert_answer(fd, (uint16_t)i, BIG_RECORDS);
 	usleep(50000); /* an answer is counted when the socket has taken it: we may have it a moment before */
-	assert_int_equal(counts(s).tx, N);
+	assert_int_equal(service_counts(s).tx, N);
 	close(fd);
 }
 
@@ -436,12 +256,12 @@ a_client_that_never_reads_is_closed(void **state)
 {
 	struct service *s = *state;
 	s->config->tcp.idle_timeout_ms = 300;
-	start(s);
+	service_start(s);
 	int fd = greedy_client(s, 1500);
-	for (unsigned i = 0; i < 200 && !stats(s).closed_slow; i++)
+	for (unsigned i = 0; i < 200 && !service_stats(s).closed_slow; i++)
 		usleep(10000);
-	assert_int_equal(stats(s).closed_slow, 1);
-	assert_int_equal(stats(s).connections, 0);
+	assert_int_equal(service_stats(s).closed_slow, 1);
+	assert_int_equal(service_stats(s).connections, 0);
 	close(fd);
 }
 
@@ -453,7 +273,7 @@ several_threads_share_the_port(void **state)
 	struct service *s = *state;
 	uint8_t q[64];
 	s->config->tcp.threads = 4;
-	start(s);
+	service_start(s);
 	for (uint16_t i = 0; i < 64; i++) {
 		int fd = client(s);
 		send_all(fd, q, query(q, i, "www", 1));
@@ -465,8 +285,8 @@ several_threads_share_the_port(void **state)
 		n_used += counter_read(&tcp_thread_counters(s->tcp, i)->tx) > 0;
 	assert_in_range(n_used, 2, 4);
 	usleep(50000);
-	assert_int_equal(counts(s).tx, 64);
-	assert_int_equal(stats(s).accepted, 64);
+	assert_int_equal(service_counts(s).tx, 64);
+	assert_int_equal(service_stats(s).accepted, 64);
 }
 
 static void
@@ -478,7 +298,7 @@ a_port_in_use_is_an_error_with_a_cure(void **state)
 		struct tcp *second = NULL;
 		s->config->tcp.threads = threads;
 		s->config->server.listen[0].v4.sin_port = 0;
-		start(s);
+		service_start(s);
 		s->config->server.listen[0].v4.sin_port = htons(tcp_port(s->tcp, 0));
 		assert_int_equal(tcp_open(s->config, &s->root, &diag, &second), -EADDRINUSE);
 		assert_null(second);
@@ -520,10 +340,10 @@ static void
 stopping_lets_answers_go_out(void **state)
 {
 	struct service *s = *state;
-	start(s);
+	service_start(s);
 	int fd = greedy_client(s, 100), idle = client(s);
 	usleep(100000);
-	uint64_t answered = counts(s).tx;
+	uint64_t answered = service_counts(s).tx;
 	assert_in_range(answered, 1, 99);
 	/* The client reads while the server stops: what was answered must come whole. */
 	struct thread reader = {0};
@@ -534,7 +354,7 @@ stopping_lets_answers_go_out(void **state)
 	assert_true(closed_within(idle, 1000));
 	thread_join(&reader);
 	assert_true(late.n_whole >= answered);
-	assert_int_equal(late.n_whole, counts(s).tx);
+	assert_int_equal(late.n_whole, service_counts(s).tx);
 	assert_int_equal(late.n_left, 0);
 	close(fd);
 	close(idle);
@@ -544,22 +364,30 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(answers_one_query_exactly, setup, teardown),
-		cmocka_unit_test_setup_teardown(takes_a_query_octet_by_octet, setup, teardown),
-		cmocka_unit_test_setup_teardown(answers_pipelined_queries_in_order, setup, teardown),
-		cmocka_unit_test_setup_teardown(large_answers_come_whole, setup, teardown),
-		cmocka_unit_test_setup_teardown(answers_after_the_client_has_finished_sending, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_no_query_closes_the_connection, setup, teardown),
-		cmocka_unit_test_setup_teardown(silent_and_dripping_clients_are_closed, setup, teardown),
-		cmocka_unit_test_setup_teardown(whole_queries_keep_a_connection_open, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_source_gets_no_more_than_its_share, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_longest_silent_makes_room, setup, teardown),
-		cmocka_unit_test_setup_teardown(nothing_is_answered_to_a_client_that_does_not_read, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(a_client_that_never_reads_is_closed, setup, teardown),
-		cmocka_unit_test_setup_teardown(several_threads_share_the_port, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_port_in_use_is_an_error_with_a_cure, setup, teardown),
-		cmocka_unit_test_setup_teardown(stopping_lets_answers_go_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(answers_one_query_exactly, service_setup, service_teardown),
+		cmocka_unit_test_setup_teardown(takes_a_query_octet_by_octet, service_setup, service_teardown),
+		cmocka_unit_test_setup_teardown(answers_pipelined_queries_in_order, service_setup,
+						service_teardown),
+		cmocka_unit_test_setup_teardown(large_answers_come_whole, service_setup, service_teardown),
+		cmocka_unit_test_setup_teardown(answers_after_the_client_has_finished_sending, service_setup,
+						service_teardown),
+		cmocka_unit_test_setup_teardown(what_is_no_query_closes_the_connection, service_setup,
+						service_teardown),
+		cmocka_unit_test_setup_teardown(silent_and_dripping_clients_are_closed, service_setup,
+						service_teardown),
+		cmocka_unit_test_setup_teardown(whole_queries_keep_a_connection_open, service_setup,
+						service_teardown),
+		cmocka_unit_test_setup_teardown(a_source_gets_no_more_than_its_share, service_setup,
+						service_teardown),
+		cmocka_unit_test_setup_teardown(the_longest_silent_makes_room, service_setup, service_teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_answered_to_a_client_that_does_not_read, service_setup,
+						service_teardown),
+		cmocka_unit_test_setup_teardown(a_client_that_never_reads_is_closed, service_setup,
+						service_teardown),
+		cmocka_unit_test_setup_teardown(several_threads_share_the_port, service_setup, service_teardown),
+		cmocka_unit_test_setup_teardown(a_port_in_use_is_an_error_with_a_cure, service_setup,
+						service_teardown),
+		cmocka_unit_test_setup_teardown(stopping_lets_answers_go_out, service_setup, service_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
  *
  * The engine answers a query of at least 12 octets with itself: QR set, and as many octets of 0xA5 behind it as
  * bytes 10 and 11 (ARCOUNT) say, up to the room that the port gave. Shorter ones and responses are dropped, as the
- * real one does.
+ * real one does. NOTIFY is left to control where the port lets it.
  */
 #ifndef ANSER_TESTS_DATAPLANE_FIXTURE_H
 #define ANSER_TESTS_DATAPLANE_FIXTURE_H
@@ -25,6 +25,7 @@
 #include "zones/answer/engine.h"
 
 #define FIXTURE_PAD 0xA5
+#define FIXTURE_NOTIFY 0x20 /* flags octet */
 
 static uint32_t fixture_now_s;    /* the engine's last now */
 static unsigned fixture_last_cap; /* the engine's last cap */
@@ -55,6 +56,12 @@ engine_burst(const struct zone_set *set, struct engine_message *messages, unsign
 		struct engine_message *m = &messages[i];
 		fixture_last_cap = m->cap;
 		fixture_last_client = m->client;
+		if (m->takes_punts && m->len >= 12 && m->msg[2] == FIXTURE_NOTIFY) {
+			m->verdict = ENGINE_PUNT;
+			m->cap = 512;
+			counter_add(&counters->punted, 1);
+			continue;
+		}
 		counter_add(m->client.is_v6 ? &counters->queries_v6 : &counters->queries_v4, 1);
 		if (fixture_answer(m)) {
 			m->verdict = ENGINE_ANSWER;

@@ -217,6 +217,155 @@ bursts_are_accounted(void **state)
 	dataplane_close(dp);
 }
 
+/* -------- punts -------- */
+
+/* The control side: waits for the next message of worker 0. */
+static struct dataplane_punt
+next_punt(struct dataplane *dp)
+{
+	struct dataplane_punt p;
+	for (unsigned ms = 0; ms < 5000; ms++) {
+		if (dataplane_punt_next(dp, 0, &p))
+			return p;
+		usleep(1000);
+	}
+	fail_msg("nothing came to control");
+	return p;
+}
+
+static int
+notify(const struct sockaddr_storage *server, uint16_t id)
+{
+	uint8_t query[12];
+	int fd = client_to(server);
+	fixture_query(query, sizeof(query), id, FIXTURE_NOTIFY, 0);
+	assert_int_equal(send(fd, query, sizeof(query), 0), sizeof(query));
+	return fd;
+}
+
+/* Ends p with its own message and QR, then that text. */
+static void
+answer_punt(struct dataplane *dp, const struct dataplane_punt *p, const char *text)
+{
+	uint8_t reply[64];
+	memcpy(reply, p->msg, 12);
+	reply[2] |= 0x80;
+	strcpy((char *)reply + 12, text);
+	dataplane_punt_end(dp, 0, p->id, reply, 12 + strlen(text));
+}
+
+static void
+assert_reply(int fd, uint16_t id, const char *text)
+{
+	uint8_t reply[64];
+	assert_int_equal(recv(fd, reply, sizeof(reply), 0), 12 + strlen(text));
+	assert_int_equal(reply[0] << 8 | reply[1], id);
+	assert_memory_equal(reply + 12, text, strlen(text));
+	close(fd);
+}
+
+/* Three clients on several addresses, answered the other way round: each gets its own, from where it asked. */
+static void
+control_answers_later(void **state)
+{
+	uint16_t port = free_port();
+	struct sockaddr_storage listen[2] = {fixture_address("0.0.0.0", port), fixture_address("::1", port)};
+	struct sockaddr_storage asked[3] = {fixture_address("127.0.0.1", port), fixture_address("127.0.0.3", port),
+					    fixture_address("::1", port)};
+	struct dataplane *dp = open_kernel(listen, 2, 1);
+	struct fixture_worker worker;
+	fixture_start(&worker, dp, 0);
+	int fds[3];
+	struct dataplane_punt p[3];
+	for (unsigned i = 0; i < 3; i++) {
+		fds[i] = notify(&asked[i], (uint16_t)(i + 1));
+		p[i] = next_punt(dp);
+		assert_int_equal(p[i].len, 12);
+		assert_int_equal(p[i].msg[1], i + 1);
+		assert_int_equal(p[i].reply_cap, 512);
+		assert_int_equal(p[i].client.is_v6, i == 2);
+	}
+	ask(&asked[0], 9, 0, 12); /* others are not kept waiting */
+	for (unsigned i = 3; i-- > 0;)
+		answer_punt(dp, &p[i], i == 0 ? "zero" : i == 1 ? "one" : "two");
+	assert_reply(fds[0], 1, "zero");
+	assert_reply(fds[1], 2, "one");
+	assert_reply(fds[2], 3, "two");
+	struct counters sum;
+	stop_all(dp, &worker, &sum);
+	assert_int_equal(sum.rx, 4);
+	assert_int_equal(sum.tx, 4);
+	assert_int_equal(sum.punted, 3);
+	assert_int_equal(sum.punt_replies, 3);
+	assert_int_equal(sum.queries_v4, 3);
+	assert_int_equal(sum.queries_v6, 1);
+	dataplane_close(dp);
+}
+
+/* An idle worker waits for packets; a reply must not wait for the next one. */
+static void
+replies_do_not_wait_for_packets(void **state)
+{
+	uint16_t port = free_port();
+	struct sockaddr_storage listen = fixture_address("127.0.0.1", port);
+	struct dataplane *dp = open_kernel(&listen, 1, 1);
+	struct fixture_worker worker;
+	fixture_start(&worker, dp, 0);
+	unsigned late = 0;
+	for (uint16_t i = 0; i < 10; i++) {
+		struct timespec before, after;
+		int fd = notify(&listen, i);
+		struct dataplane_punt p = next_punt(dp);
+		usleep(30000); /* it has long gone to wait */
+		clock_gettime(CLOCK_MONOTONIC, &before);
+		answer_punt(dp, &p, "now");
+		assert_reply(fd, i, "now");
+		clock_gettime(CLOCK_MONOTONIC, &after);
+		late += (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 > 20;
+	}
+	assert_in_range(late, 0, 3); /* a busy machine may be */
+	struct counters sum;
+	stop_all(dp, &worker, &sum);
+	dataplane_close(dp);
+}
+
+/* Silence, slots that run out, answers that come after the end: each has its reason. */
+static void
+every_punt_is_in_one_count(void **state)
+{
+	uint16_t port = free_port();
+	struct sockaddr_storage listen = fixture_address("127.0.0.1", port);
+	struct dataplane *dp = open_kernel(&listen, 1, 1);
+	struct fixture_worker worker;
+	fixture_start(&worker, dp, 0);
+	enum { N = 256 + 44 };
+	int fd = client_to(&listen);
+	uint8_t query[12];
+	for (unsigned i = 0; i < N; i++) {
+		fixture_query(query, sizeof(query), (uint16_t)i, FIXTURE_NOTIFY, 0);
+		assert_int_equal(send(fd, query, sizeof(query), 0), sizeof(query));
+	}
+	static struct dataplane_punt p[256];
+	const struct counters *c = dataplane_worker_counters(dp, 0);
+	for (unsigned ms = 0; counter_read(&c->punted) < N && ms < 5000; ms++)
+		usleep(1000);
+	for (unsigned i = 0; i < 256; i++)
+		p[i] = next_punt(dp);
+	for (unsigned i = 0; i < 100; i++)
+		dataplane_punt_end(dp, 0, p[i].id, NULL, 0);
+	for (unsigned ms = 0; counter_read(&c->drop[DROP_PUNT_DROPPED]) < 100 && ms < 5000; ms++)
+		usleep(1000);
+	struct counters sum;
+	stop_all(dp, &worker, &sum); /* asserts that all is accounted */
+	assert_int_equal(sum.drop[DROP_PUNT_FULL], 44);
+	assert_int_equal(sum.drop[DROP_PUNT_DROPPED], 256);
+	assert_int_equal(sum.tx, 0);
+	for (unsigned i = 100; i < 256; i++)
+		answer_punt(dp, &p[i], "too late");
+	dataplane_close(dp);
+	close(fd);
+}
+
 static void
 opening_refuses(const struct dataplane_config *config, int expect, const char *text)
 {
@@ -300,6 +449,9 @@ main(void)
 		cmocka_unit_test(client_and_time_reach_the_engine),
 		cmocka_unit_test(room_is_udp_payload_or_the_query),
 		cmocka_unit_test(bursts_are_accounted),
+		cmocka_unit_test(control_answers_later),
+		cmocka_unit_test(replies_do_not_wait_for_packets),
+		cmocka_unit_test(every_punt_is_in_one_count),
 		cmocka_unit_test(faults_name_cause_and_cure),
 		cmocka_unit_test(idle_costs_next_to_nothing),
 		cmocka_unit_test(other_modes_need_dpdk),

@@ -2,7 +2,7 @@
 /*
  * A DPDK port of another kind: net_ring, whose receiving end is its own sending end. A query put into the ring is
  * answered into the ring, comes around once more, and is then no query of ours: one turn of each sort, all of it
- * counted.
+ * counted. Control answers a part of them.
  */
 #include "tests/unit/dataplane/dataplane_fixture.h"
 #include "tests/unit/dataplane/frame_fixture.h"
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define QUERIES 40 /* more than a burst */
+#define PUNTS 10   /* of them, for control */
 
 static struct zone_root root;
 
@@ -46,10 +47,32 @@ put_into_ring(uint16_t port)
 	for (unsigned i = 0; i < QUERIES; i++) {
 		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
 		assert_non_null(m);
-		memcpy(rte_pktmbuf_append(m, (uint16_t)len), query, len);
+		uint8_t *data = memcpy(rte_pktmbuf_append(m, (uint16_t)len), query, len);
+		if (i % 4 == 0) {
+			data[len - 10] = FIXTURE_NOTIFY;
+			fixture_repair(data, len);
+		}
 		assert_int_equal(rte_eth_tx_burst(port, 0, &m, 1), 1);
 	}
 	free(query);
+}
+
+/* As control would, with replies that are longer than the queries were. */
+static void
+answer_punts(struct dataplane *dp)
+{
+	unsigned n = 0;
+	for (unsigned ms = 0; n < PUNTS && ms < 5000; ms++) {
+		struct dataplane_punt p;
+		uint8_t reply[300] = {0};
+		for (; dataplane_punt_next(dp, 0, &p); n++) {
+			memcpy(reply, p.msg, p.len);
+			reply[2] |= 0x80;
+			dataplane_punt_end(dp, 0, p.id, reply, sizeof(reply));
+		}
+		usleep(1000);
+	}
+	assert_int_equal(n, PUNTS);
 }
 
 static void
@@ -79,6 +102,7 @@ queries_go_around(void **state)
 	struct fixture_worker worker;
 	fixture_start(&worker, dp, 0);
 	const struct counters *c = dataplane_worker_counters(dp, 0);
+	answer_punts(dp);
 	for (unsigned ms = 0; counter_read(&c->rx) < 2 * QUERIES && ms < 5000; ms++)
 		usleep(1000);
 	dataplane_stop(dp);
@@ -87,6 +111,9 @@ queries_go_around(void **state)
 	assert_int_equal(c->rx, 2 * QUERIES);
 	assert_int_equal(c->tx, QUERIES);
 	assert_int_equal(c->queries_v4, QUERIES);
+	assert_int_equal(c->punt_replies, PUNTS);
+	/* All came around as frames for somebody else. */
+	assert_int_equal(c->drop[DROP_FRAME_NOT_OURS], QUERIES);
 	fixture_assert_accounted(c);
 	dataplane_close(dp);
 }
