@@ -220,7 +220,7 @@ struct config_update_rule {
 /* What holds for one zone; a template that it names has been applied already. */
 struct config_zone {
 	struct name name;      /* lower case; in templates and catalog members the root, without meaning */
-	enum config_role role; /* primary: file is set; secondary: primaries are */
+	enum config_role role; /* primary: file is set (but for catalogs that we make); secondary: primaries are */
 	const char *file;      /* path; NULL for secondaries */
 	const struct config_remote **primaries; /* in the order of preference */
 	unsigned n_primaries;
@@ -250,11 +250,20 @@ struct config_template {
 	struct config_zone zone;
 };
 
+/* A catalog that we make, of our own zones. */
+struct config_produce {
+	bool enabled;
+	struct name *zones; /* which; as admit */
+	unsigned n_zones;
+	const char *group; /* of all its members; NULL: none */
+};
+
 struct config_catalog {
-	struct config_zone zone;   /* the catalog itself, always secondary */
+	struct config_zone zone;   /* the catalog itself: secondary, or, with produce, primary without a file */
 	struct config_zone member; /* what its members are configured with: the template, primaries filled in */
 	struct name *admit;        /* lower case; a leading `*` label admits everything below the rest; none: all */
 	unsigned n_admit;
+	struct config_produce produce; /* else the catalog is transferred, and its members are served */
 };
 
 /* -------- the rest -------- */
