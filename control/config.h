@@ -13,8 +13,9 @@
  * called `idle-timeout` in section `tcp` is the field `tcp.idle_timeout_ms` here: the same words, with the unit.
  *
  * Ownership: a struct config and everything it points to live and die together; nothing in it is freed alone.
- * It never changes after config_load(), so any thread may read it while its owner (the control thread) keeps it.
- * A reload makes a new one; the owner frees the old one when nobody uses it any more. Nothing of RCU here.
+ * It never changes after config_load(), so any thread may read it while somebody holds it. A reload makes a new
+ * one; the old one goes when its owner (the control thread) and all others who hold it have given it back. Nothing
+ * of RCU here.
  *
  * A list is a pointer and a count `n_...`; an empty list may be NULL. Strings are never NULL unless said so.
  */
@@ -308,8 +309,7 @@ struct config_dnstap {
 };
 
 struct config {
-	const char *path;     /* the file, as given to config_load() */
-	struct config *older; /* its owner's, for configurations that somebody still reads; not touched here */
+	const char *path; /* the file, as given to config_load() */
 	struct config_server server;
 	struct config_dataplane dataplane;
 	struct config_tcp tcp;
@@ -341,8 +341,11 @@ struct config {
  */
 int config_load(const char *path, struct config **out, struct diag_list *diag) MUST_CHECK;
 
-/* Wipes the secrets and frees everything; NULL is allowed. */
-void config_free(struct config *c);
+/* One more who reads it, perhaps beyond a reload; to be given back with config_free(). Any thread; returns it. */
+const struct config *config_hold(const struct config *c);
+
+/* The last one wipes the secrets and frees everything. Any thread; NULL is allowed. */
+void config_free(const struct config *c);
 
 #define CONFIG_ADDRESS_TEXT_MAX 56 /* an IPv6 address, `@`, a port and the NUL */
 

@@ -217,7 +217,7 @@ reload_commit(struct reload *r)
 	tcp_set_tls(d->tcp, r->tls);
 	d->config = r->config;
 	if (catalog_zones_configure(d->catalogs, d->config) == 0)
-		updates_retire_config(d->updates, old);
+		config_free(old);
 	else
 		log_error("out of memory: members of catalogs keep their old settings until the next reload");
 	log_setup(&d->config->server.log);

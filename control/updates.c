@@ -21,8 +21,6 @@ struct updates {
 	struct updates_options options;
 	struct updates_stats stats;
 	size_t bytes;
-	unsigned n_working; /* on the pool, with rules of a configuration */
-	struct config *old_configs;
 };
 
 struct update {
@@ -37,7 +35,7 @@ struct update {
 	struct peer *peer;   /* held: it is forwarded there */
 	struct ask *ask;
 	struct name apex;
-	/* of the configuration, which may be another one before the turn comes */
+	const struct config *config; /* held while it is worked on: the rules are part of it */
 	const struct config_update_rule *rules;
 	unsigned n_rules;
 	enum config_serial_policy serial_policy;
@@ -121,30 +119,11 @@ update_work(uv_work_t *work)
 }
 
 static void
-free_old_configs(struct updates *all)
-{
-	while (!all->n_working && all->old_configs) {
-		struct config *old = all->old_configs;
-		all->old_configs = old->older;
-		config_free(old);
-	}
-}
-
-void
-updates_retire_config(struct updates *all, struct config *old)
-{
-	old->older = all->old_configs;
-	all->old_configs = old;
-	free_old_configs(all);
-}
-
-static void
 update_worked(uv_work_t *work, int status)
 {
 	struct update *u = work->data;
 	struct zones *z = u->all->options.zones;
-	u->all->n_working--;
-	free_old_configs(u->all);
+	config_free(u->config);
 	served_release(z->options.publisher, u->base);
 	if (status || !u->result.next) {
 		bool is_good = !status && u->result.rcode == RCODE_NOERROR;
@@ -184,7 +163,7 @@ update_turn(struct zone_turn *turn)
 	u->base = item->served;
 	served_hold(u->base);
 	u->work.data = u;
-	u->all->n_working++;
+	u->config = config_hold(u->all->options.zones->config);
 	uv_queue_work(u->all->options.loop, &u->work, update_work, update_worked);
 }
 
@@ -315,8 +294,6 @@ updates_are_idle(const struct updates *u)
 void
 updates_free(struct updates *u)
 {
-	if (u)
-		free_old_configs(u);
 	free(u);
 }
 

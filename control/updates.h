@@ -42,13 +42,6 @@ int updates_new(const struct updates_options *options, struct updates **out) MUS
 bool updates_are_idle(const struct updates *u);
 void updates_free(struct updates *u); /* idle. NULL is allowed */
 
-/*
- * Takes over a configuration that is not in force any more, and frees it when no update that began under it is
- * being worked out. Cannot fail.
- */
-struct config;
-void updates_retire_config(struct updates *u, struct config *old);
-
 /* Takes one over, whose TSIG is good or which has none; answers it, now or later. */
 void updates_take(struct updates *u, struct inquiry *q, const struct tsig_verdict *v);
 
