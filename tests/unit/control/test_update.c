@@ -639,6 +639,36 @@ a_zone_that_would_not_load_is_refused(void **state)
 	update_check_result(zone, &first);
 }
 
+/* Whenever memory runs out: SERVFAIL, nothing changed, nothing left behind. */
+static void
+running_out_of_memory_changes_nothing(void **state)
+{
+	(void)state;
+	static const char lines[] = "p host 0 IN TXT Text\np host 0 ANY A\n"
+				    "u host 0 ANY TXT\nu new 300 IN A 192.0.2.1\nu alias 0 ANY ANY\n"
+				    "u @ 0 NONE NS ns\nu x.new 300 IN MX 10 new\nu sub 0 ANY NS";
+	char *before = update_dump(zone->snapshot);
+	unsigned n_failed = 0;
+	uint16_t rcode = RCODE_SERVFAIL;
+	for (unsigned long at = 1; rcode == RCODE_SERVFAIL; at++) {
+		size_t bytes = zalloc_bytes();
+		zalloc_fail_at(at);
+		struct update_result result = run_request(NULL, lines);
+		zalloc_fail_at(0);
+		rcode = result.rcode;
+		n_failed += rcode == RCODE_SERVFAIL;
+		assert_true((result.next == NULL) == (rcode != RCODE_NOERROR));
+		update_check_result(zone, &result);
+		assert_int_equal(zalloc_bytes(), bytes);
+	}
+	assert_int_equal(rcode, RCODE_NOERROR);
+	assert_true(n_failed > 20);
+	char *after = update_dump(zone->snapshot);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+}
+
 int
 main(void)
 {
@@ -652,6 +682,7 @@ main(void)
 		cmocka_unit_test(replies_echo_the_zone),
 		cmocka_unit_test(large_messages_are_taken),
 		cmocka_unit_test(a_zone_that_would_not_load_is_refused),
+		cmocka_unit_test(running_out_of_memory_changes_nothing),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
