@@ -83,8 +83,8 @@ write_label(FILE *out, const char *text)
 	}
 }
 
-enum { TRANSPORTS = 3 };
-static const char *const transport_texts[TRANSPORTS] = {"udp", "tcp", "tls"};
+enum { SUM_UDP, SUM_TCP, SUM_TLS, TRANSPORTS };
+static const char *const transport_texts[TRANSPORTS] = {[SUM_UDP] = "udp", [SUM_TCP] = "tcp", [SUM_TLS] = "tls"};
 
 /* A family with one field of the counters by transport. */
 static void
@@ -96,7 +96,7 @@ write_by_transport(FILE *out, const char *name, const char *help, const struct c
 			*(const uint64_t *)((const char *)&sums[i] + field));
 }
 
-/* `sums` in the order of transport_texts. */
+/* `sums` by transport, as everywhere below. */
 static void
 write_traffic(FILE *out, const struct counters *sums)
 {
@@ -120,7 +120,7 @@ write_traffic(FILE *out, const struct counters *sums)
 			   "Answers of the control thread; answered_total has them, too.", sums,
 			   offsetof(struct counters, punt_replies));
 	family(out, "to_kernel_total", "counter", "Packets given to the kernel.");
-	fprintf(out, "anser_to_kernel_total %" PRIu64 "\n", sums[0].to_kernel);
+	fprintf(out, "anser_to_kernel_total %" PRIu64 "\n", sums[SUM_UDP].to_kernel);
 }
 
 static void
@@ -349,12 +349,12 @@ void
 metrics_write(const struct metrics_sources *m, FILE *out)
 {
 	struct counters sums[TRANSPORTS], all;
-	metrics_sum_udp(m->workers, &sums[0]);
-	metrics_sum_tcp(m->tcp, &sums[1]);
-	metrics_sum_tls(m->tcp, &sums[2]);
-	all = sums[0];
-	counters_sum(&all, &sums[1]);
-	counters_sum(&all, &sums[2]);
+	metrics_sum_udp(m->workers, &sums[SUM_UDP]);
+	metrics_sum_tcp(m->tcp, &sums[SUM_TCP]);
+	metrics_sum_tls(m->tcp, &sums[SUM_TLS]);
+	all = sums[SUM_UDP];
+	counters_sum(&all, &sums[SUM_TCP]);
+	counters_sum(&all, &sums[SUM_TLS]);
 	family(out, "build_info", "gauge", "Always 1; the version is in the label.");
 	fprintf(out, "anser_build_info{version=\"" ANSER_VERSION "\"} 1\n");
 	family(out, "start_time_seconds", "gauge", "When the server started, in Unix time.");
