@@ -255,7 +255,8 @@ sample(FILE *out, const char *name, const char *labels, uint64_t value)
 static void
 write_transfers(FILE *out, const struct metrics_sources *m)
 {
-	static const char *const kinds[] = {"axfr", "ixfr"}, *const results[] = {"new", "up-to-date", "failed"};
+	static const char *const kinds[] = {[0] = "axfr", [1] = "ixfr"};
+	static const char *const results[] = {[0] = "new", [1] = "up-to-date", [2] = "failed"};
 	char labels[96];
 	family(out, "transfers_total", "counter", "Zone transfers that have ended.");
 	const struct secondary_stats *in = m->secondaries ? secondaries_stats(m->secondaries) : NULL;
