@@ -364,7 +364,8 @@ secondary_notified(struct secondaries *all, struct zone_item *item, const struct
 	for (unsigned i = 0; from && i < s->n_primaries; i++) {
 		if (item->config->primaries[i] != from)
 			continue;
-		s->preferred = (uint16_t)i;
+		if (!item->config->primary_pin_s)
+			s->preferred = (uint16_t)i;
 		s->primaries[i].has_serial = has_serial;
 		s->primaries[i].serial = serial;
 	}
