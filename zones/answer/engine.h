@@ -40,7 +40,7 @@ struct engine_message {
 	uint32_t cap; /* room at msg, ≥ 512 and ≥ len; a reply is never longer. Out with ENGINE_PUNT: see there */
 	struct engine_client client;
 	/*
-	 * In: somebody takes what is rare (struct query, is_rare): NOTIFY, UPDATE, transfers, whatever is signed.
+	 * In: somebody takes what is rare (query_is_rare()): NOTIFY, UPDATE, transfers, whatever is signed.
 	 * If not, there is no ENGINE_PUNT, and such messages are answered as by a server that knows nothing of
 	 * them.
 	 */
