@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What the scenarios share: TAP, waiting, servers between start and stop, and zones compared. Sourced by run.
-# shellcheck source=../../system/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../../system/lib.sh"
+# shellcheck source=../../system/root_zones.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../system/root_zones.sh"
 here=$anser_src/tests/interop/transfer
 # shellcheck source=servers.sh
 . "$here/servers.sh"

@@ -247,6 +247,7 @@ pdns_begin() {
 	module-dir=/usr/lib/$(uname -m)-linux-gnu/pdns
 	gsqlite3-database=$work/pdns/db
 	gsqlite3-dnssec=yes
+	gsqlite3-pragma-journal-mode=WAL
 	local-address=${address[pdns]}
 	query-local-address=${address[pdns]}
 	socket-dir=$work/pdns
