@@ -94,6 +94,8 @@ show_status(const json_t *o)
 	show_zone_counts(json_object_get(o, "zones"));
 	show_traffic("udp", json_object_get(o, "udp"));
 	show_traffic("tcp", json_object_get(o, "tcp"));
+	if (json_object_get(o, "tls"))
+		show_traffic("tls", json_object_get(o, "tls"));
 	snprintf(line, sizeof(line), "%lld", (long long)number(o, "tcp-connections"));
 	row("connections", line);
 	snprintf(line, sizeof(line), "%s replaced and not yet freed",

@@ -42,6 +42,24 @@ struct reading {
 	uint8_t rdata[RDATA_MAX_LEN];
 };
 
+static bool
+pattern_admits(const struct name *pattern, const uint8_t *name)
+{
+	if (pattern->bytes[0] != 1 || pattern->bytes[1] != '*')
+		return name_equal(pattern->bytes, name);
+	const uint8_t *rest = pattern->bytes + 2;
+	return name_is_under(name, rest) && !name_equal(name, rest);
+}
+
+bool
+catalog_admits(const struct name *patterns, unsigned n, const uint8_t *name)
+{
+	bool good = n == 0;
+	for (unsigned i = 0; i < n && !good; i++)
+		good = pattern_admits(&patterns[i], name);
+	return good;
+}
+
 /* -------- members -------- */
 
 bool

@@ -30,6 +30,9 @@
 #include "zones/store/zone.h"
 #include "zones/wire/name.h"
 
+/* A name, or with a leading `*` everything below the rest; no patterns: all. `name` is lower case. */
+bool catalog_admits(const struct name *patterns, unsigned n, const uint8_t *name);
+
 /* -------- members -------- */
 
 /*

@@ -172,6 +172,19 @@ plan_free(struct plan *p, const struct plan *kept)
 }
 
 static int
+plan_add_seat(struct plan *p, const struct plan *old, const struct config_catalog *config)
+{
+	const struct seat *before = plan_seat(old, config->zone.name.bytes);
+	struct seat *seat = &p->seats[p->n];
+	seat->catalog = before ? before->catalog : catalog_new(&config->zone.name);
+	if (!seat->catalog)
+		return -ENOMEM;
+	seat->config = config;
+	p->n++;
+	return seat_fill(seat, p->config);
+}
+
+static int
 plan_fill(struct plan *p, const struct plan *old, const struct config *config)
 {
 	p->config = config;
@@ -182,16 +195,8 @@ plan_fill(struct plan *p, const struct plan *old, const struct config *config)
 	for (unsigned i = 0; i < config->n_zones; i++)
 		p->taken[p->n_taken++] = &config->zones[i].name;
 	for (unsigned i = 0; i < config->n_catalogs; i++) {
-		const struct name *apex = &config->catalogs[i].zone.name;
-		const struct seat *before = plan_seat(old, apex->bytes);
-		struct seat *seat = &p->seats[p->n];
-		seat->catalog = before ? before->catalog : catalog_new(apex);
-		if (!seat->catalog)
-			return -ENOMEM;
-		seat->config = &config->catalogs[i];
-		p->n++;
-		p->taken[p->n_taken++] = apex;
-		if (seat_fill(seat, config) != 0)
+		p->taken[p->n_taken++] = &config->catalogs[i].zone.name;
+		if (!config->catalogs[i].produce.enabled && plan_add_seat(p, old, &config->catalogs[i]) != 0)
 			return -ENOMEM;
 	}
 	qsort(p->taken, p->n_taken, sizeof(struct name *), compare_names);
@@ -200,24 +205,10 @@ plan_fill(struct plan *p, const struct plan *old, const struct config *config)
 
 /* -------- who owns a name -------- */
 
-/* A leading `*` admits everything below the rest. */
-static bool
-admits(const struct name *pattern, const uint8_t *name)
-{
-	if (pattern->bytes[0] != 1 || pattern->bytes[1] != '*')
-		return name_equal(pattern->bytes, name);
-	const uint8_t *rest = pattern->bytes + 2;
-	return name_is_under(name, rest) && !name_equal(name, rest);
-}
-
 static bool
 seat_admits(const struct seat *seat, const uint8_t *name)
 {
-	const struct config_catalog *config = seat->config;
-	bool good = config->n_admit == 0;
-	for (unsigned i = 0; i < config->n_admit && !good; i++)
-		good = admits(&config->admit[i], name);
-	return good;
+	return catalog_admits(seat->config->admit, seat->config->n_admit, name);
 }
 
 /* The member of this name that the catalog will have, admitted or not. */

@@ -173,10 +173,11 @@ overall_state(const struct daemon *d)
 static void
 command_status(struct daemon *d, struct request *rq, const json_t *args)
 {
-	struct counters udp, tcp;
+	struct counters udp, tcp, tls;
 	struct tcp_stats conns;
 	metrics_sum_udp(&d->workers, &udp);
 	metrics_sum_tcp(d->tcp, &tcp);
+	metrics_sum_tls(d->tcp, &tls);
 	tcp_stats(d->tcp, &conns);
 	const uint64_t *states = zones_states(d->zones);
 	json_t *zones = json_pack("{sI}", "total", (json_int_t)zones_count(d->zones));
@@ -187,6 +188,8 @@ command_status(struct daemon *d, struct request *rq, const json_t *args)
 			      (json_int_t)(time(NULL) - d->started_s), "workers", (int)d->workers.n, "udp",
 			      traffic_json(&udp), "tcp", traffic_json(&tcp), "tcp-connections",
 			      (json_int_t)conns.connections, "zones", zones, "memory", memory_json(d));
+	if (d->config->tls.enabled)
+		json_object_set_new(o, "tls", traffic_json(&tls));
 	request_reply(rq, o);
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@
 /* What config_load() hands out is the first member of this. */
 struct config_box {
 	struct config config;
+	_Atomic unsigned more_holds; /* than one */
 	struct config_arena arena;
 };
 
@@ -175,11 +177,19 @@ config_load(const char *path, struct config **out, struct diag_list *diag)
 	return rc;
 }
 
-void
-config_free(struct config *c)
+const struct config *
+config_hold(const struct config *c)
 {
-	struct config_box *box = (struct config_box *)c;
-	if (box == NULL)
+	struct config_box *box = (struct config_box *)(uintptr_t)c;
+	atomic_fetch_add_explicit(&box->more_holds, 1, memory_order_relaxed);
+	return c;
+}
+
+void
+config_free(const struct config *c)
+{
+	struct config_box *box = (struct config_box *)(uintptr_t)c;
+	if (box == NULL || atomic_fetch_sub_explicit(&box->more_holds, 1, memory_order_acq_rel) != 0)
 		return;
 	config_arena_wipe(&box->arena);
 	explicit_bzero(box, sizeof(*box));

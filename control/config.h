@@ -13,8 +13,9 @@
  * called `idle-timeout` in section `tcp` is the field `tcp.idle_timeout_ms` here: the same words, with the unit.
  *
  * Ownership: a struct config and everything it points to live and die together; nothing in it is freed alone.
- * It never changes after config_load(), so any thread may read it while its owner (the control thread) keeps it.
- * A reload makes a new one; the owner frees the old one when nobody uses it any more. Nothing of RCU here.
+ * It never changes after config_load(), so any thread may read it while somebody holds it. A reload makes a new
+ * one; the old one goes when its owner (the control thread) and all others who hold it have given it back. Nothing
+ * of RCU here.
  *
  * A list is a pointer and a count `n_...`; an empty list may be NULL. Strings are never NULL unless said so.
  */
@@ -220,7 +221,7 @@ struct config_update_rule {
 /* What holds for one zone; a template that it names has been applied already. */
 struct config_zone {
 	struct name name;      /* lower case; in templates and catalog members the root, without meaning */
-	enum config_role role; /* primary: file is set; secondary: primaries are */
+	enum config_role role; /* primary: file is set (but for catalogs that we make); secondary: primaries are */
 	const char *file;      /* path; NULL for secondaries */
 	const struct config_remote **primaries; /* in the order of preference */
 	unsigned n_primaries;
@@ -237,6 +238,7 @@ struct config_zone {
 	const struct config_acl **allow_notify;      /* besides the primaries' own addresses */
 	unsigned n_allow_notify;
 	const struct config_template *template; /* NULL: none */
+	uint32_t primary_pin_s; /* stay with the primary of the present data so long; 0: the newest serial wins */
 	uint32_t refresh_min_s, refresh_max_s;  /* the SOA's timers are held between these */
 	uint32_t retry_min_s, retry_max_s;
 	uint32_t expire_min_s, expire_max_s;
@@ -250,11 +252,20 @@ struct config_template {
 	struct config_zone zone;
 };
 
+/* A catalog that we make, of our own zones. */
+struct config_produce {
+	bool enabled;
+	struct name *zones; /* which; as admit */
+	unsigned n_zones;
+	const char *group; /* of all its members; NULL: none */
+};
+
 struct config_catalog {
-	struct config_zone zone;   /* the catalog itself, always secondary */
+	struct config_zone zone;   /* the catalog itself: secondary, or, with produce, primary without a file */
 	struct config_zone member; /* what its members are configured with: the template, primaries filled in */
 	struct name *admit;        /* lower case; a leading `*` label admits everything below the rest; none: all */
 	unsigned n_admit;
+	struct config_produce produce; /* else the catalog is transferred, and its members are served */
 };
 
 /* -------- the rest -------- */
@@ -299,8 +310,7 @@ struct config_dnstap {
 };
 
 struct config {
-	const char *path;     /* the file, as given to config_load() */
-	struct config *older; /* its owner's, for configurations that somebody still reads; not touched here */
+	const char *path; /* the file, as given to config_load() */
 	struct config_server server;
 	struct config_dataplane dataplane;
 	struct config_tcp tcp;
@@ -332,8 +342,11 @@ struct config {
  */
 int config_load(const char *path, struct config **out, struct diag_list *diag) MUST_CHECK;
 
-/* Wipes the secrets and frees everything; NULL is allowed. */
-void config_free(struct config *c);
+/* One more who reads it, perhaps beyond a reload; to be given back with config_free(). Any thread; returns it. */
+const struct config *config_hold(const struct config *c);
+
+/* The last one wipes the secrets and frees everything. Any thread; NULL is allowed. */
+void config_free(const struct config *c);
 
 #define CONFIG_ADDRESS_TEXT_MAX 56 /* an IPv6 address, `@`, a port and the NUL */
 

@@ -427,18 +427,36 @@ config_check_template(struct config_reader *r, const struct config_node *map, vo
 				 "secondaries");
 }
 
+/* What is made here is not transferred, and has no members that are served by its word. */
+static void
+check_produced(struct config_reader *r, const struct config_node *map)
+{
+	static const char *const keys[] = {"primaries", "template", "admit", "allow-notify"};
+	for (unsigned i = 0; i < ARRAY_LEN(keys); i++) {
+		const struct config_node *node = config_node_find(map, keys[i]);
+		if (node != NULL)
+			config_error_key(r, node, "%s: the catalog is made here; remove this key, or produce",
+					 keys[i]);
+	}
+}
+
 void
 config_check_catalog(struct config_reader *r, const struct config_node *map, void *value)
 {
 	struct config_catalog *catalog = value;
 	const struct config_template *template = catalog->zone.template;
-	catalog->zone.role = CONFIG_SECONDARY;
+	catalog->zone.role = catalog->produce.enabled ? CONFIG_PRIMARY : CONFIG_SECONDARY;
 	catalog->zone.line = map->line;
 	check_timers(r, map, &catalog->zone);
+	if (catalog->produce.enabled) {
+		check_produced(r, map);
+		return;
+	}
 	if (!is_given(map, "primaries"))
 		config_error(
 			r, map,
-			"catalog without primaries; add \"primaries: [REMOTE]\", where it is transferred from");
+			"catalog without primaries; add \"primaries: [REMOTE]\", where it is transferred from, or "
+			"\"produce: {}\" to make it here");
 
 	struct config_zone *member = &catalog->member;
 	if (template != NULL)

@@ -350,6 +350,10 @@ static const struct config_row zone_rows[] = {
 	{.key = "primaries", .kind = CONFIG_KIND_REFERENCE, .flags = CONFIG_LIST,
 	 LIST(struct config_zone, primaries), .target = "remotes", .example = "[hidden]",
 	 .doc = "The remotes to transfer from, best first; NOTIFY is taken from their addresses."},
+	{.key = "primary-pin", .kind = CONFIG_KIND_DURATION, FIELD(struct config_zone, primary_pin_s), .min = 0,
+	 .max = DAYS(24855), .scale_ms = 1000, .preset = "0s",
+	 .doc = "How long a zone stays with the primary that it came from, if that answers, while another one has a "
+	        "newer serial. 0s: the newest serial wins at once."},
 	{.key = "notify", .kind = CONFIG_KIND_REFERENCE, .flags = CONFIG_LIST, LIST(struct config_zone, notify),
 	 .target = "remotes", .example = "[sec1]", .doc = "The remotes that are told of changes."},
 	{.key = "allow-transfer", .kind = CONFIG_KIND_REFERENCE, .flags = CONFIG_LIST,
@@ -437,16 +441,35 @@ static const struct config_row catalog_name_rows[] = {
 	 .doc = "The template of the member zones; without primaries there, they come from the catalog's."},
 };
 
+static const struct config_row produce_rows[] = {
+	{.key = "zones", .kind = CONFIG_KIND_PATTERN, .flags = CONFIG_LIST, LIST(struct config_produce, zones),
+	 .example = "[\"*.example\"]", .preset_doc = "all",
+	 .doc = "The zones of this file that it lists: names, and with a leading * everything below the rest."},
+	{.key = "group", .kind = CONFIG_KIND_TEXT, FIELD(struct config_produce, group), .min = 1, .max = 255,
+	 .example = "customer", .doc = "The group that its members are in, by which consumers choose their settings."},
+};
+
+static const struct config_section produce_section = {
+	.path = "catalogs.produce",
+	.doc = "Make this catalog here, of the zones of this file, instead of transferring it.",
+	.size = sizeof(struct config_produce),
+	.parts = {PART(produce_rows)},
+};
+
 static const struct config_row catalog_rows[] = {
 	{.key = "admit", .kind = CONFIG_KIND_PATTERN, .flags = CONFIG_LIST, LIST(struct config_catalog, admit),
 	 .example = "[\"*.example\"]", .preset_doc = "all",
 	 .doc = "The member zones that are taken: names, and with a leading * everything below the rest."},
+	{.key = "produce", .kind = CONFIG_KIND_SECTION, .flags = CONFIG_OPTIONAL, FIELD(struct config_catalog, produce),
+	 .second = offsetof(struct config_catalog, produce.enabled), .section = &produce_section,
+	 .example = "{zones: [\"*.example\"], group: customer}",
+	 .doc = "Make this catalog here, of the zones of this file, instead of transferring it."},
 };
 
 static const struct config_section catalog_section = {
 	.path = "catalogs",
 	.what = "catalog",
-	.doc = "Catalog zones (RFC 9432), whose members are served as secondary zones.",
+	.doc = "Catalog zones (RFC 9432): transferred, and their members served as secondary zones; or made here.",
 	.size = sizeof(struct config_catalog),
 	.parts = {PART_AT(catalog_name_rows, struct config_catalog, zone), PART(catalog_rows),
 	          PART_AT(zone_rows, struct config_catalog, zone)},

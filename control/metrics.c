@@ -57,6 +57,14 @@ metrics_sum_tcp(const struct tcp *tcp, struct counters *sum)
 		counters_sum(sum, tcp_thread_counters(tcp, i));
 }
 
+void
+metrics_sum_tls(const struct tcp *tcp, struct counters *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (unsigned i = 0; i < tcp_thread_count(tcp); i++)
+		counters_sum(sum, tcp_thread_tls_counters(tcp, i));
+}
+
 /* -------- families -------- */
 
 static void
@@ -75,32 +83,44 @@ write_label(FILE *out, const char *text)
 	}
 }
 
+enum { SUM_UDP, SUM_TCP, SUM_TLS, TRANSPORTS };
+static const char *const transport_texts[TRANSPORTS] = {[SUM_UDP] = "udp", [SUM_TCP] = "tcp", [SUM_TLS] = "tls"};
+
+/* A family with one field of the counters by transport. */
 static void
-write_traffic(FILE *out, const struct counters *udp, const struct counters *tcp)
+write_by_transport(FILE *out, const char *name, const char *help, const struct counters *sums, size_t field)
+{
+	family(out, name, "counter", help);
+	for (unsigned i = 0; i < TRANSPORTS; i++)
+		fprintf(out, "anser_%s{transport=\"%s\"} %" PRIu64 "\n", name, transport_texts[i],
+			*(const uint64_t *)((const char *)&sums[i] + field));
+}
+
+/* `sums` by transport, as everywhere below. */
+static void
+write_traffic(FILE *out, const struct counters *sums)
 {
 	family(out, "queries_total", "counter", "DNS messages that got an answer.");
-	fprintf(out, "anser_queries_total{transport=\"udp\",proto=\"ipv4\"} %" PRIu64 "\n", udp->queries_v4);
-	fprintf(out, "anser_queries_total{transport=\"udp\",proto=\"ipv6\"} %" PRIu64 "\n", udp->queries_v6);
-	fprintf(out, "anser_queries_total{transport=\"tcp\",proto=\"ipv4\"} %" PRIu64 "\n", tcp->queries_v4);
-	fprintf(out, "anser_queries_total{transport=\"tcp\",proto=\"ipv6\"} %" PRIu64 "\n", tcp->queries_v6);
-	family(out, "received_total", "counter",
-	       "Packets (udp) or messages (tcp) offered; equals answered, given to the kernel and dropped "
-	       "together.");
-	fprintf(out, "anser_received_total{transport=\"udp\"} %" PRIu64 "\n", udp->rx);
-	fprintf(out, "anser_received_total{transport=\"tcp\"} %" PRIu64 "\n", tcp->rx);
-	family(out, "answered_total", "counter", "Packets or messages answered.");
-	fprintf(out, "anser_answered_total{transport=\"udp\"} %" PRIu64 "\n", udp->tx);
-	fprintf(out, "anser_answered_total{transport=\"tcp\"} %" PRIu64 "\n", tcp->tx);
-	family(out, "punted_total", "counter",
-	       "Messages given to the control thread: signed, NOTIFY, UPDATE, transfers.");
-	fprintf(out, "anser_punted_total{transport=\"udp\"} %" PRIu64 "\n", udp->punted);
-	fprintf(out, "anser_punted_total{transport=\"tcp\"} %" PRIu64 "\n", tcp->punted);
-	family(out, "punt_replies_total", "counter",
-	       "Answers of the control thread; answered_total has them, too.");
-	fprintf(out, "anser_punt_replies_total{transport=\"udp\"} %" PRIu64 "\n", udp->punt_replies);
-	fprintf(out, "anser_punt_replies_total{transport=\"tcp\"} %" PRIu64 "\n", tcp->punt_replies);
+	for (unsigned i = 0; i < TRANSPORTS; i++) {
+		fprintf(out, "anser_queries_total{transport=\"%s\",proto=\"ipv4\"} %" PRIu64 "\n",
+			transport_texts[i], sums[i].queries_v4);
+		fprintf(out, "anser_queries_total{transport=\"%s\",proto=\"ipv6\"} %" PRIu64 "\n",
+			transport_texts[i], sums[i].queries_v6);
+	}
+	write_by_transport(out, "received_total",
+			   "Packets (udp) or messages (tcp, tls) offered; equals answered, given to the kernel and "
+			   "dropped together.",
+			   sums, offsetof(struct counters, rx));
+	write_by_transport(out, "answered_total", "Packets or messages answered.", sums,
+			   offsetof(struct counters, tx));
+	write_by_transport(out, "punted_total",
+			   "Messages given to the control thread: signed, NOTIFY, UPDATE, transfers.", sums,
+			   offsetof(struct counters, punted));
+	write_by_transport(out, "punt_replies_total",
+			   "Answers of the control thread; answered_total has them, too.", sums,
+			   offsetof(struct counters, punt_replies));
 	family(out, "to_kernel_total", "counter", "Packets given to the kernel.");
-	fprintf(out, "anser_to_kernel_total %" PRIu64 "\n", udp->to_kernel);
+	fprintf(out, "anser_to_kernel_total %" PRIu64 "\n", sums[SUM_UDP].to_kernel);
 }
 
 static void
@@ -173,7 +193,7 @@ write_tcp(FILE *out, const struct tcp *tcp)
 {
 	struct tcp_stats s;
 	tcp_stats(tcp, &s);
-	family(out, "tcp_connections", "gauge", "TCP connections open.");
+	family(out, "tcp_connections", "gauge", "TCP connections open, TLS among them.");
 	fprintf(out, "anser_tcp_connections %" PRIu64 "\n", s.connections);
 	family(out, "tcp_accepted_total", "counter", "TCP connections accepted.");
 	fprintf(out, "anser_tcp_accepted_total %" PRIu64 "\n", s.accepted);
@@ -183,6 +203,13 @@ write_tcp(FILE *out, const struct tcp *tcp)
 	family(out, "tcp_closed_total", "counter", "TCP connections closed by us.");
 	fprintf(out, "anser_tcp_closed_total{reason=\"idle\"} %" PRIu64 "\n", s.closed_idle);
 	fprintf(out, "anser_tcp_closed_total{reason=\"slow\"} %" PRIu64 "\n", s.closed_slow);
+	family(out, "tls_failed_total", "counter", "TLS connections that failed, in the handshake or later.");
+	fprintf(out, "anser_tls_failed_total %" PRIu64 "\n", s.tls_failed);
+	int64_t end_s = tcp_tls_not_after_s(tcp);
+	if (!end_s)
+		return;
+	family(out, "tls_certificate_end_seconds", "gauge", "When the certificate in force ends, in Unix time.");
+	fprintf(out, "anser_tls_certificate_end_seconds %" PRId64 "\n", end_s);
 }
 
 static void
@@ -228,7 +255,8 @@ sample(FILE *out, const char *name, const char *labels, uint64_t value)
 static void
 write_transfers(FILE *out, const struct metrics_sources *m)
 {
-	static const char *const kinds[] = {"axfr", "ixfr"}, *const results[] = {"new", "up-to-date", "failed"};
+	static const char *const kinds[] = {[0] = "axfr", [1] = "ixfr"};
+	static const char *const results[] = {[0] = "new", [1] = "up-to-date", [2] = "failed"};
 	char labels[96];
 	family(out, "transfers_total", "counter", "Zone transfers that have ended.");
 	const struct secondary_stats *in = m->secondaries ? secondaries_stats(m->secondaries) : NULL;
@@ -321,16 +349,18 @@ write_others(FILE *out, const struct metrics_sources *m)
 void
 metrics_write(const struct metrics_sources *m, FILE *out)
 {
-	struct counters udp, tcp, all;
-	metrics_sum_udp(m->workers, &udp);
-	metrics_sum_tcp(m->tcp, &tcp);
-	all = udp;
-	counters_sum(&all, &tcp);
+	struct counters sums[TRANSPORTS], all;
+	metrics_sum_udp(m->workers, &sums[SUM_UDP]);
+	metrics_sum_tcp(m->tcp, &sums[SUM_TCP]);
+	metrics_sum_tls(m->tcp, &sums[SUM_TLS]);
+	all = sums[SUM_UDP];
+	counters_sum(&all, &sums[SUM_TCP]);
+	counters_sum(&all, &sums[SUM_TLS]);
 	family(out, "build_info", "gauge", "Always 1; the version is in the label.");
 	fprintf(out, "anser_build_info{version=\"" ANSER_VERSION "\"} 1\n");
 	family(out, "start_time_seconds", "gauge", "When the server started, in Unix time.");
 	fprintf(out, "anser_start_time_seconds %" PRId64 "\n", m->started_s);
-	write_traffic(out, &udp, &tcp);
+	write_traffic(out, sums);
 	write_answers(out, &all);
 	write_ports(out, m->workers);
 	write_workers(out, m->workers);

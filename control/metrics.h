@@ -61,9 +61,10 @@ struct metrics_sources {
 #define METRICS_SAMPLE_MS 5000
 void metrics_sample(struct metrics_workers *workers);
 
-/* Sums: of the UDP workers, of the TCP threads. */
+/* Sums: of the UDP workers, of plain TCP, of TLS. */
 void metrics_sum_udp(const struct metrics_workers *workers, struct counters *sum);
 void metrics_sum_tcp(const struct tcp *tcp, struct counters *sum);
+void metrics_sum_tls(const struct tcp *tcp, struct counters *sum);
 
 /* Writes all families but those with a line for each zone. */
 void metrics_write(const struct metrics_sources *m, FILE *out);

@@ -14,6 +14,7 @@
 #include "control/daemon.h"
 #include "control/log.h"
 #include "control/notify.h"
+#include "control/tls.h"
 
 struct reload_waiter {
 	struct reload_waiter *next;
@@ -27,6 +28,7 @@ struct reload {
 	struct config *config;
 	struct zones_plan *plan;
 	struct tsig_keys *keys;
+	struct tls_server *tls; /* NULL: no TLS section */
 	struct diag_list diag;
 	int err;
 	struct zones_op *op; /* the load; from the commit on */
@@ -87,13 +89,12 @@ same_dataplane(const struct config_dataplane *a, const struct config_dataplane *
 }
 
 static bool
-same_listen(const struct config_server *a, const struct config_server *b)
+same_listen(const struct config_address *a, unsigned n_a, const struct config_address *b, unsigned n_b)
 {
-	if (a->n_listen != b->n_listen)
+	if (n_a != n_b)
 		return false;
-	for (unsigned i = 0; i < a->n_listen; i++)
-		if (a->listen[i].len != b->listen[i].len ||
-		    memcmp(&a->listen[i].any, &b->listen[i].any, a->listen[i].len) != 0)
+	for (unsigned i = 0; i < n_a; i++)
+		if (a[i].len != b[i].len || memcmp(&a[i].any, &b[i].any, a[i].len) != 0)
 			return false;
 	return true;
 }
@@ -112,12 +113,14 @@ warn_of_restart(const struct config *old, const struct config *new, struct diag_
 		const char *key;
 		bool same;
 	} rows[] = {
-		{"server.listen", same_listen(&old->server, &new->server)},
+		{"server.listen",
+		 same_listen(old->server.listen, old->server.n_listen, new->server.listen, new->server.n_listen)},
 		{"server.state-dir", same_text(old->server.state_dir, new->server.state_dir)},
 		{"server.run-dir", same_text(old->server.run_dir, new->server.run_dir)},
 		{"server.user", same_text(old->server.user, new->server.user)},
 		{"dataplane", same_dataplane(&old->dataplane, &new->dataplane)},
 		{"tcp", same_tcp(&old->tcp, &new->tcp)},
+		{"tls.listen", same_listen(old->tls.listen, old->tls.n_listen, new->tls.listen, new->tls.n_listen)},
 	};
 	for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
 		if (!rows[i].same)
@@ -128,8 +131,6 @@ warn_of_restart(const struct config *old, const struct config *new, struct diag_
 void
 daemon_warn_of_gaps(const struct config *config)
 {
-	if (config->tls.enabled)
-		log_warning("tls: this version does not speak TLS; the section is ignored");
 	if (config->anycast.enabled)
 		log_warning("anycast: this version announces no routes; the section is ignored");
 	if (config->dnstap.enabled)
@@ -213,9 +214,10 @@ reload_commit(struct reload *r)
 	warn_of_restart(old, r->config, &r->diag);
 	log_diag(&r->diag, NULL, UINT32_MAX);
 	zones_commit(d->zones, r->plan);
+	tcp_set_tls(d->tcp, r->tls);
 	d->config = r->config;
 	if (catalog_zones_configure(d->catalogs, d->config) == 0)
-		updates_retire_config(d->updates, old);
+		config_free(old);
 	else
 		log_error("out of memory: members of catalogs keep their old settings until the next reload");
 	log_setup(&d->config->server.log);
@@ -239,6 +241,7 @@ reload_planned(uv_work_t *work, int status)
 	}
 	zones_plan_free(r->plan);
 	tsig_keys_free(r->keys);
+	tls_server_free(r->tls);
 	config_free(r->config);
 	if (!r->err) {
 		reload_end(r, "the server stops", NULL);
@@ -250,6 +253,17 @@ reload_planned(uv_work_t *work, int status)
 	reload_end(r, "the configuration has faults; the old one stays in force", result);
 }
 
+/* Certificates are renewed in place, so they are read at every reload. */
+static int
+make_tls(struct reload *r)
+{
+	char why[TLS_WHY_MAX];
+	int err = tls_server_new(&r->config->tls, why, &r->tls);
+	if (err)
+		diag_add(&r->diag, DIAG_ERROR, r->config->path, 0, 0, "tls: %s", why);
+	return err;
+}
+
 static void
 reload_plan(uv_work_t *work)
 {
@@ -259,6 +273,8 @@ reload_plan(uv_work_t *work)
 	r->err = config_load(d->config->path, &r->config, &r->diag);
 	if (!r->err)
 		r->err = daemon_make_keys(r->config, &r->keys, &r->diag);
+	if (!r->err && r->config->tls.enabled)
+		r->err = make_tls(r);
 	if (!r->err)
 		r->err = zones_plan(d->zones, r->config, &r->plan);
 	if (r->err && !r->diag.n_errors)

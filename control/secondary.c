@@ -298,7 +298,8 @@ secondary_loaded(struct secondaries *all, struct zone_item *item, const struct s
 		s->has_rejected = true;
 		s->rejected_serial = meta->flags;
 	}
-	s->next_ms = s->wants_whole ? now_ms(all) : first_refresh_ms(s);
+	s->next_ms = s->wants_whole || item->was_notified ? now_ms(all) : first_refresh_ms(s);
+	item->was_notified = false;
 	zone_item_update(all->options.zones, item);
 	due_again(s);
 }
@@ -353,8 +354,10 @@ secondary_notified(struct secondaries *all, struct zone_item *item, const struct
 {
 	struct secondary *s = item->secondary;
 	all->stats.notifies++;
-	if (!s)
-		return; /* it asks as soon as it is loaded */
+	if (!s) { /* not loaded yet: it asks as soon as it is, whatever its timers say */
+		item->was_notified = true;
+		return;
+	}
 	bool is_news = !has_serial || !item->served || item->is_expired ||
 		       serial_is_newer(serial, item->served->snapshot->serial);
 	if (!is_news) {
@@ -364,7 +367,8 @@ secondary_notified(struct secondaries *all, struct zone_item *item, const struct
 	for (unsigned i = 0; from && i < s->n_primaries; i++) {
 		if (item->config->primaries[i] != from)
 			continue;
-		s->preferred = (uint16_t)i;
+		if (!item->config->primary_pin_s)
+			s->preferred = (uint16_t)i;
 		s->primaries[i].has_serial = has_serial;
 		s->primaries[i].serial = serial;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The TCP service: sockets, threads, start and stop. See tcp.h. */
+/* The TCP and TLS service: sockets, threads, start and stop. See tcp.h. */
 #include "control/tcp.h"
 
 #include <errno.h>
@@ -46,15 +46,15 @@ socket_probe(const struct config_address *a)
 }
 
 static void
-diag_bind(struct diag_list *diag, const struct config_address *a, int err)
+diag_bind(struct diag_list *diag, const struct config_address *a, const char *key, int err)
 {
 	char text[CONFIG_ADDRESS_TEXT_MAX];
 	config_address_text(a, text);
 	switch (-err) {
 	case EADDRINUSE:
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-			 "TCP %s is taken by another server: `ss -ltnp` names it; stop it, or change server.listen",
-			 text);
+			 "TCP %s is taken by another server: `ss -ltnp` names it; stop it, or change %s", text,
+			 key);
 		break;
 	case EACCES:
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
@@ -62,8 +62,7 @@ diag_bind(struct diag_list *diag, const struct config_address *a, int err)
 		break;
 	case EADDRNOTAVAIL:
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
-			 "TCP %s: this host has no such address: add it to an interface, or change server.listen",
-			 text);
+			 "TCP %s: this host has no such address: add it to an interface, or change %s", text, key);
 		break;
 	default:
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "TCP %s: %s", text, strerror(-err));
@@ -101,15 +100,16 @@ thread_init(struct tcp *tcp, struct tcp_thread *t)
 	t->tcp = tcp;
 	t->listeners = calloc(tcp->n_listen, sizeof(*t->listeners));
 	t->read_buffer = malloc(TCP_READ_CAP);
+	t->plain = tcp->tls ? malloc(TCP_PLAIN_CAP) : NULL;
 	t->work = malloc((size_t)ENGINE_GROUP * TCP_MESSAGE_MAX);
 	t->spare = tcp_conn_new();
 	int err = tcp_exchange_open(t);
 	if (err)
 		return err;
-	if (!t->listeners || !t->read_buffer || !t->work || !t->spare)
+	if (!t->listeners || !t->read_buffer || !t->work || !t->spare || (tcp->tls && !t->plain))
 		return -ENOMEM;
 	for (unsigned i = 0; i < tcp->n_listen; i++)
-		t->listeners[i] = (struct tcp_listener){.thread = t, .fd = -1};
+		t->listeners[i] = (struct tcp_listener){.thread = t, .fd = -1, .is_tls = i >= tcp->n_plain};
 	return 0;
 }
 
@@ -117,13 +117,16 @@ static int
 tcp_init(struct tcp *tcp, const struct config *config)
 {
 	tcp->idle_timeout_ms = config->tcp.idle_timeout_ms;
-	tcp->n_listen = config->server.n_listen;
+	tcp->n_plain = config->server.n_listen;
+	tcp->n_listen = tcp->n_plain + (tcp->tls ? config->tls.n_listen : 0);
 	tcp->sources = tcp_sources_new(config->tcp.max_connections, config->tcp.max_per_source);
 	tcp->listen = malloc(tcp->n_listen * sizeof(*tcp->listen));
 	tcp->threads = aligned_alloc(CACHE_LINE, config->tcp.threads * sizeof(*tcp->threads));
 	if (!tcp->sources || !tcp->listen || !tcp->threads)
 		return -ENOMEM;
-	memcpy(tcp->listen, config->server.listen, tcp->n_listen * sizeof(*tcp->listen));
+	memcpy(tcp->listen, config->server.listen, tcp->n_plain * sizeof(*tcp->listen));
+	if (tcp->tls)
+		memcpy(tcp->listen + tcp->n_plain, config->tls.listen, config->tls.n_listen * sizeof(*tcp->listen));
 	memset(tcp->threads, 0, config->tcp.threads * sizeof(*tcp->threads));
 	tcp->n_threads = config->tcp.threads;
 	for (unsigned k = 0; k < tcp->n_threads; k++) {
@@ -134,6 +137,18 @@ tcp_init(struct tcp *tcp, const struct config *config)
 	return 0;
 }
 
+static int
+tcp_init_tls(struct tcp *tcp, const struct config_tls *config, struct diag_list *diag)
+{
+	char why[TLS_WHY_MAX];
+	int err = config->enabled ? tls_server_new(config, why, &tcp->tls) : 0;
+	if (err)
+		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "tls: %s", why);
+	if (tcp->tls)
+		tcp->tls_end_s = tls_server_not_after_s(tcp->tls);
+	return err;
+}
+
 int
 tcp_open(const struct config *config, const struct zone_root *root, struct diag_list *diag, struct tcp **out)
 {
@@ -141,11 +156,14 @@ tcp_open(const struct config *config, const struct zone_root *root, struct diag_
 	if (!tcp)
 		return -ENOMEM;
 	tcp->root = root;
-	int err = tcp_init(tcp, config);
+	pthread_mutex_init(&tcp->tls_mutex, NULL);
+	int err = tcp_init_tls(tcp, &config->tls, diag);
+	if (!err)
+		err = tcp_init(tcp, config);
 	for (unsigned i = 0; !err && i < tcp->n_listen; i++) {
 		err = tcp_bind(tcp, i);
 		if (err)
-			diag_bind(diag, &config->server.listen[i], err);
+			diag_bind(diag, &tcp->listen[i], i < tcp->n_plain ? "server.listen" : "tls.listen", err);
 	}
 	if (err) {
 		tcp_close(tcp);
@@ -161,6 +179,26 @@ tcp_set_inquiries(struct tcp *tcp, struct inquiries *all)
 	tcp->inquiries = all;
 }
 
+void
+tcp_set_tls(struct tcp *tcp, struct tls_server *server)
+{
+	pthread_mutex_lock(&tcp->tls_mutex);
+	struct tls_server *unused = server;
+	if (tcp->tls && server) {
+		unused = tcp->tls;
+		tcp->tls = server;
+		__atomic_store_n(&tcp->tls_end_s, tls_server_not_after_s(server), __ATOMIC_RELAXED);
+	}
+	pthread_mutex_unlock(&tcp->tls_mutex);
+	tls_server_free(unused);
+}
+
+int64_t
+tcp_tls_not_after_s(const struct tcp *tcp)
+{
+	return __atomic_load_n(&tcp->tls_end_s, __ATOMIC_RELAXED);
+}
+
 static void
 thread_free(struct tcp *tcp, struct tcp_thread *t)
 {
@@ -170,6 +208,7 @@ thread_free(struct tcp *tcp, struct tcp_thread *t)
 	tcp_exchange_close(t);
 	free(t->listeners);
 	free(t->read_buffer);
+	free(t->plain);
 	free(t->work);
 	free(t->spare);
 }
@@ -182,6 +221,8 @@ tcp_close(struct tcp *tcp)
 	for (unsigned k = 0; k < tcp->n_threads; k++)
 		thread_free(tcp, &tcp->threads[k]);
 	tcp_sources_free(tcp->sources);
+	tls_server_free(tcp->tls);
+	pthread_mutex_destroy(&tcp->tls_mutex);
 	free(tcp->listen);
 	free(tcp->threads);
 	free(tcp);
@@ -334,6 +375,12 @@ tcp_thread_counters(const struct tcp *tcp, unsigned i)
 	return &tcp->threads[i].counters;
 }
 
+const struct counters *
+tcp_thread_tls_counters(const struct tcp *tcp, unsigned i)
+{
+	return &tcp->threads[i].tls_counters;
+}
+
 void
 tcp_stats(const struct tcp *tcp, struct tcp_stats *out)
 {
@@ -345,6 +392,7 @@ tcp_stats(const struct tcp *tcp, struct tcp_stats *out)
 		out->refused_full += counter_read(&s->refused_full);
 		out->closed_idle += counter_read(&s->closed_idle);
 		out->closed_slow += counter_read(&s->closed_slow);
+		out->tls_failed += counter_read(&s->tls_failed);
 	}
 }
 

@@ -6,7 +6,7 @@
  * kept with the connection, so an idle client costs no buffer. Queries are copied to the thread's work area, where
  * the engine writes the answers over them, and go out from there with one writev; only what the socket does not
  * take is copied again, and from then on the connection is held until it has been sent. It is held, too, while
- * control has a message of it (tcp_exchange.c).
+ * control has a message of it (tcp_exchange.c). With TLS, tcp_tls.c stands between the socket and all this.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +71,7 @@ conn_closed(uv_handle_t *h)
 	struct tcp_conn *c = conn_of(h);
 	struct tcp_thread *t = c->thread;
 	free(c->in);
+	tls_session_free(c->tls);
 	if (t->spare) {
 		free(c);
 		return;
@@ -90,6 +91,8 @@ tcp_conn_close(struct tcp_conn *c)
 	if (uv_is_closing((uv_handle_t *)&c->handle))
 		return;
 	tcp_exchange_abandon(c);
+	if (c->tls)
+		tcp_tls_end(c);
 	list_remove(c);
 	tcp_sources_leave(c->thread->tcp->sources, c->source);
 	uv_close((uv_handle_t *)&c->handle, conn_closed);
@@ -144,12 +147,18 @@ conn_queue_rest(struct tcp_conn *c, const uv_buf_t *bufs, unsigned n_bufs, size_
 }
 
 bool
-tcp_conn_write(struct tcp_conn *c, const uv_buf_t *bufs, unsigned n_bufs, size_t total)
+tcp_conn_write_socket(struct tcp_conn *c, const uv_buf_t *bufs, unsigned n_bufs, size_t total)
 {
 	int sent = uv_try_write((uv_stream_t *)&c->handle, bufs, n_bufs);
 	if (sent == UV_EAGAIN)
 		sent = 0;
 	return sent >= 0 && ((size_t)sent == total || conn_queue_rest(c, bufs, n_bufs, (size_t)sent, total));
+}
+
+bool
+tcp_conn_write(struct tcp_conn *c, const uv_buf_t *bufs, unsigned n_bufs, size_t total)
+{
+	return c->tls ? tcp_tls_write(c, bufs, n_bufs) : tcp_conn_write_socket(c, bufs, n_bufs, total);
 }
 
 /* Sends the answers of a burst, in the order of their queries. False: the connection is of no more use. */
@@ -172,7 +181,7 @@ conn_send(struct tcp_conn *c, const struct engine_message *messages, unsigned n)
 	if (!n_answers)
 		return true;
 	bool good = tcp_conn_write(c, bufs, 2 * n_answers, total);
-	struct counters *counters = &c->thread->counters;
+	struct counters *counters = c->counters;
 	counter_add(good ? &counters->tx : &counters->drop[DROP_TX_FULL], n_answers);
 	return good;
 }
@@ -203,9 +212,9 @@ conn_burst(struct tcp_conn *c, const uint8_t *data, size_t len, bool *alive)
 	}
 	if (!n)
 		return 0;
-	counter_add(&t->counters.rx, n);
+	counter_add(&c->counters->rx, n);
 	rcu_thread_online();
-	engine_burst(zone_root_current(t->tcp->root), messages, n, (uint32_t)time(NULL), &t->counters);
+	engine_burst(zone_root_current(t->tcp->root), messages, n, (uint32_t)time(NULL), c->counters);
 	rcu_thread_offline();
 	tcp_conn_touch(c);
 	*alive = conn_send(c, messages, n);
@@ -293,6 +302,26 @@ conn_take(struct tcp_conn *c, const uint8_t *data, size_t len)
 		tcp_conn_close(c);
 }
 
+/* The client has said goodbye, and all that it asked before is answered. */
+static bool
+conn_is_over(const struct tcp_conn *c)
+{
+	return c->tls && tls_session_is_ended(c->tls) && !tcp_conn_is_held(c);
+}
+
+static void
+conn_take_tls(struct tcp_conn *c, const uint8_t *data, size_t len)
+{
+	size_t plain_len;
+	const uint8_t *plain = tcp_tls_read(c, data, len, &plain_len);
+	if (!plain)
+		tcp_conn_close(c);
+	else if (plain_len)
+		conn_take(c, plain, plain_len);
+	if (conn_is_over(c))
+		tcp_conn_close(c);
+}
+
 static void
 read_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
@@ -303,7 +332,9 @@ static void
 read_done(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	struct tcp_conn *c = conn_of((uv_handle_t *)stream);
-	if (n > 0)
+	if (n > 0 && c->tls)
+		conn_take_tls(c, (const uint8_t *)buf->base, (size_t)n);
+	else if (n > 0)
 		conn_take(c, (const uint8_t *)buf->base, (size_t)n);
 	else if (n < 0)
 		tcp_conn_close(c); /* all that was answered has been sent, or the connection would be held */
@@ -327,20 +358,21 @@ tcp_conn_resume(struct tcp_conn *c)
 	}
 	if (tcp_conn_is_held(c))
 		return;
-	if (c->thread->drain_until_ms || uv_read_start((uv_stream_t *)&c->handle, read_alloc, read_done) != 0)
+	if (c->thread->drain_until_ms || conn_is_over(c) ||
+	    uv_read_start((uv_stream_t *)&c->handle, read_alloc, read_done) != 0)
 		tcp_conn_close(c);
 }
 
 /* -------- accepting -------- */
 
 static bool
-client_of(const uv_tcp_t *handle, struct engine_client *client)
+client_of(const uv_tcp_t *handle, enum engine_transport transport, struct engine_client *client)
 {
 	struct sockaddr_storage a;
 	int len = sizeof(a);
 	if (uv_tcp_getpeername(handle, (struct sockaddr *)&a, &len) != 0)
 		return false;
-	*client = (struct engine_client){.is_v6 = a.ss_family == AF_INET6, .transport = ENGINE_TCP};
+	*client = (struct engine_client){.is_v6 = a.ss_family == AF_INET6, .transport = transport};
 	if (client->is_v6)
 		memcpy(client->address, &((struct sockaddr_in6 *)&a)->sin6_addr, 16);
 	else
@@ -370,7 +402,8 @@ conn_enter(struct tcp_conn *c)
 void
 tcp_conn_accept(uv_stream_t *listener, int status)
 {
-	struct tcp_thread *t = ((struct tcp_listener *)listener->data)->thread;
+	const struct tcp_listener *l = listener->data;
+	struct tcp_thread *t = l->thread;
 	if (status < 0)
 		return; /* the client has gone already, or there are no descriptors: libuv goes on */
 	struct tcp_conn *c = t->spare;
@@ -380,10 +413,12 @@ tcp_conn_accept(uv_stream_t *listener, int status)
 	}
 	t->spare = tcp_conn_new();
 	c->thread = t;
+	c->counters = l->is_tls ? &t->tls_counters : &t->counters;
 	uv_tcp_init(&t->loop, &c->handle);
 	c->handle.data = c;
-	bool good = uv_accept(listener, (uv_stream_t *)&c->handle) == 0 && client_of(&c->handle, &c->client) &&
-		    t->spare && conn_enter(c);
+	bool good = uv_accept(listener, (uv_stream_t *)&c->handle) == 0 &&
+		    client_of(&c->handle, l->is_tls ? ENGINE_TLS : ENGINE_TCP, &c->client) && t->spare &&
+		    conn_enter(c);
 	if (!good) {
 		uv_close((uv_handle_t *)&c->handle, conn_closed);
 		return;
@@ -391,7 +426,8 @@ tcp_conn_accept(uv_stream_t *listener, int status)
 	list_append(c);
 	counter_add(&t->stats.accepted, 1);
 	uv_tcp_nodelay(&c->handle, 1);
-	if (uv_read_start((uv_stream_t *)&c->handle, read_alloc, read_done) != 0)
+	if ((l->is_tls && !tcp_tls_begin(c)) ||
+	    uv_read_start((uv_stream_t *)&c->handle, read_alloc, read_done) != 0)
 		tcp_conn_close(c);
 }
 

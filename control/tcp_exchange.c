@@ -160,7 +160,7 @@ tcp_exchange_add(struct tcp_conn *c, const struct engine_message *m)
 	struct tcp_thread *t = c->thread;
 	struct tcp_exchange *x = t->drain_until_ms ? NULL : exchange_new(c, m);
 	if (!x) {
-		counter_add(&t->counters.drop[t->drain_until_ms ? DROP_PUNT_DROPPED : DROP_PUNT_FULL], 1);
+		counter_add(&c->counters->drop[t->drain_until_ms ? DROP_PUNT_DROPPED : DROP_PUNT_FULL], 1);
 		return false;
 	}
 	uv_read_stop((uv_stream_t *)&c->handle);
@@ -200,7 +200,7 @@ tcp_exchange_abandon(struct tcp_conn *c)
 	while (c->exchanges) {
 		struct tcp_exchange *x = c->exchanges;
 		c->exchanges = x->behind;
-		counter_add(&t->counters.drop[DROP_PUNT_DROPPED], 1);
+		counter_add(&c->counters->drop[DROP_PUNT_DROPPED], 1);
 		x->conn = NULL;
 		if (x->is_asked)
 			continue; /* it comes back to nobody */
@@ -245,7 +245,7 @@ stream_fill(struct tcp_conn *c, bool *is_done)
 		store_be16(msg - 2, (uint16_t)n);
 		used += 2 + (size_t)n;
 		if (!x->has_begun)
-			count_reply(&c->thread->counters, c->client.is_v6, msg, (size_t)n);
+			count_reply(c->counters, c->client.is_v6, msg, (size_t)n);
 		x->has_begun = true;
 	}
 	return (int64_t)used;
@@ -266,7 +266,7 @@ stream_turn(struct tcp_conn *c)
 	if (is_done || c->n_writes > 0)
 		streams_remove(c);
 	if (is_done) {
-		counter_add(&c->thread->counters.tx, 1);
+		counter_add(&c->counters->tx, 1);
 		conn_next(c);
 	}
 }
@@ -309,7 +309,7 @@ static void
 deliver_reply(struct tcp_conn *c)
 {
 	struct tcp_exchange *x = c->exchanges;
-	struct counters *counters = &c->thread->counters;
+	struct counters *counters = c->counters;
 	uint8_t frame[2];
 	store_be16(frame, (uint16_t)x->reply_len);
 	const uv_buf_t bufs[2] = {uv_buf_init((char *)frame, 2),

@@ -5,23 +5,27 @@
  *     tcp.c       sockets, threads, start and stop
  *     tcp_conn.c  connections: messages in, answers out, time
  *     tcp_exchange.c  messages that control answers: there, back, streams
+ *     tcp_tls.c   TLS between socket and messages
  *
  * A struct tcp_thread and its connections belong to that thread; others read its counters and stats only.
  */
 #ifndef ANSER_CONTROL_TCP_PRIVATE_H
 #define ANSER_CONTROL_TCP_PRIVATE_H
 
+#include <pthread.h>
 #include <uv.h>
 
 #include "control/inquiries.h"
 #include "control/tcp.h"
 #include "control/tcp_sources.h"
 #include "control/thread.h"
+#include "control/tls.h"
 #include "zones/answer/engine.h"
 
 #define TCP_MESSAGE_MAX 65535
 #define TCP_READ_CAP 65536
-#define TCP_QUEUED_MAX_BYTES (64u << 20) /* unsent answers of one thread's clients together */
+#define TCP_PLAIN_CAP (TCP_READ_CAP + 32768) /* what was read, and a record that was begun before */
+#define TCP_QUEUED_MAX_BYTES (64u << 20)     /* unsent answers of one thread's clients together */
 #define TCP_DRAIN_MS 2000
 
 struct tcp_conn {
@@ -31,6 +35,8 @@ struct tcp_conn {
 	uint64_t active_ms;             /* the last whole message, or taking of answers */
 	struct tcp_source *source;
 	struct engine_client client;
+	struct counters *counters; /* the thread's, by transport */
+	struct tls_session *tls;   /* NULL: plain TCP */
 	uint8_t *in; /* octets read and not answered: a message's beginning, or what waits while paused */
 	uint32_t in_len, in_cap;
 	size_t queued_bytes; /* unsent answers when last looked at */
@@ -52,10 +58,11 @@ struct tcp_listener {
 	uv_tcp_t handle;
 	struct tcp_thread *thread;
 	int fd; /* until the loop has it; then -1 */
+	bool is_tls;
 };
 
 struct tcp_thread {
-	struct counters counters;
+	struct counters counters, tls_counters;
 	struct tcp_stats stats; /* connections excepted; written with counter_add() */
 	struct tcp *tcp;
 	struct thread thread;
@@ -73,6 +80,7 @@ struct tcp_thread {
 	uv_idle_t pump;           /* runs while there are streams that can go on */
 	struct tcp_conn *streams; /* those */
 	uint8_t *read_buffer;     /* TCP_READ_CAP */
+	uint8_t *plain;           /* TCP_PLAIN_CAP; NULL without TLS */
 	uint8_t *work;            /* ENGINE_GROUP messages of TCP_MESSAGE_MAX */
 };
 
@@ -81,7 +89,11 @@ struct tcp {
 	struct tcp_sources *sources;
 	struct inquiries *inquiries; /* NULL: nothing is control's */
 	uint64_t idle_timeout_ms;
+	pthread_mutex_t tls_mutex;
+	struct tls_server *tls; /* for the next session, under the mutex; NULL: no TLS */
+	int64_t tls_end_s;      /* of its certificate; atomic */
 	unsigned n_listen, n_threads;
+	unsigned n_plain;              /* of the listening addresses, and the first of them */
 	struct config_address *listen; /* with the ports really bound */
 	struct tcp_thread *threads;
 };
@@ -105,6 +117,9 @@ void tcp_conn_close_all(struct tcp_thread *t);
  * False: the connection is of no more use.
  */
 bool tcp_conn_write(struct tcp_conn *c, const uv_buf_t *bufs, unsigned n_bufs, size_t total) MUST_CHECK;
+
+/* The same without TLS in between. */
+bool tcp_conn_write_socket(struct tcp_conn *c, const uv_buf_t *bufs, unsigned n_bufs, size_t total) MUST_CHECK;
 
 /* Goes on with what waited while the connection was held. */
 void tcp_conn_resume(struct tcp_conn *c);
@@ -134,6 +149,23 @@ void tcp_exchange_abandon(struct tcp_conn *c);
 
 /* The thread stops: nothing more comes from control. Streams go on. */
 void tcp_exchange_stop(struct tcp_thread *t);
+
+/* -------- tcp_tls.c -------- */
+
+/* Begins TLS with the certificate of the hour. False: out of memory. */
+bool tcp_tls_begin(struct tcp_conn *c) MUST_CHECK;
+
+/*
+ * Turns all that was read into plaintext, which lies in the thread's buffer, and sends what TLS has to answer.
+ * NULL: the connection is of no more use.
+ */
+const uint8_t *tcp_tls_read(struct tcp_conn *c, const uint8_t *data, size_t len, size_t *plain_len) MUST_CHECK;
+
+/* tcp_conn_write(), through TLS. */
+bool tcp_tls_write(struct tcp_conn *c, const uv_buf_t *bufs, unsigned n_bufs) MUST_CHECK;
+
+/* Says goodbye. */
+void tcp_tls_end(struct tcp_conn *c);
 
 /* -------- */
 

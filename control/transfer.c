@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -487,9 +488,9 @@ transfers_set_times(struct transfers *t, uint64_t connect_ms, uint64_t idle_ms, 
 void
 transfers_stop(struct transfers *t)
 {
-	struct transfer *x;
 	t->is_stopped = true;
-	cds_list_for_each_entry(x, &t->running, link) transfer_cancel(x);
+	for (struct cds_list_head *p = t->running.next; p != &t->running; p = p->next)
+		transfer_cancel((struct transfer *)((char *)p - offsetof(struct transfer, link)));
 	upstreams_stop(t->upstreams);
 }
 

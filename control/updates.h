@@ -3,7 +3,7 @@
  * UPDATEs on their way: whose they are, in which order, and what becomes of them (RFC 2136 section 3 and 6).
  *
  *     inquiry ─> may it? ─┬─ primary ───> the zone's turn ─> pool: update.h ─> accept (stored, served) ─> reply
- *                         └─ secondary ─> forwarded to the first primary ─> its reply, relayed
+ *                         └─ secondary ─> forwarded to the first primary ─> its reply
  *
  * One zone works one update after the other; what is replied to is on disk and served. Forwarded ones are signed
  * anew with the primary's key, so the zone's `allow-update` decides here whose updates that may be. Control thread.
@@ -42,14 +42,7 @@ int updates_new(const struct updates_options *options, struct updates **out) MUS
 bool updates_are_idle(const struct updates *u);
 void updates_free(struct updates *u); /* idle. NULL is allowed */
 
-/*
- * Takes over a configuration that is not in force any more, and frees it when no update that began under it is
- * being worked out. Cannot fail.
- */
-struct config;
-void updates_retire_config(struct updates *u, struct config *old);
-
-/* Takes one over, whose TSIG is good or which has none; answers it, now or later. */
+/* Takes one over, whatever its TSIG is worth; answers it, now or later. */
 void updates_take(struct updates *u, struct inquiry *q, const struct tsig_verdict *v);
 
 struct updates_stats {

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,25 @@ struct upstream_conn {
 	uv_timer_t keep;
 };
 
+/* By hand, since caa_container_of() casts const away, which clang does not like. */
+static struct upstream_question *
+question_of(struct cds_list_head *link)
+{
+	return (struct upstream_question *)((char *)link - offsetof(struct upstream_question, link));
+}
+
+static struct upstream_conn *
+conn_of(struct cds_list_head *link)
+{
+	return (struct upstream_conn *)((char *)link - offsetof(struct upstream_conn, link));
+}
+
+static struct upstream *
+upstream_of(struct cds_list_head *link)
+{
+	return (struct upstream *)((char *)link - offsetof(struct upstream, link));
+}
+
 /* -------- handing questions out -------- */
 
 static void pump(uv_timer_t *kick);
@@ -82,7 +102,7 @@ static void
 fail_all(struct cds_list_head *failed, const char *why)
 {
 	while (!cds_list_empty(failed)) {
-		struct upstream_question *q = cds_list_first_entry(failed, struct upstream_question, link);
+		struct upstream_question *q = question_of(failed->next);
 		question_detach(q);
 		q->events->failed(q->arg, q->err, why ? why : strerror(-q->err));
 	}
@@ -150,7 +170,7 @@ static void
 fail_waiting(struct upstream *u, int err, struct cds_list_head *failed)
 {
 	while (!cds_list_empty(&u->waiting))
-		fail_later(cds_list_first_entry(&u->waiting, struct upstream_question, link), err, failed);
+		fail_later(question_of(u->waiting.next), err, failed);
 }
 
 /* Ends a connection; whoever may is asked again, before all that wait, and the others fail. */
@@ -163,7 +183,7 @@ conn_fail(struct upstream_conn *c, int err, const char *reason)
 	char why[WHY_MAX];
 	snprintf(why, sizeof(why), "%s", reason);
 	while (!cds_list_empty(&c->questions)) {
-		struct upstream_question *q = cds_list_first_entry(&c->questions, struct upstream_question, link);
+		struct upstream_question *q = question_of(c->questions.next);
 		bool may = may_ask_again(c, q, err);
 		q->is_paused = false; /* there is nothing to resume */
 		conn_forget(c, q);
@@ -206,11 +226,9 @@ conn_settle(struct upstream_conn *c)
 static struct upstream_question *
 conn_find(const struct upstream_conn *c, uint16_t id)
 {
-	struct upstream_question *q;
-	cds_list_for_each_entry(q, &c->questions, link)
-	{
-		if (q->id == id)
-			return q;
+	for (struct cds_list_head *p = c->questions.next; p != &c->questions; p = p->next) {
+		if (question_of(p)->id == id)
+			return question_of(p);
 	}
 	return NULL;
 }
@@ -276,11 +294,10 @@ conn_open(struct upstream *u, struct upstream_conn **out)
 static int
 pick(struct upstream *u, struct upstream_conn **out)
 {
-	struct upstream_conn *c;
 	bool is_any_short = false;
 	*out = NULL;
-	cds_list_for_each_entry(c, &u->conns, link)
-	{
+	for (struct cds_list_head *p = u->conns.next; p != &u->conns; p = p->next) {
+		struct upstream_conn *c = conn_of(p);
 		if (c->is_retiring || c->n_long > 0)
 			continue;
 		is_any_short = true;
@@ -351,7 +368,7 @@ pump(uv_timer_t *kick)
 			fail_waiting(u, err, &failed);
 		if (err || !c)
 			break;
-		struct upstream_question *q = cds_list_first_entry(&u->waiting, struct upstream_question, link);
+		struct upstream_question *q = question_of(u->waiting.next);
 		err = ask_on(c, q);
 		if (err)
 			fail_later(q, err, &failed);
@@ -398,9 +415,8 @@ upstream_new(struct upstreams *us, const struct config_address *address, const s
 static struct upstream *
 upstream_find(struct upstreams *us, const struct config_address *address, const struct tls_client *tls)
 {
-	struct upstream *u;
-	cds_list_for_each_entry(u, &us->all, link)
-	{
+	for (struct cds_list_head *p = us->all.next; p != &us->all; p = p->next) {
+		struct upstream *u = upstream_of(p);
 		if (u->tls != tls || !address_equal(&u->address, address))
 			continue;
 		cds_list_move(&u->link, &us->all);
@@ -491,11 +507,10 @@ upstreams_set_times(struct upstreams *us, const struct upstream_times *times)
 void
 upstreams_stop(struct upstreams *us)
 {
-	struct upstream *u;
-	cds_list_for_each_entry(u, &us->all, link)
-	{
-		struct upstream_conn *c, *next;
-		cds_list_for_each_entry_safe(c, next, &u->conns, link) conn_close(c);
+	for (struct cds_list_head *p = us->all.next; p != &us->all; p = p->next) {
+		struct upstream *u = upstream_of(p);
+		while (!cds_list_empty(&u->conns))
+			conn_close(conn_of(u->conns.next));
 		upstream_kick(u);
 	}
 }

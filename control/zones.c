@@ -310,6 +310,7 @@ zones_commit(struct zones *z, struct zones_plan *plan)
 	struct zone_item **old_items = z->items;
 	size_t n_old = z->n_items;
 	z->generation++;
+	z->config = plan->config;
 	commit_items(z, plan);
 	publish_set(z->options.publisher, z->options.root, &z->set, plan->set);
 	names_free(&z->by_name);

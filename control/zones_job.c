@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A load of one zone: from its file, from state, or from both. See zones.h and zones_private.h.
+ * A load of one zone: from its file, from state, or from both; a catalog that we make, from the configuration. See
+ * zones.h and zones_private.h.
  *
  *     pool: read ──> loop: turn ──> pool: compare with what is served ──> loop: accept (zones_accept.c) ──> finish
  *
@@ -18,6 +19,7 @@
 #include <time.h>
 #include <xxhash.h>
 
+#include "control/catalog_produce.h"
 #include "control/log.h"
 #include "control/zones_private.h"
 #include "zones/load/zonefile.h"
@@ -43,9 +45,11 @@ struct load_job {
 	struct zone_version version;
 	struct zone_wait *waits;
 	struct name apex;
-	char *path;      /* NULL: from state alone */
-	char **includes; /* the item's; after a load the new ones */
-	uint64_t stamp;  /* likewise */
+	char *path;                           /* NULL: no file */
+	const struct config_catalog *catalog; /* to be made; NULL: none */
+	const struct config *config;          /* held; with catalog */
+	char **includes;                      /* the item's; after a load the new ones */
+	uint64_t stamp;                       /* likewise */
 	enum config_zonemd zonemd;
 	bool force;
 	bool is_first;   /* nothing is served: what the state has is the base */
@@ -245,7 +249,7 @@ job_work(uv_work_t *work)
 		job_read_file(job);
 	if (job->is_first && job->keeps)
 		job_read_state(job);
-	if (job->path)
+	if (job->path || job->catalog)
 		return;
 	job->snapshot = job->stored;
 	job->bytes = job->stored_bytes;
@@ -303,11 +307,30 @@ job_judge(struct load_job *job)
 	}
 }
 
+/* The catalog as the configuration has it now; what is served goes on where that is the same. */
+static void
+job_produce(struct load_job *job)
+{
+	job->err = catalog_produce(job->config, job->catalog, job->base, (uint32_t)time(NULL), &job->snapshot,
+				   &job->diag);
+	if (job->err) {
+		job->outcome = LOAD_FAILED;
+	} else if (!job->snapshot) {
+		job_keep_base(job);
+	} else {
+		job->bytes = snapshot_bytes(job->snapshot);
+		job->outcome = LOAD_SERVE;
+	}
+}
+
 static void
 job_compare(uv_work_t *work)
 {
 	struct load_job *job = work->data;
-	job_judge(job);
+	if (job->catalog)
+		job_produce(job);
+	if (job->snapshot && job->base && job->outcome == LOAD_SERVE && job->snapshot != job->base)
+		job_judge(job);
 	snapshot_free(job->stored); /* may be large: not for the loop */
 	job->stored = NULL;
 }
@@ -321,6 +344,7 @@ job_free(struct load_job *job)
 	snapshot_free(job->stored);
 	zone_includes_free(job->includes);
 	diag_clear(&job->diag);
+	config_free(job->config);
 	free(job->path);
 	free(job);
 }
@@ -450,7 +474,7 @@ job_accept(struct load_job *job)
 		job_failed(job);
 		return;
 	}
-	if (item && item->served && !job->same_files) {
+	if (item && item->served && job->path && !job->same_files) {
 		name_to_text(item->apex, text);
 		warn_of_serial(text, item->served->snapshot->serial, job->snapshot->serial);
 	}
@@ -470,6 +494,11 @@ static void
 job_compared(uv_work_t *work, int status)
 {
 	struct load_job *job = work->data;
+	if (job->turn.item && job->outcome == LOAD_FAILED) {
+		zone_turn_end(&job->turn);
+		job_failed(job);
+		return;
+	}
 	if (job->turn.item && !job->zones->stopping && job->outcome == LOAD_UNCHANGED) {
 		char text[NAME_TEXT_MAX];
 		name_to_text(job->item->apex, text);
@@ -495,9 +524,10 @@ job_turn(struct zone_turn *turn)
 {
 	struct load_job *job = (struct load_job *)((char *)turn - offsetof(struct load_job, turn));
 	struct zone_item *item = turn->item;
-	job->version.store = job->keeps && job->path ? ZONE_STORE_WHOLE : ZONE_STORE_NOTHING;
+	bool has_source = job->path || job->catalog;
+	job->version.store = job->keeps && has_source ? ZONE_STORE_WHOLE : ZONE_STORE_NOTHING;
 	job->base = item && item->served ? item->served->snapshot : job->stored;
-	if (item && job->keeps && job->path && job->base)
+	if (item && (job->catalog || (job->keeps && job->path && job->base)))
 		job_queue(job, job_compare, job_compared);
 	else
 		job_accept(job);
@@ -517,7 +547,7 @@ job_done(uv_work_t *work, int status)
 		zone_turn_take(job->item, &job->turn);
 	} else if (job->outcome == LOAD_FAILED) {
 		job_failed(job);
-	} else if (job->outcome == LOAD_SERVE) {
+	} else if (job->outcome == LOAD_SERVE || job->catalog) {
 		zone_turn_take(job->item, &job->turn);
 	} else {
 		char text[NAME_TEXT_MAX];
@@ -527,11 +557,21 @@ job_done(uv_work_t *work, int status)
 	}
 }
 
+/* Catalogs that we make are the only primaries without a file. */
+static const struct config_catalog *
+produced_catalog(const struct config *all, const struct config_zone *config)
+{
+	for (unsigned i = 0; i < all->n_catalogs; i++)
+		if (&all->catalogs[i].zone == config)
+			return &all->catalogs[i];
+	return NULL;
+}
+
 bool
 load_job_start(struct zones *z, struct zone_item *item)
 {
 	const struct config_zone *config = item->config;
-	bool has_file = config->role == CONFIG_PRIMARY;
+	bool has_file = config->role == CONFIG_PRIMARY && config->file;
 	struct load_job *job = calloc(1, sizeof(*job));
 	char *path = has_file ? strdup(config->file) : NULL;
 	if (!job || (has_file && !path)) {
@@ -546,6 +586,10 @@ load_job_start(struct zones *z, struct zone_item *item)
 	name_copy(&job->apex, item->apex);
 	job->stamp = item->stamp;
 	job->zonemd = config->zonemd;
+	if (config->role == CONFIG_PRIMARY && !has_file)
+		job->catalog = produced_catalog(z->config, config);
+	if (job->catalog)
+		job->config = config_hold(z->config);
 	job->force = item->force;
 	job->is_first = !item->served;
 	job->keeps = z->options.state && zone_is_kept(config);

@@ -52,14 +52,14 @@ struct zone_item {
 	uint64_t stamp;                   /* of all files at the last good load; 0: unknown */
 	int64_t loaded_at_s;
 	uint32_t load_ms;
-	uint32_t generation;    /* of the last commit that had it */
-	uint32_t index;         /* in zones.items */
-	uint8_t state;          /* enum zone_state, as counted in zones.states */
+	uint32_t generation; /* of the last commit that had it */
+	uint32_t index;      /* in zones.items */
+	uint8_t state;       /* enum zone_state, as counted in zones.states */
 	bool is_queued;
 	bool force;             /* load though the stamp is the same; of a secondary: transfer the whole */
+	bool was_notified;      /* before its secondary was there to be told */
 	bool was_loaded;        /* from state or file, or there was nothing: the first attempt is over */
 	bool is_expired;        /* what is served is not in the slot */
-	bool is_stored;         /* state on disk has what is served */
 	bool is_compacting;     /* its state is being written anew */
 	struct retired retired; /* for when it is configured no more */
 	uint8_t apex[];
@@ -70,6 +70,7 @@ struct zone_version;
 struct zones {
 	struct zones_options options;
 	uint8_t cookie_secret[CONFIG_COOKIE_SECRET_LEN]; /* random; where the configuration names none */
+	const struct config *config;                     /* of the last commit */
 	struct names by_name;                            /* of struct zone_item */
 	struct zone_item **items;
 	size_t n_items, cap_items;
@@ -91,11 +92,12 @@ zones_find(const struct zones *z, const struct name *apex)
 	return e ? (struct zone_item *)(uintptr_t)e : NULL;
 }
 
-/* Does the state keep the zone? Secondaries, and primaries that others follow or that take updates. */
+/* Does the state keep the zone? Secondaries, catalogs that we make, primaries that others follow or that take
+ * updates. */
 static inline bool
 zone_is_kept(const struct config_zone *c)
 {
-	return c->role == CONFIG_SECONDARY || c->n_allow_transfer || c->n_notify || c->n_allow_update;
+	return c->role == CONFIG_SECONDARY || !c->file || c->n_allow_transfer || c->n_notify || c->n_allow_update;
 }
 
 /* zones.c: a new item, not in any table; and the end of one that never was in one. */
@@ -156,7 +158,7 @@ struct zone_version {
 	enum zone_store store;
 	struct state_changes *changes; /* taken over; of ZONE_STORE_CHANGES */
 	struct state_meta meta;        /* goes to the state with the data */
-	bool is_expired;               /* to be kept, but not served */
+	bool is_expired;               /* of a first version: to be kept, but not served */
 	uint64_t verified_ns;          /* publish_now_ns() */
 	uint32_t load_ms;
 	/*

@@ -9,6 +9,7 @@ work=$ANSER_LOGS
 server_ns=anser-t$$-srv
 client_ns=anser-t$$-cli
 server4=10.53.0.1 server6=fd53::1
+key_name=test.key key_secret=dGhlIHNlY3JldCBvZiB0aGUgc3lzdGVtIHRlc3Rz
 server_pid=
 server_log=$work/anserd.log
 helper_pids=()
@@ -166,6 +167,8 @@ config() {
 	  cores: "${cores:-0}"
 	  memory: 128MiB
 	  hugepages: off
+	keys:
+	  - {id: $key_name, algorithm: hmac-sha256, secret: $key_secret}
 	zones:
 	$3
 	END

@@ -29,6 +29,35 @@ check_service() {
 	tap client /usr/bin/python3 "$anser_src/tests/system/service.py" "$@"
 }
 
+# signed_answer OPTIONS...: status and data of a signed question for www.example.com, if dig verified the reply.
+signed_answer() {
+	client dig +tries=1 +time=3 -y "hmac-sha256:$key_name:$key_secret" "$@" www.example.com >"$work/signed.out" 2>&1
+	if grep -q "Couldn't verify" "$work/signed.out" || ! grep -q "TSIG.* NOERROR" "$work/signed.out"; then
+		cat "$work/signed.out"
+		return
+	fi
+	awk '/status:/ { sub(/.*status: /, ""); sub(/,.*/, ""); status = $0 } /^www/ { data = $NF } END { print status, data }' \
+		"$work/signed.out"
+}
+
+# check_punts TRANSPORT...: what is signed, and whatever else is left to control, comes back by the port that it came on.
+check_punts() {
+	local server transport before after
+	before=$(metric anser_punt_replies_total)
+	for server in "$server4" "$server6"; do
+		for transport in "$@"; do
+			same "a signed question to $server over $transport" "NOERROR 192.0.2.80" \
+				"$(signed_answer @"$server" "$([ "$transport" = udp ] && echo +notcp || echo +tcp)")"
+		done
+	done
+	check "a wrong key is told by NOTAUTH" \
+		client sh -c "dig +tries=1 -y hmac-sha256:$key_name:d3Jvbmc= @$server4 www.example.com | grep -q 'status: NOTAUTH'"
+	check "NOTIFY gets an answer" client sh -c "dig +tries=1 +opcode=notify @$server4 example.com SOA | grep -q 'opcode: NOTIFY'"
+	after=$(metric anser_punt_replies_total)
+	same "control's answers are counted" $((2 * $# + 2)) $((after - before))
+	all_accounted
+}
+
 # ARP, ND and echo: from the kernel where it shares the port, from us where it does not.
 check_neighbours() {
 	local device=$1 server

@@ -31,7 +31,7 @@ struct work {
 	const struct names_entry *candidate; /* what it will find there, probably */
 	struct lookup_first first;
 	enum query_status status;
-	bool is_punt;          /* control's */
+	bool is_unanswered;    /* dropped, or control's */
 	bool asks_zones;       /* a question of class IN for data: goes through the lookup stages */
 	bool denies;           /* probably, with a proof */
 	uint8_t second_labels; /* of the second probe; the apex where there is none */
@@ -63,15 +63,26 @@ is_zone_question(const struct query *q)
 	       q->qtype != RRTYPE_OPT && q->qtype != RRTYPE_NXNAME;
 }
 
+/* What is no plain question for data. */
+static void
+parse_other(struct work *w)
+{
+	bool is_dropped = w->status == QUERY_DROP_SHORT || w->status == QUERY_DROP_RESPONSE;
+	w->is_unanswered = is_dropped || (w->m->takes_punts && query_is_rare(&w->q));
+	w->asks_zones &= !w->is_unanswered;
+}
+
 static void
 stage_parse(struct work *w)
 {
 	w->zone = NULL;
 	w->snapshot = NULL;
 	w->status = query_parse(w->m->msg, w->m->len, &w->q);
-	w->is_punt = w->q.is_rare && w->m->takes_punts;
-	w->asks_zones = w->status == QUERY_ASK && is_zone_question(&w->q) && !w->is_punt;
+	w->asks_zones = w->status == QUERY_ASK && is_zone_question(&w->q);
+	w->is_unanswered = false;
 	w->denies = false;
+	if (unlikely(!w->asks_zones || w->q.is_signed))
+		parse_other(w);
 }
 
 /* Apart from parsing, because the hashes of one name wait for each other, and those of several names do not. */
@@ -224,7 +235,7 @@ static void
 stage_options(const struct zone_set *set, struct work *w, uint32_t now_s)
 {
 	w->options.cookie = COOKIE_NONE;
-	if (unlikely(w->q.edns.cookie_len != 0) && !w->is_punt)
+	if (unlikely(w->q.edns.cookie_len != 0))
 		options_begin(&w->options, &set->config, &w->m->client, &w->q.edns, now_s);
 }
 
@@ -330,24 +341,31 @@ answer_work(const struct zone_set *set, struct work *w, struct reply *r)
 }
 
 static void
-stage_answer(const struct zone_set *set, struct work *w, struct counters *counters)
+leave_unanswered(const struct zone_set *set, struct work *w, struct counters *counters)
 {
 	struct engine_message *m = w->m;
-	if (unlikely(w->status == QUERY_DROP_SHORT || w->status == QUERY_DROP_RESPONSE)) {
+	if (w->status == QUERY_DROP_SHORT || w->status == QUERY_DROP_RESPONSE) {
 		m->verdict = ENGINE_DROP;
 		m->drop = w->status == QUERY_DROP_SHORT ? DROP_SHORT : DROP_RESPONSE;
 		counter_add(&counters->drop[m->drop], 1);
 		return;
 	}
+	m->verdict = ENGINE_PUNT;
+	m->cap = reply_limit(m, &w->q, &set->config);
+	counter_add(&counters->punted, 1);
+}
+
+static void
+stage_answer(const struct zone_set *set, struct work *w, struct counters *counters)
+{
+	struct engine_message *m = w->m;
+	if (unlikely(w->is_unanswered)) {
+		leave_unanswered(set, w, counters);
+		return;
+	}
 	const struct answer_config *config = &set->config;
 	struct edns *edns = &w->q.edns;
 	uint32_t limit = reply_limit(m, &w->q, config);
-	if (unlikely(w->is_punt)) {
-		m->verdict = ENGINE_PUNT;
-		m->cap = limit;
-		counter_add(&counters->punted, 1);
-		return;
-	}
 	unsigned room = 0;
 	if (edns->is_present)
 		room = options_room(config, &m->client, edns, limit - w->q.question_end);

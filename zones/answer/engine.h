@@ -24,6 +24,7 @@ enum engine_transport { ENGINE_UDP, ENGINE_TCP, ENGINE_TLS };
 struct engine_client {
 	uint8_t address[16]; /* IPv4 in the first 4 octets */
 	bool is_v6;
+	bool is_old_tls;   /* TLS before 1.3: good for queries, not for transfers (RFC 9103 section 7.1) */
 	uint8_t transport; /* enum engine_transport */
 };
 
@@ -40,7 +41,7 @@ struct engine_message {
 	uint32_t cap; /* room at msg, ≥ 512 and ≥ len; a reply is never longer. Out with ENGINE_PUNT: see there */
 	struct engine_client client;
 	/*
-	 * In: somebody takes what is rare (struct query, is_rare): NOTIFY, UPDATE, transfers, whatever is signed.
+	 * In: somebody takes what is rare (query_is_rare()): NOTIFY, UPDATE, transfers, whatever is signed.
 	 * If not, there is no ENGINE_PUNT, and such messages are answered as by a server that knows nothing of
 	 * them.
 	 */

@@ -58,9 +58,14 @@ is_edited(const struct zone_replace *r, uint64_t hash, const uint8_t *owner, uns
 }
 
 static unsigned
-nsec3_records(const struct nsec3 *n)
+count_records(const struct replace_base *b)
 {
-	return n->set->n_rr + (n->sigs != NULL ? n->sigs->n_rr : 0u);
+	struct name_sets sets = {.node = b->node, .nsec3 = b->nsec3};
+	const struct rrset *set;
+	unsigned n = 0;
+	while (replace_base_object(b) != NULL && (set = name_sets_next(&sets)) != NULL)
+		n += set->n_rr;
+	return n;
 }
 
 /* Of the current name, of which the base has n records. */
@@ -84,7 +89,7 @@ set_state(struct zone_replace *r, const struct replace_base *b, enum replace_sta
 	bool needs_mark = state == REPLACE_PART || (b->nsec3 != NULL && state == REPLACE_ALL);
 	bool has_mark = b->nsec3 != NULL && marks_get(&r->marks, b->nsec3) != 0;
 	if (needs_mark || has_mark) {
-		int err = marks_set(&r->marks, replace_base_object(b), state == REPLACE_EDITED ? 0 : mask);
+		int err = marks_set(&r->marks, replace_base_object(b), mask);
 		if (err != 0)
 			return err;
 	}
@@ -169,38 +174,48 @@ edit_part(struct zone_replace *r, const struct replace_base *b, uint64_t hash, c
 
 /* -------- the end of a run -------- */
 
+/*
+ * Reading a name back costs as much as it has records. Names with many become edits at the latest when they come
+ * again, where a record is found by halves: whoever sends large names in small pieces must not make us read them
+ * each time.
+ */
 static int
-take_first(struct zone_replace *r, const struct replace_base *b, const struct replace_match *m)
+take_first(struct zone_replace *r, const struct replace_base *b)
 {
+	struct replace_match m = replace_match_run(r, b);
 	bool same;
-	int err = replace_run_is_same(r, m, &same);
+	int err = replace_run_is_same(r, &m, &same);
 	if (err != 0)
 		return err;
-	bool can_mark = m->n_base <= REPLACE_MARKED_MAX;
+	bool can_mark = m.n_base <= REPLACE_MARKED_MAX;
 	if (same && (b->node != NULL || (b->nsec3 != NULL && can_mark)))
-		return set_state(r, b, REPLACE_ALL, full_mask(b->nsec3 != NULL ? m->n_base : 0));
-	if (m->is_exact && can_mark)
-		return set_state(r, b, REPLACE_PART, m->mask);
+		return set_state(r, b, REPLACE_ALL, full_mask(b->nsec3 != NULL ? m.n_base : 0));
+	if (m.is_exact && can_mark)
+		return set_state(r, b, REPLACE_PART, m.mask);
 	err = edit_anew(r);
 	return err == 0 && b->node != NULL ? set_state(r, b, REPLACE_EDITED, 0) : err;
 }
 
 static int
-take_further(struct zone_replace *r, const struct replace_base *b, const struct replace_match *m)
+take_further(struct zone_replace *r, const struct replace_base *b)
 {
-	if (m->is_known && m->is_not_shorter)
-		return 0; /* once more what has come before */
+	if (count_records(b) <= REPLACE_MARKED_MAX) {
+		struct replace_match m = replace_match_run(r, b);
+		if (m.is_known && m.is_not_shorter)
+			return 0; /* once more what has come before */
+	}
 	int err = edit_further(r);
 	return err == 0 ? set_state(r, b, REPLACE_EDITED, 0) : err;
 }
 
 static int
-take_part(struct zone_replace *r, const struct replace_base *b, const struct replace_match *m)
+take_part(struct zone_replace *r, const struct replace_base *b)
 {
+	struct replace_match m = replace_match_run(r, b);
 	uint16_t mask = marks_get(&r->marks, replace_base_object(b));
-	if (m->is_exact) {
-		mask |= m->mask;
-		return set_state(r, b, mask == full_mask(m->n_base) ? REPLACE_ALL : REPLACE_PART, mask);
+	if (m.is_exact) {
+		mask |= m.mask;
+		return set_state(r, b, mask == full_mask(m.n_base) ? REPLACE_ALL : REPLACE_PART, mask);
 	}
 	int err = edit_part(r, b, r->hash, r->owner.bytes, r->owner.len, mask);
 	if (err == 0)
@@ -249,11 +264,10 @@ end_run(struct zone_replace *r)
 		return 0;
 	replace_settle_run(r);
 	struct replace_base b = find_base(r);
-	struct replace_match m = replace_match_run(r, &b);
-	enum replace_state state = state_of(r, &b, m.n_base);
-	int err = state == REPLACE_UNSEEN ? take_first(r, &b, &m)
-		  : state == REPLACE_ALL  ? take_further(r, &b, &m)
-		  : state == REPLACE_PART ? take_part(r, &b, &m)
+	enum replace_state state = state_of(r, &b, count_records(&b));
+	int err = state == REPLACE_UNSEEN ? take_first(r, &b)
+		  : state == REPLACE_ALL  ? take_further(r, &b)
+		  : state == REPLACE_PART ? take_part(r, &b)
 					  : edit_further(r);
 	r->n = 0;
 	r->text_len = 0;
@@ -393,7 +407,7 @@ sweep_nsec3(const void *object, void *arg)
 	if (r->builder != NULL)
 		return 0;
 	uint16_t mark = marks_get(&r->marks, object);
-	if (mark != 0 && mark == full_mask(nsec3_records(b.nsec3)))
+	if (mark != 0 && mark == full_mask(count_records(&b)))
 		return 0;
 	uint8_t owner[NSEC3_OWNER_MAX];
 	unsigned len = nsec3_owner(b.nsec3, r->change->source.apex.bytes, owner);

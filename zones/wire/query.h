@@ -50,11 +50,7 @@ enum query_status {
 struct query {
 	uint16_t flags; /* as received */
 	uint16_t rcode; /* what QUERY_REFUSE answers with */
-	/*
-	 * Well-formed, and more than a question for data: NOTIFY, UPDATE, a transfer, or signed. Says nothing about
-	 * the status, which is as if nobody had looked: a signature alone changes no answer here.
-	 */
-	bool is_rare;
+	bool is_well_formed;
 	bool is_signed; /* a TSIG anywhere, or a SIG(0) in the additional section (RFC 8945, RFC 2931) */
 	uint16_t qtype, qclass;
 	uint16_t question_end; /* where answers begin; DNS_HEADER_LEN where there is no question to echo */
@@ -71,6 +67,13 @@ query_opcode(const struct query *q)
 
 /* Parses msg[0..len); fills *q as far as it got. */
 enum query_status query_parse(const uint8_t *msg, size_t len, struct query *q);
+
+/*
+ * Is it well-formed, and more than a question for data: NOTIFY, UPDATE, a transfer, or signed? Says nothing about
+ * the status, which is as if nobody had looked: a signature alone changes no answer here. A question for data that
+ * is not signed need not be asked about.
+ */
+bool query_is_rare(const struct query *q);
 
 /* Reads a reply of ours as far as counting it takes: flags, question, and the RCODE with EDNS's bits. False: it is
  * none. */

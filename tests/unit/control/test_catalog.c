@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "control/catalog.h"
+#include "control/catalog_produce.h"
 #include "control/catalogs.h"
 #include "zones/base/alloc.h"
 #include "zones/base/bytes.h"
@@ -407,6 +408,118 @@ out_of_memory_changes_nothing(void **state)
 	assert_in_range(failures, 10, 100);
 }
 
+/* -------- producing -------- */
+
+static const char produce_yaml[] =
+	"remotes: [{id: p, address: \"192.0.2.1\"}]\n"
+	"zones: [{name: a.ok., primaries: [p]}, {name: B.ok., primaries: [p]}, {name: other., primaries: [p]}%s]\n"
+	"catalogs: [{name: cat., produce: {zones: [\"*.ok\", exact]%s}}, {name: dog., primaries: [p]}]\n";
+
+static struct config *
+produce_config(const char *more_zones, const char *more_keys)
+{
+	char *yaml = NULL;
+	assert_true(asprintf(&yaml, produce_yaml, more_zones, more_keys) > 0);
+	struct config *c = fixture_config(yaml);
+	free(yaml);
+	return c;
+}
+
+/* The version after `base`, or NULL. */
+static struct snapshot *
+produce(const struct config *c, const struct snapshot *base, uint32_t now_s)
+{
+	struct diag_list diag = {0};
+	struct snapshot *s = NULL;
+	assert_int_equal(catalog_produce(c, &c->catalogs[0], base, now_s, &s, &diag), 0);
+	assert_int_equal(diag.n_errors + diag.n_warnings, 0);
+	return s;
+}
+
+/* The consumer reads what the producer makes, and the difference to the next version. */
+static void
+what_we_produce_can_be_consumed(void **state)
+{
+	struct name cat = fixture_name("cat.");
+	struct catalog_members m;
+	struct catalog_update u;
+	struct diag_list diag = {0};
+	size_t len;
+	struct config *c = produce_config("", "");
+	struct snapshot *first = produce(c, NULL, 1000);
+	assert_int_equal(first->serial, 1000);
+	assert_int_equal(first->expire_s, INT32_MAX);
+	catalog_members_init(&m, &cat);
+	assert_int_equal(catalog_update_make(&m, NULL, first, &u, &diag), 0);
+	catalog_update_commit(&m, &u);
+	assert_int_equal(m.names.count, 2);
+	const struct catalog_member *b = catalog_members_find(&m, (const uint8_t *)"\1b\2ok");
+	assert_non_null(b);
+	/* printf '\001b\002ok\000' | sha256sum */
+	assert_memory_equal(catalog_member_id(b),
+			    "\40"
+			    "c108d61f37a05cedd416893447f63f0f",
+			    1 + CATALOG_ID_HEX);
+	assert_null(produce(c, first, 2000)); /* nothing new */
+	config_free(c);
+
+	c = produce_config(", {name: exact., primaries: [p]}", ", group: gold");
+	struct snapshot *next = produce(c, first, 900); /* a clock that went back */
+	assert_int_equal(next->serial, 1001);
+	assert_int_equal(catalog_update_make(&m, first, next, &u, &diag), 0);
+	assert_int_equal(u.n, 3);
+	for (size_t i = 0; i < u.n; i++)
+		assert_true(!u.changes[i].old || catalog_member_has_id_of(u.changes[i].old, u.changes[i].new));
+	catalog_update_commit(&m, &u);
+	b = catalog_members_find(&m, (const uint8_t *)"\5exact");
+	assert_int_equal(b->n_groups, 1);
+	assert_memory_equal(catalog_member_group(b, 0, &len), "gold", 4);
+	assert_int_equal(len, 4);
+	catalog_members_clear(&m);
+	snapshot_free(first);
+	snapshot_free(next);
+	config_free(c);
+}
+
+/* It is no member of others, and none of its names are taken by its word. */
+static void
+what_we_produce_is_not_consumed(void **state)
+{
+	struct run run;
+	char *yaml = NULL;
+	assert_true(asprintf(&yaml, produce_yaml, "", "") > 0);
+	run_begin(&run);
+	configure(&run, yaml);
+	assert_int_equal(catalogs_count(run.catalogs), 1);
+	load(&run, "dog.", "version TXT \"2\"\n1.zones PTR cat.\n2.zones PTR x.\n");
+	expect(&run, "produced", 0,
+	       "+ x. dog. 2 -\nwarning: catalog dog.: member cat. is not taken, it is in the configuration\n");
+	run_end(&run);
+	free(yaml);
+}
+
+static void
+names_may_be_too_long_for_ids(void **state)
+{
+	struct config *c = produce_config("", ", group: g");
+	struct diag_list diag = {0};
+	struct snapshot *s = NULL;
+	struct name *apex = &c->catalogs[0].zone.name;
+	for (unsigned len = 180; len < NAME_MAX_LEN; len += 2) {
+		for (unsigned i = 0; i < len; i += 2)
+			memcpy(apex->bytes + i, "\1x", 2);
+		apex->bytes[len] = 0;
+		apex->len = (uint8_t)(len + 1);
+		bool fits = apex->len + 6 + 33 + 6 <= NAME_MAX_LEN;
+		assert_int_equal(catalog_produce(c, &c->catalogs[0], NULL, 1, &s, &diag), fits ? 0 : -EINVAL);
+		assert_int_equal(diag.n_errors > 0, !fits);
+		snapshot_free(s);
+		s = NULL;
+	}
+	diag_clear(&diag);
+	config_free(c);
+}
+
 static int
 enter(void **state)
 {
@@ -427,6 +540,9 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scripts_tell_what_they_expect),
 		cmocka_unit_test(out_of_memory_changes_nothing),
+		cmocka_unit_test(what_we_produce_can_be_consumed),
+		cmocka_unit_test(what_we_produce_is_not_consumed),
+		cmocka_unit_test(names_may_be_too_long_for_ids),
 	};
 	n_scripts = argc - 1;
 	scripts = argv + 1;

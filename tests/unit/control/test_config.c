@@ -401,11 +401,19 @@ check_full_zones(const struct config *c)
 	assert_int_equal(z[1].transfer_limits.per_type, 10000);
 	assert_int_equal(z[1].transfer_limits.types_per_name, 1000);
 	assert_int_equal(z[1].transfer_limits.time_ms, 3600000);
-	assert_int_equal(c->n_catalogs, 1);
+	assert_int_equal(c->n_catalogs, 2);
 	assert_name(&c->catalogs[0].zone.name, "catalog.example.");
+	assert_int_equal(c->catalogs[0].zone.role, CONFIG_SECONDARY);
+	assert_false(c->catalogs[0].produce.enabled);
 	assert_ptr_equal(c->catalogs[0].member.primaries[0], &c->remotes[0]);
 	assert_ptr_equal(c->catalogs[0].member.template, &c->templates[0]);
 	assert_name(&c->catalogs[0].admit[0], "*.example.");
+	assert_true(c->catalogs[1].produce.enabled);
+	assert_int_equal(c->catalogs[1].zone.role, CONFIG_PRIMARY);
+	assert_int_equal(c->catalogs[1].zone.n_allow_transfer, 1);
+	assert_int_equal(c->catalogs[1].produce.n_zones, 1);
+	assert_name(&c->catalogs[1].produce.zones[0], "*.example.");
+	assert_string_equal(c->catalogs[1].produce.group, "customer");
 }
 
 static void

@@ -112,16 +112,23 @@ figures_are_summed_over_workers(void **state)
 		r->udp[i].qtype[28] = 9;
 		r->udp[i].qtype[COUNTERS_TYPE_OTHER] = 1;
 		r->udp[i].truncated = 2;
+		r->udp[i].punted = 4;
+		r->udp[i].punt_replies = 3;
 	}
 	write_all(r);
 	assert_line(r, "anser_received_total{transport=\"udp\"} 200");
 	assert_line(r, "anser_answered_total{transport=\"udp\"} 160");
 	assert_line(r, "anser_to_kernel_total 10");
+	assert_line(r, "anser_punted_total{transport=\"udp\"} 8");
+	assert_line(r, "anser_punt_replies_total{transport=\"udp\"} 6");
 	assert_line(r, "anser_dropped_total{reason=\"short\"} 21");
 	assert_line(r, "anser_dropped_total{reason=\"tx_full\"} 9");
 	assert_line(r, "anser_queries_total{transport=\"udp\",proto=\"ipv4\"} 100");
 	assert_line(r, "anser_queries_total{transport=\"udp\",proto=\"ipv6\"} 60");
 	assert_line(r, "anser_queries_total{transport=\"tcp\",proto=\"ipv4\"} 0");
+	assert_line(r, "anser_queries_total{transport=\"tls\",proto=\"ipv6\"} 0");
+	assert_line(r, "anser_received_total{transport=\"tls\"} 0");
+	assert_line(r, "anser_tls_failed_total 0");
 	assert_line(r, "anser_responses_total{rcode=\"NXDOMAIN\"} 40");
 	assert_line(r, "anser_queries_by_type_total{type=\"AAAA\"} 18");
 	assert_line(r, "anser_queries_by_type_total{type=\"other\"} 2");

@@ -3,274 +3,11 @@
  * Streams to other servers, against real peers on the loopback: framing, pauses, time, and every way to end. What
  * does not depend on TCP itself is done twice, without TLS and with it.
  */
-#include "tests/unit/control/control_fixture.h"
+#include "tests/unit/control/stream_fixture.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/socket.h>
-
-#include "control/stream.h"
-#include "control/tls.h"
-#include "tests/unit/control/tls_fixture.h"
-#include "tests/unit/control/tls_relay.h"
-#include "zones/base/bytes.h"
-
-enum { MESSAGE_MAX = 65535, PATIENCE_MS = 5000 };
-
-/* -------- a stream, and what was heard of it -------- */
-
-struct peer {
-	uv_loop_t loop;
-	uv_timer_t patience;
-	bool is_out_of_patience;
-	int listener, fd; /* of the peer; with TLS fd is the relay's plain end */
-	struct tls_client *tls;
-	SSL_CTX *relay_ctx;
-	struct tls_relay *relay;
-	struct stream *stream;
-	struct stream_options options;
-	unsigned connected, messages, closed;
-	int err;
-	char why[256];
-	uint8_t last[MESSAGE_MAX];
-	size_t last_len;
-	uint64_t octets; /* of all messages */
-	/* What the callbacks shall do. */
-	bool close_when_connected, close_at_message, close_when_closed, pause_at_message, echo_at_message;
-};
-
-static void
-on_connected(void *arg)
-{
-	struct peer *p = arg;
-	p->connected++;
-	if (!p->close_when_connected)
-		return;
-	stream_close(p->stream);
-	p->stream = NULL;
-}
-
-static void
-on_message(void *arg, const uint8_t *msg, size_t len)
-{
-	struct peer *p = arg;
-	assert_int_equal(p->connected, 1);
-	assert_int_equal(p->closed, 0);
-	p->messages++;
-	p->octets += len;
-	if (p->pause_at_message)
-		stream_pause(p->stream);
-	if (p->echo_at_message)
-		assert_int_equal(stream_send(p->stream, msg, len), 0);
-	if (p->close_at_message) {
-		stream_close(p->stream);
-		p->stream = NULL;
-	}
-	memcpy(p->last, msg, len); /* it is there until we return, whatever was done */
-	p->last_len = len;
-}
-
-static void
-on_closed(void *arg, int err, const char *why)
-{
-	struct peer *p = arg;
-	p->closed++;
-	p->err = err;
-	snprintf(p->why, sizeof(p->why), "%s", why);
-	if (!p->close_when_closed)
-		return;
-	stream_close(p->stream);
-	p->stream = NULL;
-}
-
-static void
-patience_ended(uv_timer_t *t)
-{
-	((struct peer *)t->data)->is_out_of_patience = true;
-}
-
-/* Not UV_RUN_ONCE, which waits for I/O after a timer that may have been all there was. */
-#define RUN_UNTIL(p, condition)                                                                                    \
-	do {                                                                                                       \
-		for (; !(condition) && !(p)->is_out_of_patience; usleep(200))                                      \
-			uv_run(&(p)->loop, UV_RUN_NOWAIT);                                                         \
-		assert_true(condition);                                                                            \
-	} while (0)
-
-/* Lets the loop do what it has, for a while. */
-static void
-run_for(struct peer *p, uint64_t ms)
-{
-	for (uint64_t end = fixture_now_ms() + ms; fixture_now_ms() < end; usleep(1000))
-		uv_run(&p->loop, UV_RUN_NOWAIT);
-}
-
-/* -------- setting up -------- */
-
-static void
-listen_at(struct peer *p, sa_family_t family)
-{
-	struct config_address *a = &p->options.address;
-	if (family == AF_INET) {
-		a->v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-		a->len = sizeof(a->v4);
-	} else {
-		a->v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-		a->len = sizeof(a->v6);
-	}
-	p->listener = socket(family, SOCK_STREAM, 0);
-	assert_true(p->listener >= 0);
-	assert_int_equal(bind(p->listener, &a->any, a->len), 0);
-	assert_int_equal(listen(p->listener, 8), 0);
-	assert_int_equal(getsockname(p->listener, &a->any, &a->len), 0);
-}
-
-static int
-setup(void **state)
-{
-	struct peer *p = calloc(1, sizeof(*p));
-	assert_int_equal(uv_loop_init(&p->loop), 0);
-	uv_timer_init(&p->loop, &p->patience);
-	p->patience.data = p;
-	uv_timer_start(&p->patience, patience_ended, PATIENCE_MS, 0);
-	p->fd = -1;
-	p->options.connect_ms = p->options.idle_ms = 2 * PATIENCE_MS;
-	listen_at(p, AF_INET);
-	*state = p;
-	return 0;
-}
-
-/* The certificates that setup_tls() wants. */
-static int
-setup_files(void **state)
-{
-	fixture_enter();
-	signal(SIGPIPE, SIG_IGN); /* OpenSSL on sockets does not care */
-	tls_fixture_cert(&(struct tls_fixture_cert){.file = "ca"});
-	tls_fixture_cert(&(struct tls_fixture_cert){.file = "ns1", .issuer = "ca", .names = "DNS:ns1.example"});
-	return 0;
-}
-
-static int
-teardown_files(void **state)
-{
-	fixture_leave();
-	return 0;
-}
-
-static void
-trust(struct peer *p, const char *name)
-{
-	char why[TLS_WHY_MAX];
-	tls_client_free(p->tls);
-	assert_int_equal(tls_client_new(&(struct config_remote_tls){.name = name, .ca = "ca.pem"}, why, &p->tls),
-			 0);
-	p->options.tls = p->tls;
-}
-
-static int
-setup_tls(void **state)
-{
-	setup(state);
-	struct peer *p = *state;
-	p->relay_ctx = tls_relay_context("ns1");
-	trust(p, "ns1.example");
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct peer *p = *state;
-	stream_close(p->stream);
-	uv_close((uv_handle_t *)&p->patience, NULL);
-	uv_run(&p->loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(&p->loop), 0); /* nothing of the stream is left */
-	if (p->relay)
-		tls_relay_stop(p->relay);
-	SSL_CTX_free(p->relay_ctx);
-	tls_client_free(p->tls);
-	if (p->fd >= 0)
-		close(p->fd);
-	if (p->listener >= 0)
-		close(p->listener);
-	free(p);
-	return 0;
-}
-
-static void
-open_stream(struct peer *p)
-{
-	const struct stream_events events = {on_connected, on_message, on_closed, p};
-	assert_int_equal(stream_open(&p->loop, &p->options, &events, &p->stream), 0);
-	assert_int_equal(p->connected + p->closed, 0);
-}
-
-static void
-accept_stream(struct peer *p)
-{
-	if (p->options.tls)
-		p->relay = tls_relay_start(p->listener, p->relay_ctx, &p->fd);
-	else
-		p->fd = accept(p->listener, NULL, NULL);
-	assert_true(p->fd >= 0);
-}
-
-static void
-connect_stream(struct peer *p)
-{
-	open_stream(p);
-	accept_stream(p);
-	RUN_UNTIL(p, p->connected);
-}
-
-static void
-fill(uint8_t *out, size_t len, unsigned seed)
-{
-	for (size_t i = 0; i < len; i++)
-		out[i] = (uint8_t)(i * 7 + i / 256 + seed);
-}
-
-static size_t
-frame(uint8_t *out, size_t len, unsigned seed)
-{
-	store_be16(out, (uint16_t)len);
-	fill(out + 2, len, seed);
-	return len + 2;
-}
-
-static void
-peer_sends(struct peer *p, const void *data, size_t len)
-{
-	assert_int_equal(send(p->fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
-}
-
-static void
-assert_last(const struct peer *p, size_t len, unsigned seed)
-{
-	static uint8_t want[MESSAGE_MAX];
-	fill(want, len, seed);
-	assert_int_equal(p->last_len, len);
-	assert_memory_equal(p->last, want, len);
-}
-
-/* Reads one frame of the stream; the loop runs on meanwhile, as it may have to send. */
-static void
-assert_peer_gets(struct peer *p, size_t len, unsigned seed)
-{
-	static uint8_t got[MESSAGE_MAX + 2], want[MESSAGE_MAX + 2];
-	frame(want, len, seed);
-	for (size_t n = 0; n < len + 2;) {
-		assert_false(p->is_out_of_patience);
-		uv_run(&p->loop, UV_RUN_NOWAIT);
-		ssize_t step = recv(p->fd, got + n, len + 2 - n, MSG_DONTWAIT);
-		assert_true(step > 0 || (step < 0 && errno == EAGAIN));
-		n += step > 0 ? (size_t)step : 0;
-	}
-	assert_memory_equal(got, want, len + 2);
-}
 
 /* -------- messages -------- */
 
@@ -278,15 +15,15 @@ static void
 messages_go_both_ways(void **state)
 {
 	struct peer *p = *state;
-	connect_stream(p);
+	peer_connect(p);
 	uint8_t msg[40];
-	fill(msg, sizeof(msg), 1);
+	peer_fill(msg, sizeof(msg), 1);
 	assert_int_equal(stream_send(p->stream, msg, sizeof(msg)), 0);
-	assert_peer_gets(p, sizeof(msg), 1);
+	peer_assert_gets(p, sizeof(msg), 1);
 	uint8_t out[300];
-	peer_sends(p, out, frame(out, 298, 2));
+	peer_send(p, out, peer_frame(out, 298, 2));
 	RUN_UNTIL(p, p->messages);
-	assert_last(p, 298, 2);
+	peer_assert_last(p, 298, 2);
 }
 
 static void
@@ -294,12 +31,12 @@ ipv6_is_spoken(void **state)
 {
 	struct peer *p = *state;
 	close(p->listener);
-	listen_at(p, AF_INET6);
-	connect_stream(p);
+	peer_listen(p, AF_INET6);
+	peer_connect(p);
 	uint8_t out[32];
-	peer_sends(p, out, frame(out, 30, 3));
+	peer_send(p, out, peer_frame(out, 30, 3));
 	RUN_UNTIL(p, p->messages);
-	assert_last(p, 30, 3);
+	peer_assert_last(p, 30, 3);
 }
 
 static void
@@ -307,14 +44,14 @@ what_is_sent_early_waits_and_keeps_its_order(void **state)
 {
 	struct peer *p = *state;
 	uint8_t msg[100];
-	open_stream(p);
+	peer_open(p);
 	for (unsigned i = 0; i < 3; i++) {
-		fill(msg, 10 + i, i);
+		peer_fill(msg, 10 + i, i);
 		assert_int_equal(stream_send(p->stream, msg, 10 + i), 0);
 	}
-	accept_stream(p);
+	peer_accept(p);
 	for (unsigned i = 0; i < 3; i++)
-		assert_peer_gets(p, 10 + i, i);
+		peer_assert_gets(p, 10 + i, i);
 }
 
 static void
@@ -322,18 +59,18 @@ every_split_of_two_messages_is_joined(void **state)
 {
 	struct peer *p = *state;
 	uint8_t out[64];
-	size_t len = frame(out, 12, 1);
-	len += frame(out + len, 20, 2);
-	connect_stream(p);
+	size_t len = peer_frame(out, 12, 1);
+	len += peer_frame(out + len, 20, 2);
+	peer_connect(p);
 	for (size_t cut = 1; cut < len; cut++) {
 		unsigned before = p->messages;
-		peer_sends(p, out, cut);
-		run_for(p, p->options.tls ? 3 : 1);
+		peer_send(p, out, cut);
+		peer_run_for(p, p->options.tls ? 3 : 1);
 		if (!p->options.tls) /* the relay takes its time */
 			assert_int_equal(p->messages - before, cut >= 14);
-		peer_sends(p, out + cut, len - cut);
+		peer_send(p, out + cut, len - cut);
 		RUN_UNTIL(p, p->messages == before + 2);
-		assert_last(p, 20, 2);
+		peer_assert_last(p, 20, 2);
 	}
 }
 
@@ -345,20 +82,20 @@ many_messages_come_in_one_segment(void **state)
 	size_t len = 0;
 	unsigned n = 0;
 	for (; len < sizeof(out) - 100; n++)
-		len += frame(out + len, n % 90, n);
-	connect_stream(p);
-	peer_sends(p, out, len);
+		len += peer_frame(out + len, n % 90, n);
+	peer_connect(p);
+	peer_send(p, out, len);
 	RUN_UNTIL(p, p->messages == n);
 	assert_int_equal(p->octets, len - 2 * n);
-	assert_last(p, (n - 1) % 90, n - 1);
+	peer_assert_last(p, (n - 1) % 90, n - 1);
 }
 
 static void
 an_empty_message_is_a_message(void **state)
 {
 	struct peer *p = *state;
-	connect_stream(p);
-	peer_sends(p, "\0\0", 2);
+	peer_connect(p);
+	peer_send(p, "\0\0", 2);
 	RUN_UNTIL(p, p->messages == 1);
 	assert_int_equal(p->last_len, 0);
 }
@@ -370,10 +107,10 @@ the_longest_messages_pass(void **state)
 	struct peer *p = *state;
 	static uint8_t out[MESSAGE_MAX + 2];
 	enum { N = 20 };
-	connect_stream(p);
+	peer_connect(p);
 	p->echo_at_message = true;
 	for (unsigned i = 0; i < N; i++) {
-		frame(out, MESSAGE_MAX, i);
+		peer_frame(out, MESSAGE_MAX, i);
 		for (size_t sent = 0; sent < sizeof(out); uv_run(&p->loop, UV_RUN_NOWAIT)) {
 			ssize_t step = send(p->fd, out + sent, sizeof(out) - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 			assert_true(step > 0 || errno == EAGAIN);
@@ -381,9 +118,9 @@ the_longest_messages_pass(void **state)
 		}
 	}
 	RUN_UNTIL(p, p->messages == N);
-	assert_last(p, MESSAGE_MAX, N - 1);
+	peer_assert_last(p, MESSAGE_MAX, N - 1);
 	for (unsigned i = 0; i < N; i++)
-		assert_peer_gets(p, MESSAGE_MAX, i);
+		peer_assert_gets(p, MESSAGE_MAX, i);
 }
 
 /* -------- pauses -------- */
@@ -395,15 +132,15 @@ a_pause_inside_a_message_holds_the_rest(void **state)
 	uint8_t out[100];
 	size_t len = 0;
 	for (unsigned i = 0; i < 4; i++)
-		len += frame(out + len, 20, i);
-	connect_stream(p);
+		len += peer_frame(out + len, 20, i);
+	peer_connect(p);
 	p->pause_at_message = true;
-	peer_sends(p, out, len);
+	peer_send(p, out, len);
 	for (unsigned i = 0; i < 4; i++) {
 		RUN_UNTIL(p, p->messages == i + 1);
-		run_for(p, 5);
+		peer_run_for(p, 5);
 		assert_int_equal(p->messages, i + 1);
-		assert_last(p, 20, i);
+		peer_assert_last(p, 20, i);
 		stream_resume(p->stream);
 		assert_int_equal(p->messages, i + 1); /* not from inside the call */
 	}
@@ -414,13 +151,13 @@ a_pause_slows_the_peer_down(void **state)
 {
 	struct peer *p = *state;
 	static uint8_t out[MESSAGE_MAX + 2];
-	connect_stream(p);
+	peer_connect(p);
 	stream_pause(p->stream);
 	int small = 65536;
 	setsockopt(p->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-	frame(out, MESSAGE_MAX, 0);
+	peer_frame(out, MESSAGE_MAX, 0);
 	size_t sent = 0, cap = 64u << 20;
-	for (unsigned refused = 0; refused < 100 && sent < cap; run_for(p, 1)) {
+	for (unsigned refused = 0; refused < 100 && sent < cap; peer_run_for(p, 1)) {
 		ssize_t step = send(p->fd, out + sent % sizeof(out), sizeof(out) - sent % sizeof(out),
 				    MSG_DONTWAIT | MSG_NOSIGNAL);
 		refused = step > 0 ? 0 : refused + 1;
@@ -437,15 +174,15 @@ the_end_waits_behind_what_a_pause_holds(void **state)
 {
 	struct peer *p = *state;
 	uint8_t out[100];
-	size_t len = frame(out, 20, 1);
-	len += frame(out + len, 21, 2);
-	connect_stream(p);
+	size_t len = peer_frame(out, 20, 1);
+	len += peer_frame(out + len, 21, 2);
+	peer_connect(p);
 	p->pause_at_message = true;
-	peer_sends(p, out, len);
+	peer_send(p, out, len);
 	close(p->fd);
 	p->fd = -1;
 	RUN_UNTIL(p, p->messages == 1);
-	run_for(p, 20);
+	peer_run_for(p, 20);
 	assert_int_equal(p->closed, 0);
 	p->pause_at_message = false;
 	stream_resume(p->stream);
@@ -459,10 +196,10 @@ a_pause_that_ends_at_once_changes_nothing(void **state)
 {
 	struct peer *p = *state;
 	uint8_t out[32];
-	connect_stream(p);
+	peer_connect(p);
 	stream_pause(p->stream);
 	stream_resume(p->stream);
-	peer_sends(p, out, frame(out, 30, 3));
+	peer_send(p, out, peer_frame(out, 30, 3));
 	RUN_UNTIL(p, p->messages);
 }
 
@@ -473,8 +210,8 @@ the_peer_closes_between_messages(void **state)
 {
 	struct peer *p = *state;
 	uint8_t out[32];
-	connect_stream(p);
-	peer_sends(p, out, frame(out, 30, 3));
+	peer_connect(p);
+	peer_send(p, out, peer_frame(out, 30, 3));
 	shutdown(p->fd, SHUT_WR);
 	RUN_UNTIL(p, p->closed);
 	assert_int_equal(p->messages, 1);
@@ -483,7 +220,7 @@ the_peer_closes_between_messages(void **state)
 	assert_int_equal(stream_send(p->stream, out, 1), 0); /* of no use, and no harm */
 	stream_pause(p->stream);
 	stream_resume(p->stream);
-	run_for(p, 5);
+	peer_run_for(p, 5);
 	assert_int_equal(p->closed, 1);
 }
 
@@ -493,14 +230,14 @@ the_peer_closes_inside_a_message(void **state)
 	for (size_t cut = 1; cut < 32; cut++) {
 		if (cut > 1) {
 			bool has_tls = ((struct peer *)*state)->options.tls;
-			teardown(state);
-			(has_tls ? setup_tls : setup)(state);
+			peer_teardown(state);
+			(has_tls ? peer_setup_tls : peer_setup)(state);
 		}
 		struct peer *p = *state;
 		uint8_t out[32];
-		connect_stream(p);
-		frame(out, 30, 3);
-		peer_sends(p, out, cut);
+		peer_connect(p);
+		peer_frame(out, 30, 3);
+		peer_send(p, out, cut);
 		shutdown(p->fd, SHUT_WR);
 		RUN_UNTIL(p, p->closed);
 		assert_int_equal(p->messages, 0);
@@ -513,7 +250,7 @@ static void
 the_peer_resets(void **state)
 {
 	struct peer *p = *state;
-	connect_stream(p);
+	peer_connect(p);
 	struct linger now = {.l_onoff = 1};
 	setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	close(p->fd);
@@ -528,7 +265,7 @@ nobody_listens(void **state)
 	struct peer *p = *state;
 	close(p->listener);
 	p->listener = -1;
-	open_stream(p);
+	peer_open(p);
 	assert_int_equal(stream_send(p->stream, (const uint8_t *)"x", 1), 0);
 	RUN_UNTIL(p, p->closed);
 	assert_int_equal(p->connected, 0);
@@ -542,7 +279,7 @@ there_is_no_way(void **state)
 {
 	struct peer *p = *state;
 	inet_pton(AF_INET, "224.0.0.1", &p->options.address.v4.sin_addr);
-	open_stream(p);
+	peer_open(p);
 	RUN_UNTIL(p, p->closed);
 	assert_true(p->err < 0);
 	assert_string_not_equal(p->why, "");
@@ -560,7 +297,7 @@ the_connection_is_not_accepted_in_time(void **state)
 		connect(fds[i], &p->options.address.any, p->options.address.len);
 	}
 	p->options.connect_ms = 200;
-	open_stream(p);
+	peer_open(p);
 	RUN_UNTIL(p, p->closed);
 	assert_int_equal(p->err, -ETIMEDOUT);
 	assert_string_equal(p->why, "no connection within 200 ms");
@@ -573,11 +310,11 @@ a_silent_peer_is_given_up(void **state)
 {
 	struct peer *p = *state;
 	p->options.idle_ms = 200;
-	connect_stream(p);
+	peer_connect(p);
 	uint64_t begin_ms = fixture_now_ms();
-	run_for(p, 120);
-	peer_sends(p, "\0", 1); /* one octet is a sign of life */
-	run_for(p, 120);
+	peer_run_for(p, 120);
+	peer_send(p, "\0", 1); /* one octet is a sign of life */
+	peer_run_for(p, 120);
 	assert_int_equal(p->closed, 0);
 	RUN_UNTIL(p, p->closed);
 	assert_true(fixture_now_ms() - begin_ms >= 300);
@@ -590,12 +327,12 @@ idle_time_does_not_run_in_a_pause(void **state)
 {
 	struct peer *p = *state;
 	p->options.idle_ms = 100;
-	connect_stream(p);
+	peer_connect(p);
 	stream_pause(p->stream);
-	run_for(p, 250);
+	peer_run_for(p, 250);
 	assert_int_equal(p->closed, 0);
 	stream_resume(p->stream);
-	run_for(p, 50);
+	peer_run_for(p, 50);
 	assert_int_equal(p->closed, 0);
 	RUN_UNTIL(p, p->closed);
 	assert_int_equal(p->err, -ETIMEDOUT);
@@ -607,11 +344,11 @@ static void
 closing_before_the_connection_stands(void **state)
 {
 	struct peer *p = *state;
-	open_stream(p);
+	peer_open(p);
 	assert_int_equal(stream_send(p->stream, (const uint8_t *)"x", 1), 0);
 	stream_close(p->stream);
 	p->stream = NULL;
-	run_for(p, 20);
+	peer_run_for(p, 20);
 	assert_int_equal(p->connected + p->closed, 0);
 }
 
@@ -620,11 +357,11 @@ closing_in_connected(void **state)
 {
 	struct peer *p = *state;
 	p->close_when_connected = true;
-	open_stream(p);
+	peer_open(p);
 	assert_int_equal(stream_send(p->stream, (const uint8_t *)"x", 1), 0);
-	accept_stream(p);
+	peer_accept(p);
 	RUN_UNTIL(p, p->connected);
-	run_for(p, 20);
+	peer_run_for(p, 20);
 	assert_int_equal(p->closed, 0);
 }
 
@@ -633,16 +370,16 @@ closing_in_message(void **state)
 {
 	struct peer *p = *state;
 	uint8_t out[100];
-	size_t len = frame(out, 20, 1);
-	len += frame(out + len, 21, 2);
+	size_t len = peer_frame(out, 20, 1);
+	len += peer_frame(out + len, 21, 2);
 	p->close_at_message = true;
-	connect_stream(p);
-	peer_sends(p, out, len);
+	peer_connect(p);
+	peer_send(p, out, len);
 	RUN_UNTIL(p, p->messages);
-	run_for(p, 20);
+	peer_run_for(p, 20);
 	assert_int_equal(p->messages, 1);
 	assert_int_equal(p->closed, 0);
-	assert_last(p, 20, 1);
+	peer_assert_last(p, 20, 1);
 }
 
 static void
@@ -650,10 +387,10 @@ closing_in_closed(void **state)
 {
 	struct peer *p = *state;
 	p->close_when_closed = true;
-	connect_stream(p);
+	peer_connect(p);
 	shutdown(p->fd, SHUT_WR);
 	RUN_UNTIL(p, p->closed);
-	run_for(p, 20);
+	peer_run_for(p, 20);
 	assert_int_equal(p->closed, 1);
 }
 
@@ -662,12 +399,12 @@ closing_with_octets_unsent(void **state)
 {
 	struct peer *p = *state;
 	static uint8_t msg[MESSAGE_MAX];
-	connect_stream(p);
+	peer_connect(p);
 	for (unsigned i = 0; i < 200; i++)
 		assert_int_equal(stream_send(p->stream, msg, sizeof(msg)), 0);
 	stream_close(p->stream);
 	p->stream = NULL;
-	run_for(p, 20);
+	peer_run_for(p, 20);
 	assert_int_equal(p->closed, 0);
 }
 
@@ -678,11 +415,11 @@ a_message_from_before_the_handshake_is_sent_after_it(void **state)
 {
 	struct peer *p = *state;
 	uint8_t msg[100];
-	fill(msg, sizeof(msg), 1);
-	open_stream(p);
+	peer_fill(msg, sizeof(msg), 1);
+	peer_open(p);
 	assert_int_equal(stream_send(p->stream, msg, sizeof(msg)), 0);
-	accept_stream(p);
-	assert_peer_gets(p, sizeof(msg), 1);
+	peer_accept(p);
+	peer_assert_gets(p, sizeof(msg), 1);
 	assert_int_equal(p->connected, 1);
 }
 
@@ -690,15 +427,15 @@ static void
 a_peer_of_another_name_gets_nothing(void **state)
 {
 	struct peer *p = *state;
-	trust(p, "ns2.example");
-	open_stream(p);
+	peer_trust(p, "ns2.example");
+	peer_open(p);
 	assert_int_equal(stream_send(p->stream, (const uint8_t *)"secret", 6), 0);
-	accept_stream(p);
+	peer_accept(p);
 	RUN_UNTIL(p, p->closed);
 	assert_int_equal(p->connected, 0);
 	assert_int_equal(p->err, -EPROTO);
 	assert_string_equal(p->why, "name mismatch: wanted ns2.example, the certificate is for ns1.example");
-	run_for(p, 20);
+	peer_run_for(p, 20);
 	uint8_t got[1];
 	assert_true(recv(p->fd, got, 1, MSG_DONTWAIT) <= 0);
 }
@@ -714,10 +451,10 @@ static void
 a_peer_without_tls_is_told_apart(void **state)
 {
 	struct peer *p = *state;
-	open_stream(p);
+	peer_open(p);
 	accept_plain(p);
 	uint8_t out[40];
-	peer_sends(p, out, frame(out, 38, 1));
+	peer_send(p, out, peer_frame(out, 38, 1));
 	RUN_UNTIL(p, p->closed);
 	assert_int_equal(p->err, -EPROTO);
 	assert_string_equal(p->why, "TLS: wrong version number");
@@ -727,7 +464,7 @@ static void
 the_peer_closes_in_the_handshake(void **state)
 {
 	struct peer *p = *state;
-	open_stream(p);
+	peer_open(p);
 	accept_plain(p);
 	shutdown(p->fd, SHUT_WR);
 	RUN_UNTIL(p, p->closed);
@@ -740,10 +477,10 @@ a_handshake_that_takes_too_long_is_given_up(void **state)
 {
 	struct peer *p = *state;
 	p->options.connect_ms = 150;
-	open_stream(p);
+	peer_open(p);
 	accept_plain(p);
-	run_for(p, 80);
-	peer_sends(p, "\x16\3\3", 3); /* the beginning of a record is no handshake */
+	peer_run_for(p, 80);
+	peer_send(p, "\x16\3\3", 3); /* the beginning of a record is no handshake */
 	RUN_UNTIL(p, p->closed);
 	assert_int_equal(p->err, -ETIMEDOUT);
 	assert_string_equal(p->why, "no connection within 150 ms");
@@ -753,19 +490,19 @@ static void
 the_peer_hears_our_goodbye(void **state)
 {
 	struct peer *p = *state;
-	connect_stream(p);
+	peer_connect(p);
 	stream_close(p->stream);
 	p->stream = NULL;
-	run_for(p, 20);
+	peer_run_for(p, 20);
 	uint8_t got[1];
 	assert_int_equal(recv(p->fd, got, 1, 0), 0); /* the relay passes on no other end */
 }
 
 #define TLS(function)                                                                                              \
 	{                                                                                                          \
-#function " (TLS)", function, setup_tls, teardown, NULL                                            \
+#function " (TLS)", function, peer_setup_tls, peer_teardown, NULL                                  \
 	}
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, peer_setup, peer_teardown)
 
 int
 main(void)
@@ -823,5 +560,5 @@ main(void)
 		TLS(a_handshake_that_takes_too_long_is_given_up),
 		TLS(the_peer_hears_our_goodbye),
 	};
-	return cmocka_run_group_tests(tests, setup_files, teardown_files);
+	return cmocka_run_group_tests(tests, peer_setup_files, peer_teardown_files);
 }

@@ -21,7 +21,8 @@
 #include "zones/store/builder.h"
 
 #define CONNS_MAX 16
-#define SECONDS 20 /* after which a test has failed */
+#define LARGE 50000 /* hosts of a zone of more octets than may wait */
+#define SECONDS 20  /* after which a test has failed */
 
 /* -------- the primary -------- */
 
@@ -340,7 +341,7 @@ set_up(void **state)
 {
 	signal(SIGPIPE, SIG_IGN); /* as anserd does */
 	small = make_zone("zone.", 1);
-	large = make_zone("large.", 5000);
+	large = make_zone("large.", LARGE);
 	base = served_new(make_zone("zone.", 1), 1000);
 	bytes_before = zalloc_bytes();
 	return 0;
@@ -389,10 +390,41 @@ test_large(void **state)
 	wait_for(3);
 	expect(3, TRANSFER_NEW_VERSION, "");
 	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(outcomes[i].records, 5003);
+		assert_int_equal(outcomes[i].records, LARGE + 3);
 		assert_true(outcomes[i].messages > 100);
 	}
 	end();
+}
+
+static uv_sem_t pool_may_go;
+
+static void
+block(uv_work_t *work)
+{
+	uv_sem_wait(&pool_may_go);
+}
+
+/* While the pool has no time, a primary can send no more than may wait, and is not taken for a silent one. */
+static void
+test_held_back(void **state)
+{
+	uv_work_t blocks[16];
+	begin(ANSWERS);
+	assert_int_equal(uv_sem_init(&pool_may_go, 0), 0);
+	for (unsigned i = 0; i < ARRAY_LEN(blocks); i++)
+		assert_int_equal(uv_queue_work(&loop, &blocks[i], block, NULL), 0);
+	start(0, "large.", RRTYPE_AXFR, 10000);
+	for (uint64_t end_ms = fixture_now_ms() + 500; fixture_now_ms() < end_ms;)
+		uv_run(&loop, UV_RUN_NOWAIT);
+	assert_false(outcomes[0].is_done);
+	assert_in_range(transfer_progress(outcomes[0].transfer).bytes, 512 * 1024, 640 * 1024);
+	for (unsigned i = 0; i < ARRAY_LEN(blocks); i++)
+		uv_sem_post(&pool_may_go);
+	wait_for(1);
+	expect(1, TRANSFER_NEW_VERSION, "");
+	assert_int_equal(outcomes[0].records, LARGE + 3);
+	end();
+	uv_sem_destroy(&pool_may_go);
 }
 
 /* A connection without questions is closed after a while, and another one opened when there are some again. */
@@ -429,7 +461,7 @@ test_passes_by(void **state)
 	assert_int_equal(write(primary.go_on[1], "", 1), 1);
 	wait_for(2);
 	assert_int_equal(outcomes[1].end, TRANSFER_NEW_VERSION);
-	assert_int_equal(outcomes[1].records, 5003);
+	assert_int_equal(outcomes[1].records, LARGE + 3);
 	end();
 }
 
@@ -572,11 +604,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_connection), cmocka_unit_test(test_large),
-		cmocka_unit_test(test_keep),           cmocka_unit_test(test_passes_by),
-		cmocka_unit_test(test_hangs),          cmocka_unit_test(test_takes_long),
-		cmocka_unit_test(test_closes),         cmocka_unit_test(test_not_there),
-		cmocka_unit_test(test_other_id),       cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_held_back),      cmocka_unit_test(test_keep),
+		cmocka_unit_test(test_passes_by),      cmocka_unit_test(test_hangs),
+		cmocka_unit_test(test_takes_long),     cmocka_unit_test(test_closes),
+		cmocka_unit_test(test_not_there),      cmocka_unit_test(test_other_id),
+		cmocka_unit_test(test_cancel),         cmocka_unit_test(test_stop),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -398,6 +398,47 @@ an_soa_brings_its_fields(void **state)
 
 /* -------- rules -------- */
 
+static const struct {
+	const char *signer, *lines;
+	uint16_t rcode;
+} rule_cases[] = {
+	{"acme.", "u _acme-challenge 60 IN TXT a", RCODE_NOERROR},
+	{"acme.", "u _ACME-Challenge 0 NONE TXT a", RCODE_NOERROR},
+	{"acme.", "u _acme-challenge 0 ANY TXT", RCODE_NOERROR},
+	{"acme.", "u _acme-challenge 60 IN A 192.0.2.1", RCODE_REFUSED},
+	{"acme.", "u x._acme-challenge 60 IN TXT a", RCODE_REFUSED},
+	{"acme.", "u host 60 IN TXT a", RCODE_REFUSED},
+	{"acme.", "u _acme-challenge 60 IN TXT a\nu host 60 IN TXT a", RCODE_REFUSED},
+	{"acme.", "u host 0 NONE TXT nothing-there", RCODE_REFUSED},
+	/* Everything at a name: all types that are there; where nothing is, nothing is asked. */
+	{"acme.", "u host 0 ANY ANY", RCODE_REFUSED},
+	{"acme.", "u _acme-challenge 0 ANY ANY", RCODE_NOERROR},
+	{"fleet.", "u host 0 ANY ANY", RCODE_NOERROR},
+	{"root.", "u host 0 ANY ANY", RCODE_NOERROR},
+	{"fleet.", "u @ 0 ANY ANY", RCODE_REFUSED}, /* there is MX */
+	/* A star is what is below; the name itself needs a line of its own. */
+	{"fleet.", "u a.dyn 60 IN A 192.0.2.1", RCODE_NOERROR},
+	{"fleet.", "u *.dyn 60 IN A 192.0.2.1", RCODE_NOERROR},
+	{"fleet.", "u a.b.dyn 60 IN TYPE65280 \\# 1 00", RCODE_NOERROR},
+	{"fleet.", "u dyn 60 IN A 192.0.2.1", RCODE_REFUSED},
+	{"fleet.", "u adyn 60 IN A 192.0.2.1", RCODE_REFUSED},
+	{"fleet.", "u _acme-challenge 60 IN AAAA 2001:db8::1", RCODE_NOERROR},
+	{"fleet.", "u _acme-challenge 60 IN TXT a", RCODE_REFUSED},
+	/* Without types, not what steers the zone. */
+	{"fleet.", "u a.dyn 60 IN NS ns", RCODE_REFUSED},
+	{"fleet.", "u a.dyn 60 IN SOA ns ns 1 1 1 1 1", RCODE_REFUSED},
+	{"fleet.", "u a.dyn 0 ANY NSEC", RCODE_REFUSED},
+	{"root.", "u a.dyn 60 IN NS ns", RCODE_NOERROR},
+	{"root.", "u @ 60 IN NS ns3", RCODE_NOERROR},
+	{"stranger.", "u a.dyn 60 IN A 192.0.2.1", RCODE_REFUSED},
+	{NULL, "u a.dyn 60 IN A 192.0.2.1", RCODE_REFUSED},
+	/* Prerequisites are nobody's; they come first, and so does the form of a record. */
+	{"acme.", "p host 0 NONE ANY\nu host 60 IN TXT a", RCODE_YXDOMAIN},
+	{"acme.", "p host 0 ANY A", RCODE_NOERROR},
+	{"acme.", "u host.other. 60 IN TXT a", RCODE_NOTZONE},
+	{"acme.", "u host 60 ANY TXT", RCODE_FORMERR},
+};
+
 static void
 rules_bound_what_a_key_may_change(void **state)
 {
@@ -413,54 +454,14 @@ rules_bound_what_a_key_may_change(void **state)
 		{.key = &fleet, .name = &challenge, .n_name = 1, .types = addresses, .n_types = 2},
 		{.key = &root, .name = &all, .n_name = 1, .types = any, .n_types = 1},
 	};
-	static const struct {
-		const char *signer, *lines;
-		uint16_t rcode;
-	} rows[] = {
-		{"acme.", "u _acme-challenge 60 IN TXT a", RCODE_NOERROR},
-		{"acme.", "u _ACME-Challenge 0 NONE TXT a", RCODE_NOERROR},
-		{"acme.", "u _acme-challenge 0 ANY TXT", RCODE_NOERROR},
-		{"acme.", "u _acme-challenge 60 IN A 192.0.2.1", RCODE_REFUSED},
-		{"acme.", "u x._acme-challenge 60 IN TXT a", RCODE_REFUSED},
-		{"acme.", "u host 60 IN TXT a", RCODE_REFUSED},
-		{"acme.", "u _acme-challenge 60 IN TXT a\nu host 60 IN TXT a", RCODE_REFUSED},
-		{"acme.", "u host 0 NONE TXT nothing-there", RCODE_REFUSED},
-		/* Everything at a name: all types that are there; where nothing is, nothing is asked. */
-		{"acme.", "u host 0 ANY ANY", RCODE_REFUSED},
-		{"acme.", "u _acme-challenge 0 ANY ANY", RCODE_NOERROR},
-		{"fleet.", "u host 0 ANY ANY", RCODE_NOERROR},
-		{"root.", "u host 0 ANY ANY", RCODE_NOERROR},
-		{"fleet.", "u @ 0 ANY ANY", RCODE_REFUSED}, /* there is MX */
-		/* A star is what is below; the name itself needs a line of its own. */
-		{"fleet.", "u a.dyn 60 IN A 192.0.2.1", RCODE_NOERROR},
-		{"fleet.", "u *.dyn 60 IN A 192.0.2.1", RCODE_NOERROR},
-		{"fleet.", "u a.b.dyn 60 IN TYPE65280 \\# 1 00", RCODE_NOERROR},
-		{"fleet.", "u dyn 60 IN A 192.0.2.1", RCODE_REFUSED},
-		{"fleet.", "u adyn 60 IN A 192.0.2.1", RCODE_REFUSED},
-		{"fleet.", "u _acme-challenge 60 IN AAAA 2001:db8::1", RCODE_NOERROR},
-		{"fleet.", "u _acme-challenge 60 IN TXT a", RCODE_REFUSED},
-		/* Without types, not what steers the zone. */
-		{"fleet.", "u a.dyn 60 IN NS ns", RCODE_REFUSED},
-		{"fleet.", "u a.dyn 60 IN SOA ns ns 1 1 1 1 1", RCODE_REFUSED},
-		{"fleet.", "u a.dyn 0 ANY NSEC", RCODE_REFUSED},
-		{"root.", "u a.dyn 60 IN NS ns", RCODE_NOERROR},
-		{"root.", "u @ 60 IN NS ns3", RCODE_NOERROR},
-		{"stranger.", "u a.dyn 60 IN A 192.0.2.1", RCODE_REFUSED},
-		{NULL, "u a.dyn 60 IN A 192.0.2.1", RCODE_REFUSED},
-		/* Prerequisites are nobody's; they come first, and so does the form of a record. */
-		{"acme.", "p host 0 NONE ANY\nu host 60 IN TXT a", RCODE_YXDOMAIN},
-		{"acme.", "p host 0 ANY A", RCODE_NOERROR},
-		{"acme.", "u host.other. 60 IN TXT a", RCODE_NOTZONE},
-		{"acme.", "u host 60 ANY TXT", RCODE_FORMERR},
-	};
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct name signer = update_name(rows[i].signer != NULL ? rows[i].signer : ".");
-		struct update_request request = {.signer = rows[i].signer != NULL ? &signer : NULL,
+	for (size_t i = 0; i < ARRAY_LEN(rule_cases); i++) {
+		struct name signer = update_name(rule_cases[i].signer != NULL ? rule_cases[i].signer : ".");
+		struct update_request request = {.signer = rule_cases[i].signer != NULL ? &signer : NULL,
 						 .rules = rules,
 						 .n_rules = ARRAY_LEN(rules)};
-		struct update_result result = run_request(&request, rows[i].lines);
-		if (result.rcode != rows[i].rcode)
-			fail_msg("%s by %s: rcode %u (%s)", rows[i].lines, rows[i].signer, result.rcode,
+		struct update_result result = run_request(&request, rule_cases[i].lines);
+		if (result.rcode != rule_cases[i].rcode)
+			fail_msg("%s by %s: rcode %u (%s)", rule_cases[i].lines, rule_cases[i].signer, result.rcode,
 				 result.why);
 		update_check_result(zone, &result);
 	}
@@ -639,6 +640,36 @@ a_zone_that_would_not_load_is_refused(void **state)
 	update_check_result(zone, &first);
 }
 
+/* Whenever memory runs out: SERVFAIL, nothing changed, nothing left behind. */
+static void
+running_out_of_memory_changes_nothing(void **state)
+{
+	(void)state;
+	static const char lines[] = "p host 0 IN TXT Text\np host 0 ANY A\n"
+				    "u host 0 ANY TXT\nu new 300 IN A 192.0.2.1\nu alias 0 ANY ANY\n"
+				    "u @ 0 NONE NS ns\nu x.new 300 IN MX 10 new\nu sub 0 ANY NS";
+	char *before = update_dump(zone->snapshot);
+	unsigned n_failed = 0;
+	uint16_t rcode = RCODE_SERVFAIL;
+	for (unsigned long at = 1; rcode == RCODE_SERVFAIL; at++) {
+		size_t bytes = zalloc_bytes();
+		zalloc_fail_at(at);
+		struct update_result result = run_request(NULL, lines);
+		zalloc_fail_at(0);
+		rcode = result.rcode;
+		n_failed += rcode == RCODE_SERVFAIL;
+		assert_true((result.next == NULL) == (rcode != RCODE_NOERROR));
+		update_check_result(zone, &result);
+		assert_int_equal(zalloc_bytes(), bytes);
+	}
+	assert_int_equal(rcode, RCODE_NOERROR);
+	assert_true(n_failed > 20);
+	char *after = update_dump(zone->snapshot);
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+}
+
 int
 main(void)
 {
@@ -652,6 +683,7 @@ main(void)
 		cmocka_unit_test(replies_echo_the_zone),
 		cmocka_unit_test(large_messages_are_taken),
 		cmocka_unit_test(a_zone_that_would_not_load_is_refused),
+		cmocka_unit_test(running_out_of_memory_changes_nothing),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -103,9 +103,11 @@ relay_run(void *arg)
 	r->ssl = SSL_new(r->ctx);
 	SSL_set_fd(r->ssl, r->fd);
 	SSL_set_accept_state(r->ssl);
-	while (!atomic_load(&r->stop))
-		if (!(move_in(r) | move_out(r)))
+	while (!atomic_load(&r->stop)) {
+		bool moved_in = move_in(r), moved_out = move_out(r);
+		if (!moved_in && !moved_out)
 			usleep(200);
+	}
 	return NULL;
 }
 

@@ -31,7 +31,7 @@ feed_start(void)
 	return f;
 }
 
-enum { STEP_ADD, STEP_ADD_AGAIN, STEP_REMOVE, STEP_MOVE, STEP_TTL, STEP_UPPER, STEP_DEAL, STEP_KINDS };
+enum { STEP_ADD, STEP_ADD_AGAIN, STEP_REMOVE, STEP_MOVE, STEP_TTL, STEP_UPPER, STEP_DEAL, STEP_RETIME, STEP_KINDS };
 
 static void
 remove_record(struct feed *f, unsigned which)
@@ -68,6 +68,16 @@ deal(struct feed *f, unsigned pattern)
 	memcpy(&f->items[kept], late, n_late * sizeof(late[0]));
 }
 
+/* New TTLs for many records, which no zone is refused for: most names differ. */
+static void
+retime(struct feed *f, unsigned pattern)
+{
+	for (unsigned i = 0; i < f->n; i++) {
+		if (pattern >> i % 8 & 1)
+			f->items[i].ttl_s = 1 + (f->items[i].ttl_s + i + pattern) % 4;
+	}
+}
+
 void
 feed_step(struct feed *f, uint8_t what, unsigned which, uint8_t arg)
 {
@@ -85,6 +95,8 @@ feed_step(struct feed *f, uint8_t what, unsigned which, uint8_t arg)
 		f->is_upper[record] = arg & 1;
 	else if (step == STEP_DEAL)
 		deal(f, arg);
+	else if (step == STEP_RETIME)
+		retime(f, arg);
 }
 
 static void

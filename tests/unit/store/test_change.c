@@ -286,6 +286,71 @@ test_flip(void **state)
 	assert_int_equal(zalloc_bytes(), 0);
 }
 
+/* Signatures over what is there and over what is not, which the base keeps in different places. */
+static const struct record with_orphans[] = {
+	{"a.example.", "A", "192.0.2.1", 60},
+	{"a.example.", "A", "192.0.2.2", 60},
+	{"a.example.", "RRSIG", "A 8 2 60 20300101000000 20200101000000 1 example. AAAA", 60},
+	{"a.example.", "RRSIG", "TXT 8 2 60 20300101000000 20200101000000 1 example. AAAA", 60},
+	{"a.example.", "RRSIG", "MX 8 2 60 20300101000000 20200101000000 1 example. AAAA", 60},
+	{NULL},
+};
+
+static size_t
+count(struct zone_change *c, const char *owner, uint16_t type)
+{
+	struct name name = name_of(owner);
+	size_t n = 99;
+	assert_int_equal(zone_change_count(c, &name, type, &n), 0);
+	return n;
+}
+
+/* A change tells what there is now; what it undoes itself is no change. */
+static void
+test_reading(void **state)
+{
+	(void)state;
+	struct snapshot *s = base_new(with_orphans);
+	struct diag_list diag = {0};
+	struct zone_change *c = zone_change_new(s, ZONE_CHANGE_LENIENT, &diag);
+	struct name a = name_of("a.example."), out = name_of("a.other.");
+	static const uint8_t address[] = {192, 0, 2, 2}, other[] = {192, 0, 2, 3};
+	size_t n = 7;
+	bool is = false;
+	assert_int_equal(zone_change_count(c, &out, RRTYPE_A, &n), -ERANGE);
+	assert_int_equal(n, 7);
+	assert_int_equal(count(c, "A.Example.", RRTYPE_A), 2);
+	assert_int_equal(count(c, "a.example.", RRTYPE_TXT), 0);
+	assert_int_equal(count(c, "a.example.", RRTYPE_RRSIG), 3);
+	assert_int_equal(count(c, "a.example.", RRTYPE_ANY), 5);
+	assert_int_equal(count(c, "b.example.", RRTYPE_ANY), 0);
+	assert_int_equal(zone_change_has(c, &a, RRTYPE_A, address, 4, &is), 0);
+	assert_true(is);
+	assert_int_equal(zone_change_has(c, &a, RRTYPE_A, other, 4, &is), 0);
+	assert_false(is);
+	assert_false(zone_change_is_effective(c));
+	for (unsigned i = 0; with_orphans[i].owner != NULL; i++) {
+		assert_int_equal(apply(c, '-', &with_orphans[i]), 0);
+		assert_true(zone_change_is_effective(c));
+		assert_int_equal(count(c, "a.example.", RRTYPE_ANY), 4);
+		assert_int_equal(apply(c, '+', &with_orphans[i]), 0);
+		assert_false(zone_change_is_effective(c));
+	}
+	/* One for another is a change though as many are left; so is a TTL. */
+	assert_int_equal(zone_change_remove(c, &a, RRTYPE_A, address, 4), 0);
+	assert_int_equal(zone_change_put(c, &a, RRTYPE_A, 60, other, 4), 0);
+	assert_true(zone_change_is_effective(c));
+	assert_int_equal(zone_change_put(c, &a, RRTYPE_A, 60, address, 4), 0);
+	assert_int_equal(zone_change_remove(c, &a, RRTYPE_A, other, 4), 0);
+	assert_false(zone_change_is_effective(c));
+	assert_int_equal(zone_change_put(c, &a, RRTYPE_A, 61, address, 4), 0);
+	assert_true(zone_change_is_effective(c));
+	zone_change_abort(c);
+	snapshot_free(s);
+	diag_clear(&diag);
+	assert_int_equal(zalloc_bytes(), 0);
+}
+
 static void
 test_refused(void **state)
 {
@@ -515,10 +580,9 @@ main(void)
 {
 	n_records = model_init();
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),   cmocka_unit_test(test_strict),
-		cmocka_unit_test(test_sequence), cmocka_unit_test(test_sharing),
-		cmocka_unit_test(test_flip),     cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_large),    cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_random),  cmocka_unit_test(test_strict), cmocka_unit_test(test_sequence),
+		cmocka_unit_test(test_sharing), cmocka_unit_test(test_flip),   cmocka_unit_test(test_reading),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_large),  cmocka_unit_test(test_out_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

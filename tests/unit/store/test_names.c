@@ -409,6 +409,43 @@ test_cursor_of_nothing(void **state)
 	assert_null(names_cursor_next(&c));
 }
 
+/* Each entry has a place of its own, the same for whoever looks for it and for whoever walks. */
+static void
+test_places(void **state)
+{
+	static const uint32_t sizes[] = {1, 7, 60, 5000, 60000};
+	for (unsigned k = 0; k < ARRAY_LEN(sizes); k++) {
+		struct entry *e = entries_new(&plain, sizes[k]);
+		struct names t = table_of(e, sizes[k], 0);
+		struct names_cursor c;
+		const struct names_entry *one;
+		uint64_t places = names_places(&t), place = 0;
+		uint8_t *seen = calloc(places, 1);
+		uint32_t n = 0;
+		assert_non_null(seen);
+		assert_true(sizes[k] < 5000 || places < (uint64_t)sizes[k] * 20);
+		names_cursor_begin(&c, &t);
+		for (; (one = names_cursor_next(&c)) != NULL; n++) {
+			assert_ptr_equal(
+				names_find_place(&t, one->hash, names_entry_name(one), one->name_len, &place), one);
+			assert_int_equal(place, names_cursor_place(&c));
+			assert_true(place < places && seen[place] == 0);
+			seen[place] = 1;
+		}
+		assert_int_equal(n, sizes[k]);
+		place = 77;
+		assert_null(names_find_place(&t, e[0].head.hash + 1, e[0].name, NAME_LEN, &place));
+		assert_int_equal(place, 77);
+		free(seen);
+		names_free(&t);
+		free(e);
+	}
+	struct names nothing = {0};
+	uint64_t place;
+	assert_int_equal(names_places(&nothing), 0);
+	assert_null(names_find_place(&nothing, 1, (const uint8_t *)"", 1, &place));
+}
+
 static void
 test_remove_to_empty(void **state)
 {
@@ -564,6 +601,7 @@ main(void)
 		cmocka_unit_test(test_walk_stops),
 		cmocka_unit_test(test_cursor_rests),
 		cmocka_unit_test(test_cursor_of_nothing),
+		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_remove_to_empty),
 		cmocka_unit_test(test_allocation_failures),
 	};

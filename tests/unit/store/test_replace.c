@@ -295,6 +295,90 @@ test_little_in_common(void **state)
 	}
 }
 
+/* -------- large names -------- */
+
+enum { LARGE = 100 };
+
+static void
+add_large(struct zone_builder *b, struct zone_replace *r, const char *owner, unsigned i)
+{
+	uint8_t address[4] = {192, 0, 2, (uint8_t)i};
+	struct name n;
+	assert_int_equal(name_from_text(owner, strlen(owner), NULL, &n), NAME_OK);
+	if (b != NULL)
+		assert_int_equal(zone_builder_add(b, &n, RRTYPE_A, 60, address, sizeof(address), NULL), 0);
+	if (r != NULL)
+		assert_int_equal(zone_replace_add(r, &n, RRTYPE_A, 60, address, sizeof(address)), 0);
+}
+
+static void
+add_apex(struct zone_builder *b, struct zone_replace *r)
+{
+	struct feed f = feed_start();
+	for (unsigned i = 0; i < f.n; i++) {
+		struct name owner;
+		uint16_t type, rdlen;
+		const uint8_t *rdata;
+		model_record(f.items[i].which, &owner, &type, &rdata, &rdlen);
+		if (b != NULL)
+			assert_int_equal(zone_builder_add(b, &owner, type, 60, rdata, rdlen, NULL), 0);
+		if (r != NULL)
+			assert_int_equal(zone_replace_add(r, &owner, type, 60, rdata, rdlen), 0);
+	}
+}
+
+static struct snapshot *
+build_large(void)
+{
+	struct diag_list diag = {0};
+	struct snapshot *s = NULL;
+	struct zone_builder *b = zone_builder_new(model_apex());
+	assert_non_null(b);
+	add_apex(b, NULL);
+	for (unsigned i = 0; i < LARGE; i++) {
+		add_large(b, NULL, "a.example.", i);
+		add_large(b, NULL, "b.example.", i);
+	}
+	assert_int_equal(zone_builder_finish(b, &diag, &s), 0);
+	diag_clear(&diag);
+	return s;
+}
+
+/* Names with more records than a mark has bits: whole and once more, in turns with another name, and half of them.
+ */
+static void
+test_large_names(void **state)
+{
+	enum { TWICE, IN_TURNS, HALF, WAYS };
+	struct snapshot *s = build_large();
+	for (unsigned way = 0; way < WAYS; way++) {
+		struct diag_list diag = {0};
+		struct snapshot *next, *built;
+		struct snapshot_remains *remains;
+		struct zone_builder *b = zone_builder_new(model_apex());
+		struct zone_replace *r = zone_replace_new(s, &diag);
+		assert_true(b != NULL && r != NULL);
+		add_apex(b, r);
+		for (unsigned i = 0; i < (way == TWICE ? 2 * LARGE : LARGE); i++) {
+			if (way == HALF && i % 2 == 0)
+				continue;
+			add_large(b, r, "a.example.", i % LARGE);
+			if (way == IN_TURNS)
+				add_large(b, r, "b.example.", i);
+			if (way == TWICE && i == LARGE - 1)
+				add_large(b, r, "c.example.", 1);
+		}
+		assert_int_equal(zone_builder_finish(b, &diag, &built), 0);
+		assert_int_equal(zone_replace_finish(r, &next, &remains), 0);
+		snapshots_check_equal(next, built);
+		snapshot_discard(next, remains);
+		snapshot_free(built);
+		diag_clear(&diag);
+	}
+	snapshot_free(s);
+	assert_int_equal(zalloc_bytes(), 0);
+}
+
 /* -------- refusals -------- */
 
 static void
@@ -337,7 +421,8 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),           cmocka_unit_test(test_out_of_memory),
 		cmocka_unit_test(test_same_zone),        cmocka_unit_test(test_other_zone),
-		cmocka_unit_test(test_little_in_common), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_little_in_common), cmocka_unit_test(test_large_names),
+		cmocka_unit_test(test_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
