@@ -190,6 +190,7 @@ tell_waiters(struct secondary_waiter **list, const char *error)
 static void
 set_error(struct secondary *s, const char *error)
 {
+	s->item->is_confirmed = !error;
 	free(s->error);
 	s->error = error ? strdup(error) : NULL;
 }
@@ -292,6 +293,7 @@ secondary_loaded(struct secondaries *all, struct zone_item *item, const struct s
 		return;
 	}
 	item->secondary = s;
+	item->is_confirmed = s->refreshed_at_s != 0; /* until the next refresh tells */
 	s->wants_whole = item->force;
 	item->force = false;
 	if (meta->flags && item->served && serial_is_newer(meta->flags, item->served->snapshot->serial)) {
@@ -422,15 +424,6 @@ secondary_reject(struct secondaries *all, struct zone_item *item, uint32_t seria
 }
 
 /* -------- looking -------- */
-
-bool
-secondary_is_current(const struct zone_item *item)
-{
-	if (item->config->role != CONFIG_SECONDARY)
-		return true;
-	const struct secondary *s = item->secondary;
-	return s && s->refreshed_at_s && !s->error;
-}
 
 bool
 secondary_info(const struct zone_item *item, struct secondary_info *out)
