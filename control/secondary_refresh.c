@@ -355,8 +355,8 @@ candidates_sort(struct refresh *r)
 }
 
 /*
- * primary-pin: the zone stays with the primary that it came from for a while, although another one is ahead. Looks at
- * the candidates in their order, and takes the pinned one to the front if that is so.
+ * primary-pin: the zone stays with the primary that it came from for a while, although another one is ahead. Looks
+ * at the candidates in their order, and takes the pinned one to the front if that is so.
  */
 static void
 keep_pinned(struct refresh *r)
