@@ -170,6 +170,7 @@ secondary_take_meta(struct secondary *s, const struct state_meta *meta)
 {
 	s->refreshed_at_s = meta->refreshed_at_s;
 	s->expires_at_s = meta->expires_at_s;
+	atomic_store_explicit(&s->item->slot->expires_at_s, (uint32_t)meta->expires_at_s, memory_order_relaxed);
 	if (s->source && strcmp(s->source, meta->primary) == 0)
 		return;
 	free(s->source);
@@ -330,6 +331,7 @@ secondary_removed(struct secondaries *all, struct zone_item *item)
 	if (!s)
 		return;
 	item->secondary = NULL;
+	atomic_store_explicit(&item->slot->expires_at_s, 0, memory_order_relaxed);
 	due_leave(&all->due, &s->due);
 	if (s->refresh)
 		refresh_orphan(s->refresh);
