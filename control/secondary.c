@@ -47,13 +47,12 @@ retry_ms(const struct secondary *s)
 {
 	const struct config_zone *c = s->item->config;
 	unsigned doublings = s->failures - 1 < RETRY_DOUBLINGS_MAX ? s->failures - 1 : RETRY_DOUBLINGS_MAX;
-	if (!s->item->served) {
-		uint64_t ms = (uint64_t)RETRY_FIRST_MS << doublings;
-		return ms < RETRY_FIRST_MAX_MS ? ms : RETRY_FIRST_MAX_MS;
-	}
-	uint64_t ms = (uint64_t)between(s->item->served->snapshot->retry_s, c->retry_min_s, c->retry_max_s) * 1000;
+	uint64_t ms = RETRY_FIRST_MS, cap_ms = (uint64_t)c->retry_max_s * 1000;
+	if (s->item->served)
+		ms = (uint64_t)between(s->item->served->snapshot->retry_s, c->retry_min_s, c->retry_max_s) * 1000;
+	else if (cap_ms > RETRY_FIRST_MAX_MS)
+		cap_ms = RETRY_FIRST_MAX_MS;
 	ms <<= doublings;
-	uint64_t cap_ms = (uint64_t)c->retry_max_s * 1000;
 	return ms < cap_ms ? ms : cap_ms;
 }
 

@@ -3,15 +3,18 @@
 import multiprocessing
 import os
 import random
+import socket
 import time
 
 import xfr_wire
 from anser import Asker
+from dnsclient import note
 
 PORT = 5303
 STEP_S = 0.05
 NOTIFY_AGAIN_S = 0.5 # a real primary waits longer
 LATE_S = 2.0
+FLOOD = 100000 # messages a second
 
 
 class Bystanders:
@@ -81,3 +84,31 @@ class Bystanders:
                 "p50_us": round(times[len(times) // 2] * 1e6) if times else 0,
                 "p99_us": round(times[len(times) * 99 // 100] * 1e6) if times else 0,
                 "versions": len(lags), "lag_s": round(max([*lags, *(w for w in waiting if w > LATE_S)], default=0), 3)}
+
+
+def flood(test, name, source, wire, seconds, rate=FLOOD):
+    """`wire` from `source`, so many a second, and nobody reads the replies. What the bystanders saw of it. `test` has tap, daemon
+    and bystanders."""
+    daemon = test.daemon
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        s.bind((source, 0))
+        s.connect(("127.0.0.1", 53))
+        before, cpu = daemon.memory_kib(), daemon.cpu_s()
+        daemon.peak_reset()
+        test.bystanders.figures()
+        began = now = time.monotonic()
+        n = 0
+        while now < began + seconds:
+            while n < (now - began) * rate:
+                s.send(wire)
+                n += 1
+            time.sleep(0.0005)
+            now = time.monotonic()
+    figures = test.bystanders.figures()
+    grown, cpu = daemon.memory_kib("VmHWM") - before, daemon.cpu_s() - cpu
+    full = daemon.metric("dropped_total", reason="punt_full")
+    note(f"{name}: {n / seconds:.0f}/s for {seconds} s, {cpu / seconds:.2f} CPUs, memory {grown} KiB more, punt_full {full:.0f}")
+    note(f"{name}: bystanders: {figures}")
+    test.tap.report(grown < 16 * 1024, f"{name}: memory stays", f"{grown} KiB more")
+    return figures
