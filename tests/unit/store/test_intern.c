@@ -216,6 +216,7 @@ struct row {
 	struct rrset *sets[HANDED];
 	_Atomic unsigned n;
 	unsigned n_wrong;
+	struct intern *in; /* held, as by old versions of the zone */
 };
 
 static void *
@@ -228,6 +229,7 @@ reclaim(void *arg)
 		row->n_wrong += row->sets[i]->n_rr != 1 || rrset_ttl(row->sets[i]) % KINDS != i % KINDS;
 		rrset_release(row->sets[i]);
 	}
+	intern_release(row->in);
 	return NULL;
 }
 
@@ -239,6 +241,7 @@ test_threads(void **state)
 	pthread_t reclaimer;
 	struct intern *in = intern_new();
 	assert_non_null(in);
+	row.in = intern_hold(in);
 	assert_int_equal(pthread_create(&reclaimer, NULL, reclaim, &row), 0);
 	for (unsigned i = 0; i < HANDED; i++) {
 		/* Which ones come moves on, so that sets come to their end while others come again. */
@@ -249,6 +252,7 @@ test_threads(void **state)
 			assert_true(intern_open(in));
 		}
 	}
+	intern_close(in, HANDED);
 	intern_release(in); /* while sets are still being given back */
 	assert_int_equal(pthread_join(reclaimer, NULL), 0);
 	assert_int_equal(row.n_wrong, 0);
