@@ -28,7 +28,7 @@
 #define SLOTS_AN_EDIT 4 /* to look at for each name that was edited */
 #define SLOTS_MORE 256  /* a change pays at most so many of the debts of others */
 #define PREFETCH 8      /* slots ahead, where one after the other is looked at */
-#define WORTH_SHARE 8   /* a set is as large as seven slots, and it takes two to find one */
+#define WORTH_SHARE 8   /* a set that is found saves about what so many listed ones cost */
 
 struct intern {
 	_Atomic uint32_t holds;
