@@ -355,8 +355,8 @@ candidates_sort(struct refresh *r)
 }
 
 /*
- * primary-pin: the zone stays with the primary that it came from for a while, although another one is ahead. Looks at
- * the candidates in their order, and takes the pinned one to the front if that is so.
+ * primary-pin: the zone stays with the primary that it came from for a while, although another one is ahead. Looks
+ * at the candidates in their order, and takes the pinned one to the front if that is so.
  */
 static void
 keep_pinned(struct refresh *r)
@@ -493,14 +493,13 @@ refresh_new(struct secondary *s, bool is_urgent, bool whole)
 	r->all = s->all;
 	r->is_urgent = is_urgent;
 	r->whole = whole;
-	r->n = config->n_primaries;
 	name_copy(&r->apex, s->item->apex);
-	for (unsigned i = 0; i < r->n; i++)
-		r->candidates[i] = (struct candidate){
-			.refresh = r,
-			.index = i,
-			.peer = peer_hold(peers_find(s->all->options.peers, config->primaries[i])),
-		};
+	for (unsigned i = 0; i < config->n_primaries; i++) {
+		struct peer *peer = peers_find(s->all->options.peers, config->primaries[i]);
+		if (peer)
+			r->candidates[r->n++] =
+				(struct candidate){.refresh = r, .index = i, .peer = peer_hold(peer)};
+	}
 	s->all->n_refreshes++;
 	return r;
 }
@@ -514,6 +513,11 @@ refresh_begin(struct secondary *s, bool is_urgent, bool whole)
 		return;
 	}
 	s->refresh = r;
+	if (!r->n) {
+		snprintf(r->error, sizeof(r->error), "none of its primaries is configured any more");
+		refresh_over(r, REFRESH_FAILED);
+		return;
+	}
 	if (!is_settled(r)) {
 		ask_all(r);
 		return;

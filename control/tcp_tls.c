@@ -48,6 +48,8 @@ tcp_tls_read(struct tcp_conn *c, const uint8_t *data, size_t len, size_t *plain_
 	if (n < 0)
 		counter_add(&t->stats.tls_failed, 1);
 	bool good = send_records(c); /* an alert, too */
+	if (used > 0)
+		c->client.is_old_tls = strcmp(tls_session_version(c->tls), "TLSv1.3") != 0;
 	*plain_len = used;
 	return n == 0 && good ? t->plain : NULL;
 }

@@ -193,6 +193,10 @@ static void
 forward(struct update *u, const struct config_zone *config)
 {
 	const struct peer *peer = peers_find(u->all->options.peers, config->primaries[0]);
+	if (!peer) {
+		update_end(u, RCODE_SERVFAIL);
+		return;
+	}
 	const struct ask_request request = {
 		.msg = u->inquiry->msg,
 		.len = u->inquiry->len,

@@ -248,6 +248,8 @@ add_nodes(struct build *build)
 		end = log_owner_end(b, i);
 		struct node *n = NULL;
 		uint8_t hash[NSEC3_HASH_LEN];
+		for (size_t k = i; k < end; k++)
+			log_prefetch(b, k);
 		int err = is_nsec3_name(build, &b->records[i], end - i, hash)
 				  ? build_nsec3(build, &b->records[i], end - i, hash)
 				  : build_node(build, &b->records[i], end - i, &n);
