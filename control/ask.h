@@ -39,7 +39,7 @@ struct ask_request {
 
 struct ask_result {
 	int err; /* 0; -ETIMEDOUT, -ECONNREFUSED, -EKEYREJECTED (TSIG), -EPROTO, -ECANCELED, -ENOMEM, ... */
-	const uint8_t *msg; /* the reply without its TSIG, its id as ours was asked with; borrowed for the call */
+	const uint8_t *msg; /* the reply, if we signed without its TSIG, with our id; borrowed for the call */
 	size_t len;
 	char why[ASK_WHY_MAX]; /* one line, with err */
 };

@@ -350,6 +350,10 @@ static const struct config_row zone_rows[] = {
 	{.key = "primaries", .kind = CONFIG_KIND_REFERENCE, .flags = CONFIG_LIST,
 	 LIST(struct config_zone, primaries), .target = "remotes", .example = "[hidden]",
 	 .doc = "The remotes to transfer from, best first; NOTIFY is taken from their addresses."},
+	{.key = "primary-pin", .kind = CONFIG_KIND_DURATION, FIELD(struct config_zone, primary_pin_s), .min = 0,
+	 .max = DAYS(24855), .scale_ms = 1000, .preset = "0s",
+	 .doc = "How long a zone stays with the primary that it came from, if that answers, while another one has a "
+	        "newer serial. 0s: the newest serial wins at once."},
 	{.key = "notify", .kind = CONFIG_KIND_REFERENCE, .flags = CONFIG_LIST, LIST(struct config_zone, notify),
 	 .target = "remotes", .example = "[sec1]", .doc = "The remotes that are told of changes."},
 	{.key = "allow-transfer", .kind = CONFIG_KIND_REFERENCE, .flags = CONFIG_LIST,

@@ -112,12 +112,12 @@ dispatch_inquiry(void *arg, struct inquiry *q)
 	enum tsig_status status =
 		tsig_verify_request(answerer_keys(d->answerer), q->msg, q->len, (uint64_t)time(NULL), &v);
 	unsigned opcode = q->len >= DNS_HEADER_LEN ? load_be16(q->msg + 2) >> 11 & 15 : OPCODE_QUERY;
-	if (status != TSIG_GOOD && status != TSIG_NONE)
+	if (opcode == OPCODE_UPDATE)
+		updates_take(d->updates, q, &v);
+	else if (status != TSIG_GOOD && status != TSIG_NONE)
 		answerer_answer(d->answerer, q, &v);
 	else if (opcode == OPCODE_NOTIFY)
 		answer_notify(d, q, &v);
-	else if (opcode == OPCODE_UPDATE)
-		updates_take(d->updates, q, &v);
 	else if (opcode == OPCODE_QUERY && asks_for_transfer(q))
 		answer_transfer(d, q, &v);
 	else

@@ -2,9 +2,9 @@
 /*
  * Who answers which inquiry: the one handler behind control/inquiry.h.
  *
- *     inquiry ─> TSIG ─┬─ not good ──────────> refused                       answer_inquiry.h
+ *     inquiry ─> TSIG ─┬─ UPDATE ────────────> the zone's turn, or forwarded  updates.h
+ *                      ├─ not good ──────────> refused                        answer_inquiry.h
  *                      ├─ NOTIFY ────────────> the zone's secondary is woken  notify_in.h, secondary.h
- *                      ├─ UPDATE ────────────> the zone's turn                updates.h
  *                      ├─ AXFR, IXFR ────────> transfer out                   serve_transfer.h
  *                      └─ any other ─────────> the engine, signed             answer_inquiry.h
  *

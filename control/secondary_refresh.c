@@ -163,8 +163,10 @@ version_accepted(struct zone_version *v, int err)
 		return;
 	}
 	struct secondary *s = r->secondary;
-	if (!r->is_outdated)
+	if (!r->is_outdated && s->preferred != c->index) {
 		s->preferred = (uint16_t)c->index;
+		s->behind_since_ms = 0;
+	}
 	secondary_take_meta(s, &v->meta);
 	refresh_over(r, REFRESH_NEW);
 }
@@ -352,6 +354,33 @@ candidates_sort(struct refresh *r)
 	}
 }
 
+/*
+ * primary-pin: the zone stays with the primary that it came from for a while, although another one is ahead. Looks
+ * at the candidates in their order, and takes the pinned one to the front if that is so.
+ */
+static void
+keep_pinned(struct refresh *r)
+{
+	struct secondary *s = r->secondary;
+	uint64_t pin_ms = (uint64_t)s->item->config->primary_pin_s * 1000, now_ms = uv_now(r->all->options.loop);
+	unsigned at = 0;
+	while (at < r->n && r->candidates[at].index != s->preferred)
+		at++;
+	bool is_behind = pin_ms && served_of(r) && at < r->n && r->candidates[at].has_answered &&
+			 r->candidates[at].soa.serial != r->candidates[0].soa.serial;
+	if (!is_behind) {
+		s->behind_since_ms = 0;
+		return;
+	}
+	if (!s->behind_since_ms)
+		s->behind_since_ms = now_ms ? now_ms : 1;
+	if (now_ms - s->behind_since_ms >= pin_ms)
+		return;
+	struct candidate pinned = r->candidates[at];
+	memmove(&r->candidates[1], &r->candidates[0], at * sizeof(pinned));
+	r->candidates[0] = pinned;
+}
+
 /* All questions have come back. Where no primary has anything newer, one that answered settles it. */
 static void
 choose(struct refresh *r)
@@ -361,6 +390,7 @@ choose(struct refresh *r)
 		return;
 	}
 	candidates_sort(r);
+	keep_pinned(r);
 	const struct candidate *best = &r->candidates[0];
 	const struct snapshot *served = served_of(r);
 	if (!best->has_answered) {
@@ -447,6 +477,8 @@ is_settled(const struct refresh *r)
 	const struct snapshot *served = served_of(r);
 	if (r->n == 1 && (!served || r->whole || r->candidates[0].peer->tls))
 		return true;
+	if (s->item->config->primary_pin_s && r->n > 1)
+		return false; /* who told us is not who counts */
 	return r->is_urgent && served && p && p->has_serial && serial_is_newer(p->serial, served->serial);
 }
 
@@ -461,14 +493,13 @@ refresh_new(struct secondary *s, bool is_urgent, bool whole)
 	r->all = s->all;
 	r->is_urgent = is_urgent;
 	r->whole = whole;
-	r->n = config->n_primaries;
 	name_copy(&r->apex, s->item->apex);
-	for (unsigned i = 0; i < r->n; i++)
-		r->candidates[i] = (struct candidate){
-			.refresh = r,
-			.index = i,
-			.peer = peer_hold(peers_find(s->all->options.peers, config->primaries[i])),
-		};
+	for (unsigned i = 0; i < config->n_primaries; i++) {
+		struct peer *peer = peers_find(s->all->options.peers, config->primaries[i]);
+		if (peer)
+			r->candidates[r->n++] =
+				(struct candidate){.refresh = r, .index = i, .peer = peer_hold(peer)};
+	}
 	s->all->n_refreshes++;
 	return r;
 }
@@ -482,6 +513,11 @@ refresh_begin(struct secondary *s, bool is_urgent, bool whole)
 		return;
 	}
 	s->refresh = r;
+	if (!r->n) {
+		snprintf(r->error, sizeof(r->error), "none of its primaries is configured any more");
+		refresh_over(r, REFRESH_FAILED);
+		return;
+	}
 	if (!is_settled(r)) {
 		ask_all(r);
 		return;

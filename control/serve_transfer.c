@@ -386,6 +386,10 @@ judge(const struct serve_transfer *t, const struct acl_client *client)
 		log_refused(t, client, "no rule of allow-transfer matches");
 		return RCODE_REFUSED;
 	}
+	if (client->from.is_old_tls) {
+		log_refused(t, client, "it takes TLS 1.3 (RFC 9103 section 7.1)");
+		return RCODE_REFUSED;
+	}
 	if (t->served == NULL)
 		return RCODE_SERVFAIL;
 	/* RFC 5936 section 4.2 */

@@ -45,9 +45,11 @@ tcp_tls_read(struct tcp_conn *c, const uint8_t *data, size_t len, size_t *plain_
 	ssize_t n;
 	while ((n = tls_session_read(c->tls, &data, &len, t->plain + used, TCP_PLAIN_CAP - used)) > 0)
 		used += (size_t)n;
-	bool good = send_records(c); /* an alert, too */
 	if (n < 0)
 		counter_add(&t->stats.tls_failed, 1);
+	bool good = send_records(c); /* an alert, too */
+	if (used > 0)
+		c->client.is_old_tls = strcmp(tls_session_version(c->tls), "TLSv1.3") != 0;
 	*plain_len = used;
 	return n == 0 && good ? t->plain : NULL;
 }

@@ -32,8 +32,7 @@ struct update {
 	struct zone_turn turn;
 	struct zone_version version;
 	struct served *base; /* held while it is worked on */
-	struct peer *peer;   /* held: it is forwarded there */
-	struct ask *ask;
+	struct ask *ask;     /* forwarded; then msg is as it came */
 	struct name apex;
 	const struct config *config; /* held while it is worked on: the rules are part of it */
 	const struct config_update_rule *rules;
@@ -51,7 +50,6 @@ update_free(struct update *u)
 {
 	served_free(u->result.next);
 	state_changes_free(u->result.changes);
-	peer_release(u->peer);
 	tsig_key_release(u->key);
 	u->all->stats.waiting--;
 	u->all->bytes -= u->len;
@@ -173,29 +171,37 @@ static void
 forward_answered(void *arg, const struct ask_result *result)
 {
 	struct update *u = arg;
+	uint8_t *reply = result->err ? NULL : malloc(result->len);
 	u->ask = NULL;
-	if (result->err || result->len < DNS_HEADER_LEN) {
+	if (!reply || result->len > u->inquiry->reply_cap) {
 		log_update(u,
-			   result->err ? result->why : "the primary's reply to the forwarded update is no message");
+			   result->err ? result->why : "the primary's reply to the forwarded update does not fit");
+		free(reply);
 		u->all->stats.failed++;
 		update_end(u, RCODE_SERVFAIL);
 		return;
 	}
 	u->all->stats.forwarded++;
-	/* Only the RCODE counts for the client; the rest of the reply is its own question. */
-	update_end(u, load_be16(result->msg + 2) & 15);
+	memcpy(reply, result->msg, result->len);
+	memcpy(reply, u->inquiry->msg, 2); /* the client's id; a TSIG covers the original one anyway */
+	inquiry_reply(u->inquiry, reply, result->len);
+	free(reply);
+	update_free(u);
 }
 
 static void
 forward(struct update *u, const struct config_zone *config)
 {
-	u->peer = peer_hold(peers_find(u->all->options.peers, config->primaries[0]));
+	const struct peer *peer = peers_find(u->all->options.peers, config->primaries[0]);
+	if (!peer) {
+		update_end(u, RCODE_SERVFAIL);
+		return;
+	}
 	const struct ask_request request = {
-		.msg = u->msg,
-		.len = u->len,
-		.remote = &u->peer->remote,
-		.key = u->peer->key,
-		.tls = u->peer->tls,
+		.msg = u->inquiry->msg,
+		.len = u->inquiry->len,
+		.remote = &peer->remote,
+		.tls = peer->tls,
 		.tries = FORWARD_TRIES,
 		.timeout_ms = FORWARD_TIMEOUT_MS,
 	};
@@ -217,13 +223,24 @@ refuse(struct updates *all, struct inquiry *q, const struct tsig_verdict *v, uin
 		inquiry_drop(q);
 }
 
+static bool
+is_forwarded(const struct config_zone *config)
+{
+	return config->role == CONFIG_SECONDARY && config->forward_updates == CONFIG_FORWARD_TO_PRIMARY;
+}
+
 /* NOERROR, or why not. */
 static uint16_t
 may_update(const struct config_zone *config, const struct inquiry *q, const struct tsig_verdict *v)
 {
 	char text[ACL_CLIENT_TEXT_MAX];
-	const struct acl_client client = {.from = q->client, .key = v->key ? tsig_key_name(v->key) : NULL};
-	if (config->role == CONFIG_SECONDARY && config->forward_updates == CONFIG_FORWARD_NOT)
+	bool is_signed = v->status == TSIG_GOOD;
+	const struct acl_client client = {.from = q->client, .key = is_signed ? tsig_key_name(v->key) : NULL};
+	if (is_forwarded(config))
+		return RCODE_NOERROR;
+	if (!is_signed && v->status != TSIG_NONE)
+		return tsig_status_rcode(v->status);
+	if (config->role == CONFIG_SECONDARY)
 		return RCODE_NOTAUTH;
 	if (acl_allows(config->allow_update, config->n_allow_update, &client))
 		return RCODE_NOERROR;
@@ -242,7 +259,7 @@ update_new(struct updates *all, struct inquiry *q, const struct tsig_verdict *v,
 	u->all = all;
 	u->inquiry = q;
 	u->tsig = *v;
-	u->key = v->key ? tsig_key_hold(v->key) : NULL;
+	u->key = v->status == TSIG_GOOD ? tsig_key_hold(v->key) : NULL;
 	u->apex = *apex;
 	memcpy(u->msg, q->msg, q->len);
 	u->len = tsig_strip(u->msg, v);
@@ -264,7 +281,7 @@ updates_take(struct updates *all, struct inquiry *q, const struct tsig_verdict *
 		refuse(all, q, v, rcode == RCODE_NOERROR ? RCODE_SERVFAIL : rcode);
 		return;
 	}
-	if (item->config->role == CONFIG_SECONDARY) {
+	if (is_forwarded(item->config)) {
 		forward(u, item->config);
 		return;
 	}

@@ -3,10 +3,10 @@
  * UPDATEs on their way: whose they are, in which order, and what becomes of them (RFC 2136 section 3 and 6).
  *
  *     inquiry ─> may it? ─┬─ primary ───> the zone's turn ─> pool: update.h ─> accept (stored, served) ─> reply
- *                         └─ secondary ─> forwarded to the first primary ─> its reply, relayed
+ *                         └─ secondary ─> forwarded to the first primary ─> its reply
  *
- * One zone works one update after the other; what is replied to is on disk and served. Forwarded ones are signed
- * anew with the primary's key, so the zone's `allow-update` decides here whose updates that may be. Control thread.
+ * One zone works one update after the other; what is replied to is on disk and served. Forwarded ones go on as they
+ * came, signature and all, and so does the reply: the primary alone decides who may. Control thread.
  */
 #ifndef ANSER_CONTROL_UPDATES_H
 #define ANSER_CONTROL_UPDATES_H
@@ -42,7 +42,7 @@ int updates_new(const struct updates_options *options, struct updates **out) MUS
 bool updates_are_idle(const struct updates *u);
 void updates_free(struct updates *u); /* idle. NULL is allowed */
 
-/* Takes one over, whose TSIG is good or which has none; answers it, now or later. */
+/* Takes one over, whatever its TSIG is worth; answers it, now or later. */
 void updates_take(struct updates *u, struct inquiry *q, const struct tsig_verdict *v);
 
 struct updates_stats {

@@ -83,12 +83,14 @@ version_publish(struct zone_version *v)
 	struct zone_item *item = v->turn->item;
 	item->loaded_at_s = time(NULL);
 	item->load_ms = v->load_ms;
-	item->is_stored |= v->store != ZONE_STORE_NOTHING;
-	publish_zone(z->options.publisher, item->slot, &item->served, v->next, v->verified_ns);
+	item->is_expired = v->is_expired && !item->served;
+	if (item->is_expired) { /* kept for a primary to confirm it, or to change it; not shown */
+		item->served = v->next;
+		publish_withdraw(item->slot, item->served);
+	} else {
+		publish_zone(z->options.publisher, item->slot, &item->served, v->next, v->verified_ns);
+	}
 	v->next = NULL;
-	item->is_expired = false;
-	if (v->is_expired)
-		zone_expire(z, item);
 	free(item->error);
 	item->error = NULL;
 	zone_item_update(z, item);

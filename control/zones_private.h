@@ -57,9 +57,10 @@ struct zone_item {
 	uint8_t state;       /* enum zone_state, as counted in zones.states */
 	bool is_queued;
 	bool force;             /* load though the stamp is the same; of a secondary: transfer the whole */
+	bool was_notified;      /* before its secondary was there to be told */
 	bool was_loaded;        /* from state or file, or there was nothing: the first attempt is over */
+	bool is_confirmed;      /* a secondary, and its last refresh went well (secondary.c's) */
 	bool is_expired;        /* what is served is not in the slot */
-	bool is_stored;         /* state on disk has what is served */
 	bool is_compacting;     /* its state is being written anew */
 	struct retired retired; /* for when it is configured no more */
 	uint8_t apex[];
@@ -158,7 +159,7 @@ struct zone_version {
 	enum zone_store store;
 	struct state_changes *changes; /* taken over; of ZONE_STORE_CHANGES */
 	struct state_meta meta;        /* goes to the state with the data */
-	bool is_expired;               /* to be kept, but not served */
+	bool is_expired;               /* of a first version: to be kept, but not served */
 	uint64_t verified_ns;          /* publish_now_ns() */
 	uint32_t load_ms;
 	/*

@@ -24,6 +24,7 @@ enum engine_transport { ENGINE_UDP, ENGINE_TCP, ENGINE_TLS };
 struct engine_client {
 	uint8_t address[16]; /* IPv4 in the first 4 octets */
 	bool is_v6;
+	bool is_old_tls;   /* TLS before 1.3: good for queries, not for transfers (RFC 9103 section 7.1) */
 	uint8_t transport; /* enum engine_transport */
 };
 

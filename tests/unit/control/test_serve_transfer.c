@@ -332,6 +332,12 @@ edns_1(struct client *c)
 }
 
 static void
+old_tls(struct client *c)
+{
+	c->inquiry.client.is_old_tls = true;
+}
+
+static void
 test_refusals(void **state)
 {
 	const struct config_zone *zone = &rig.config->zones[0];
@@ -357,7 +363,8 @@ test_refusals(void **state)
 	assert_int_equal(refusal(&ixfr, zone, rig.current, no_soa), RCODE_FORMERR);
 	assert_int_equal(refusal(&ixfr, zone, rig.current, soa_of_other), RCODE_FORMERR);
 	assert_int_equal(refusal(&edns, zone, rig.current, edns_1), RCODE_BADVERS & 15);
-	assert_int_equal(stats().refused, 15);
+	assert_int_equal(refusal(&axfr, zone, rig.current, old_tls), RCODE_REFUSED);
+	assert_int_equal(stats().refused, 16);
 	/* With the key they are welcome. */
 	other.key = "fleet.";
 	transfer(&other, HOSTS, XFR_AXFR);
