@@ -245,7 +245,7 @@ first_run(struct bench *b, char **command)
 static void
 secondary_stop(struct bench *b)
 {
-	kill(b->pid, SIGTERM);
+	kill(-b->pid, SIGTERM);
 	waitpid(b->pid, NULL, 0);
 }
 
