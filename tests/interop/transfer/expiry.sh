@@ -17,7 +17,7 @@ expiry_servers() {
 	    acl: all
 	END
 	cat >>"$work/bind/conf" <<-END
-	zone "chain.example" { type secondary; file "chain"; primaries { ${address[knot]}; }; allow-transfer { any; };
+	zone "chain.example" { type secondary; file "chain"; primaries { ${address[knot]}; };
 		notify explicit; also-notify { ${address[anser]}; }; };
 	END
 	cat >>"$work/anser/conf" <<-END

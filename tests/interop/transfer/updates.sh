@@ -10,7 +10,7 @@ updates_servers() {
 	zone upd.bind 10 >"$work/upd.bind"
 	cat >>"$work/bind/conf" <<-END
 	zone "upd.bind" { type primary; file "$work/upd.bind"; allow-update { key k256; key k512; }; ixfr-from-differences no;
-		allow-transfer { any; }; notify explicit; also-notify { ${address[anser]} port 53; ${address[other]}; }; };
+		notify explicit; also-notify { ${address[anser]} port 53; ${address[other]}; }; };
 	END
 	cat >>"$work/anser/conf" <<-END
 	zones:
