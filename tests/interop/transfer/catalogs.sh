@@ -34,7 +34,7 @@ made_member() {
 
 catalogs_knot() {
 	local name
-	knot_begin "  - {id: follow, storage: \"$work/knot\", master: anser, acl: all}"
+	knot_begin "  - id: follow" "    storage: $work/knot" "    master: anser" "    acl: all"
 	{
 		for name in one.hand two.hand three.hand; do
 			zone "$name" 1 >"$work/$name"
@@ -182,8 +182,8 @@ scenario_catalogs() {
 	catalog 1 "u1.zones PTR one.hand." "u2.zones PTR two.hand." >"$work/cat.hand"
 	catalogs_knot
 	catalogs_bind
-	poll 20 at knot cat.hand 1
-	poll 20 at bind cat.bind 1
+	ready knot cat.hand 1
+	ready bind cat.bind 1
 	anser_zones one.ours two.ours
 	anser_start
 	catalog_by_hand

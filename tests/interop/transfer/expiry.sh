@@ -27,7 +27,7 @@ expiry_servers() {
 	END
 	knot_start
 	bind_start
-	poll 20 at bind chain.example 1
+	ready bind chain.example 1
 	anser_start
 	reached "expiry: the short zone is served" 20 at anser short.example 1
 	reached "expiry: the zone of the chain is served" 20 at anser chain.example 1

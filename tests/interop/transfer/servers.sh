@@ -156,7 +156,7 @@ bind_start() {
 
 # -------- Knot --------
 
-# knot_begin [TEMPLATES]: remotes anser and anser-KEY, acls KEY and all.
+# knot_begin [LINE...]: lines behind its templates; remotes anser and anser-KEY, acls KEY and all.
 knot_begin() {
 	local key
 	mkdir -p "$work/knot"
@@ -208,9 +208,8 @@ knot_begin() {
 		    zonefile-sync: -1
 		    zonefile-load: difference
 		    journal-content: changes
-		${1:-}
-		zone:
 		END
+		printf '%s\n' "$@" "zone:"
 	} >"$work/knot/conf"
 }
 

@@ -30,8 +30,8 @@ updates_servers() {
 	END
 	bind_start
 	anser_start
-	poll 20 at anser upd.example 10
-	poll 20 at bind upd.bind 10
+	ready anser upd.example 10
+	ready bind upd.bind 10
 	anser_start other
 	reached "updates: the secondary has both zones" 20 eval "at other upd.example 10 && at other upd.bind 10"
 }
