@@ -121,6 +121,13 @@ progress_tick(uv_timer_t *t)
 }
 
 static void
+catalogs_known(void *arg)
+{
+	struct daemon *d = arg;
+	zones_prune(d->zones);
+}
+
+static void
 first_load_done(void *arg, const struct zones_report *report)
 {
 	struct daemon *d = arg;
@@ -131,7 +138,7 @@ first_load_done(void *arg, const struct zones_report *report)
 		return;
 	log_info("%llu zones loaded, %llu failed, in %.1f s", (unsigned long long)report->loaded,
 		 (unsigned long long)report->failed, (double)(publish_now_ns() - d->started_ns) / 1e9);
-	zones_prune(d->zones);
+	catalog_zones_when_known(d->catalogs, catalogs_known, d);
 	notify_ready();
 	notify_status("%llu zones loaded, %llu failed", (unsigned long long)report->loaded,
 		      (unsigned long long)report->failed);
