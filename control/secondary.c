@@ -419,6 +419,11 @@ secondary_reject(struct secondaries *all, struct zone_item *item, uint32_t seria
 		return;
 	s->rejected_serial = serial;
 	s->has_rejected = item->served && serial_is_newer(serial, item->served->snapshot->serial);
+	struct state_meta meta = {.refreshed_at_s = s->refreshed_at_s,
+				  .expires_at_s = s->expires_at_s,
+				  .flags = s->has_rejected ? serial : 0};
+	snprintf(meta.primary, sizeof(meta.primary), "%s", s->source ? s->source : "");
+	zone_store_meta(all->options.zones, item, &meta); /* or a restart would take it again */
 }
 
 /* -------- looking -------- */
