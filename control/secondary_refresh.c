@@ -96,6 +96,7 @@ refresh_over(struct refresh *r, enum refresh_end end)
 	if (end == REFRESH_FAILED && s) {
 		name_to_text(r->apex.bytes, zone);
 		log_write(CONFIG_LOG_WARNING, zone, "refresh failed: %s", r->error);
+		s->was_notified |= r->is_outdated; /* the primaries of now have not been asked */
 	}
 	if (s)
 		secondary_refreshed(s, end, r->error);
