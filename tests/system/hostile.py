@@ -32,7 +32,7 @@ FLOOD_LOST = 3    # questions that a full socket buffer may cost beside
 FLOOD_LAG_S = 4.0 # a NOTIFY may be lost between the others, several times
 
 TOO_LARGE = {"many-types": "record sets at one name|more than 1000 types", "big-set": "record set of 10500 records",
-             "empty-messages": "no records"}
+             "empty-messages": "no records", "endless-differences": "closed the connection"}
 REASONS = {"unsigned": "TSIG: MISSING", "forged": "TSIG: BADSIG", "wrong-id": "answers no question", "other-zone": "another question",
            "cut-short": "closed the connection", "slow-messages": f"longer than {1000 * TIME_LIMIT_S} ms"}
 
@@ -190,6 +190,8 @@ class Hostile:
             self.too_much(fault)
         if wants("endless-differences"):
             self.too_much("endless-differences", whole=False)
+            self.tap.report("differences are longer than the zone" in self.daemon.log(),
+                            "endless-differences: the whole zone is asked for instead")
         if wants("wildcard-names"):
             self.wildcard()
         self.fresh()
