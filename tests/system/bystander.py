@@ -38,6 +38,11 @@ class Bystanders:
         self.pipe.send("figures")
         return self.pipe.recv()
 
+    def reset(self):
+        """What was before is forgotten, and versions that are on their way are new ones."""
+        self.pipe.send("reset")
+        self.pipe.recv()
+
     def run(self, pipe):
         try:
             os.nice(-10)
@@ -52,8 +57,8 @@ class Bystanders:
         while True:
             now = time.monotonic()
             if pipe.poll():
-                if pipe.recv() == "end":
-                    return
+                if pipe.recv() == "reset":
+                    pending = {apex: (serial, now) for apex, (serial, _) in pending.items()}
                 waiting = [now - since for _, since in pending.values()]
                 pipe.send(self.summary(times, lost, lags, waiting))
                 times, lost, lags = [], 0, []
@@ -98,7 +103,7 @@ def flood(test, name, source, wire, seconds, rate=FLOOD):
         s.connect(("127.0.0.1", 53))
         before, cpu = daemon.memory_kib(), daemon.cpu_s()
         daemon.peak_reset()
-        test.bystanders.figures()
+        test.bystanders.reset()
         began = now = time.monotonic()
         n = 0
         while now < began + seconds:

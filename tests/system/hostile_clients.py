@@ -107,7 +107,7 @@ class Clients:
         d = self.daemon
         before = d.memory_kib()
         d.peak_reset()
-        self.bystanders.figures()
+        self.bystanders.reset()
         streams = []
         for i in range(self.count):
             streams.append(self.connect(i, 4096))
@@ -158,7 +158,7 @@ class Clients:
         thread = threading.Thread(target=read)
         thread.start()
         time.sleep(0.5)
-        self.bystanders.figures()
+        self.bystanders.reset()
         took = self.transfer_soon(self.small, 60)
         note(f"{TRANSFERS} clients that take an octet a second: the next transfer had its turn after {took} s")
         self.tap.report(took is not None, "clients that take an octet a second: others get their transfers")
@@ -186,7 +186,7 @@ class Clients:
         time.sleep(1)
         before = d.memory_kib()
         d.peak_reset()
-        self.bystanders.figures()
+        self.bystanders.reset()
         counts = {"records": 0, "acked": 0, "refused": 0}
         lock = threading.Lock()
 
@@ -215,7 +215,7 @@ class Clients:
 
     def run(self):
         self.daemon.start()
-        self.bystanders.figures()
+        self.bystanders.reset()
         time.sleep(2)
         self.others("in peace")
         self.hold()
