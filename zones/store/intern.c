@@ -28,7 +28,7 @@
 #define SLOTS_AN_EDIT 4 /* to look at for each name that was edited */
 #define SLOTS_MORE 256  /* a change pays at most so many of the debts of others */
 #define PREFETCH 8      /* slots ahead, where one after the other is looked at */
-#define WORTH_SHARE 8   /* a set is as large as seven slots, and it takes two to find one */
+#define WORTH_SHARE 8   /* a set that is found saves about what so many listed ones cost */
 
 struct intern {
 	_Atomic uint32_t holds;
@@ -121,6 +121,8 @@ resize(struct intern *in, size_t cap)
 	in->slots = slots;
 	in->cap = cap;
 	in->next = 0;
+	if (in->owed != 0)
+		in->owed = cap; /* what has not been looked at may be anywhere now */
 	atomic_store_explicit(&in->bytes, sizeof(*in) + cap * sizeof(*slots), memory_order_relaxed);
 	return true;
 }
@@ -181,15 +183,13 @@ drop_unused(struct intern *in, size_t n_slots)
 	size_t mask = in->cap - 1;
 	for (size_t i = 0; i < PREFETCH && i < n_slots; i++)
 		prefetch_slot(in, in->next + i);
-	for (size_t k = 0; k < n_slots; k++) {
-		struct rrset *set = slot_set(in->slots[in->next]);
+	for (size_t i = 0; i < n_slots; i++, in->next = (in->next + 1) & mask) {
+		struct rrset *set;
 		prefetch_slot(in, in->next + PREFETCH);
-		if (set == NULL || !is_unused(set)) {
-			in->next = (in->next + 1) & mask;
-			continue;
+		while ((set = slot_set(in->slots[in->next])) != NULL && is_unused(set)) {
+			remove_slot(in, in->next); /* another set may be there now */
+			zalloc_free(set, rrset_size(set));
 		}
-		remove_slot(in, in->next); /* the slot is looked at again: another set may be there now */
-		zalloc_free(set, rrset_size(set));
 	}
 	if (in->cap > CAP_MIN && in->n * 8 < in->cap) {
 		size_t cap = CAP_MIN;
@@ -210,8 +210,9 @@ intern_close(struct intern *in, size_t n_edits)
 {
 	size_t more = n_edits * SLOTS_AN_EDIT;
 	size_t n_slots = in->owed < more + SLOTS_MORE ? in->owed : more + SLOTS_MORE;
+	in->owed -= n_slots;
 	drop_unused(in, n_slots);
-	in->owed += more - n_slots;
+	in->owed += more;
 	if (in->owed > in->cap)
 		in->owed = in->cap; /* once round and all have been looked at */
 	atomic_store_explicit(&in->is_open, false, memory_order_release);

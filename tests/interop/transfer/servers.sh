@@ -92,10 +92,19 @@ anser_begin() {
 	done >>"$work/$name/conf"
 }
 
+is_up_or_gone() {
+	process_gone "${server_pids[$1]}" || ctl_of "$1" status
+}
+
 anser_start() {
 	local name=${1:-anser}
 	start "$name" "$ANSER_BUILD/anserd" -c conf
-	reached "$name starts" 20 ctl_of "$name" status
+	if poll 20 is_up_or_gone "$name" && ctl_of "$name" status >/dev/null; then
+		pass "$name starts"
+	else
+		fail "$name starts" "$(tail -n 5 "$work/$name/log")"
+		finish # nothing would work without
+	fi
 }
 
 # -------- BIND --------
