@@ -40,6 +40,7 @@ struct secondary {
 	uint64_t behind_since_ms; /* loop time from which another primary has been ahead of that one; 0: none is */
 	bool was_notified;        /* since the last refresh began */
 	bool wants_whole;
+	bool runs_reset; /* the refresh under way began after item->is_reset was set */
 	bool has_rejected;
 };
 

@@ -58,6 +58,7 @@ struct zone_item {
 	bool is_queued;
 	bool force;             /* load though the stamp is the same; of a secondary: transfer the whole */
 	bool was_notified;      /* before its secondary was there to be told */
+	bool is_reset;          /* by its catalog: the whole is to be transferred (secondary.c's) */
 	bool was_loaded;        /* from state or file, or there was nothing: the first attempt is over */
 	bool is_confirmed;      /* a secondary, and its last refresh went well (secondary.c's) */
 	bool is_expired;        /* what is served is not in the slot */
