@@ -331,6 +331,29 @@ new_primaries_are_asked_at_once(void **state)
 }
 
 /* A zone of a file becomes secondary of a primary that is not there: it does not live for ever. */
+static int64_t
+life_s(struct rig *r)
+{
+	return rig_secondary(r, "z.test.").expires_at_s - time(NULL);
+}
+
+/* What a primary has left does not shorten what we have (RFC 7314 section 4), but what is configured does. */
+static void
+a_lower_expire_max_holds_from_the_next_refresh_on(void **state)
+{
+	struct rig *r = serving(state);
+	struct rig_wish w;
+	primary_set_expire_left(r->primary, 1000);
+	wish(r, "z.test.", false, &w);
+	RIG_WAIT(r, w.is_done);
+	assert_in_range(life_s(r), 604700, 604801);
+	rig_reload(r, REMOTE "zones: [{name: z.test, primaries: [p], expire-max: 5000s}]\n");
+	assert_in_range(life_s(r), 604700, 604801);
+	wish(r, "z.test.", false, &w);
+	RIG_WAIT(r, w.is_done);
+	assert_in_range(life_s(r), 4900, 5001);
+}
+
 static void
 what_came_from_a_file_expires_too(void **state)
 {
@@ -438,6 +461,7 @@ main(void)
 		TEST(a_removed_zone_ends_its_transfer),
 		TEST(a_stop_ends_what_is_under_way),
 		TEST(new_primaries_are_asked_at_once),
+		TEST(a_lower_expire_max_holds_from_the_next_refresh_on),
 		TEST(what_came_from_a_file_expires_too),
 		TEST(a_stop_with_many_waiting),
 		TEST(a_reset_lasts_until_it_is_done),
