@@ -119,6 +119,9 @@ void zone_item_forget(struct zones *z, struct zone_item *item);
 /* zones_load.c: puts it into the queue of those to load. */
 void zone_queue_append(struct zones *z, struct zone_item *item);
 
+/* zones_load.c: the operation waits for this zone, which is queued, if there is memory for that. */
+void zone_wait_join(struct zones_op *op, struct zone_item *item);
+
 /* zones_load.c: tells every operation in the list how it went: `error` (NULL: well), and whether it was loaded. */
 void zone_waits_finish(struct zone_wait *waits, const struct zone_item *item, const char *error, bool is_loaded);
 
