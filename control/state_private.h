@@ -112,6 +112,8 @@ struct state {
 	struct state_queue waiting;  /* seen, not completed, oldest first */
 	struct state_request *begun; /* those of them that need further transactions, by `other` */
 	unsigned n_begun;
+	uint64_t turn_began_ns; /* the last one */
+	unsigned turn_requests; /* in it */
 	uint64_t next_generation;
 	bool has_garbage;
 };
