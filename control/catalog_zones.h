@@ -25,6 +25,8 @@ struct catalog_zones_options {
 	struct zones *zones; /* this and the following outlive it */
 	struct publisher *publisher;
 	struct secondaries *secondaries;
+	void (*read)(void *arg); /* a catalog has been read, well or not; may be NULL */
+	void *arg;
 };
 
 /* 0 or -ENOMEM. */
@@ -32,8 +34,7 @@ int catalog_zones_new(const struct catalog_zones_options *options, struct catalo
 
 /*
  * The catalogs of a configuration that the zones have just been committed to, in the same turn of the loop; members
- * get their new settings. 0; -ENOMEM: some members have the settings of before still, so that configuration must
- * stay.
+ * get their new settings. 0; -ENOMEM: members go on with the settings of before, so that configuration must stay.
  */
 int catalog_zones_configure(struct catalog_zones *c, const struct config *config) MUST_CHECK;
 
@@ -47,10 +48,10 @@ void catalog_zones_hold(struct catalog_zones *c, void (*ready)(void *arg), void 
 void catalog_zones_published(struct catalog_zones *c, struct zone_item *item);
 
 /*
- * Calls known(arg) once, when every catalog that is configured has been read since the start, and its members are
- * zones: perhaps before this returns, and never where one cannot be had. Until then, who is a member is not known.
+ * True when a good version of every catalog that is transferred has been read: then all members are known, those of
+ * before a restart among them.
  */
-void catalog_zones_when_known(struct catalog_zones *c, void (*known)(void *arg), void *arg);
+bool catalog_zones_are_known(const struct catalog_zones *c);
 
 /* The plan is committed or thrown away: goes on with what waited. */
 void catalog_zones_resume(struct catalog_zones *c);

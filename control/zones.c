@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "control/secondary.h"
 #include "control/zones_private.h"
 
 static const char *const state_texts[ZONE_STATE_COUNT] = {
@@ -27,10 +26,11 @@ zone_state_text(enum zone_state state)
 static enum zone_state
 item_state(const struct zone_item *item)
 {
+	bool is_primary = item->config->role == CONFIG_PRIMARY;
 	if (item->is_expired)
 		return ZONE_STATE_EXPIRED;
 	if (item->served) /* A secondary's data is only ever as good as its last refresh. */
-		return item->error || !secondary_is_current(item) ? ZONE_STATE_STALE : ZONE_STATE_OK;
+		return item->error || !(is_primary || item->is_confirmed) ? ZONE_STATE_STALE : ZONE_STATE_OK;
 	return item->job || item->is_queued ? ZONE_STATE_LOADING : ZONE_STATE_NOT_LOADED;
 }
 
