@@ -29,8 +29,7 @@ struct catalog_zones {
 	bool held;                /* a plan of zones is being made */
 	void (*ready)(void *arg); /* who waits for the reading that runs to end; NULL: nobody */
 	void *ready_arg;
-	void (*known)(void *arg); /* who waits for all catalogs to be read; NULL: nobody */
-	void *known_arg;
+	bool has_lost; /* members that could not be made zones: what the state has of them is theirs still */
 	bool stopping;
 	/* the reading that runs */
 	uv_work_t work;
@@ -155,27 +154,6 @@ edit_end(struct catalog_zones *c)
 }
 
 static void
-tell_if_known(struct catalog_zones *c)
-{
-	void (*known)(void *arg) = c->known;
-	if (!known || c->stopping)
-		return;
-	for (unsigned i = 0; i < c->n; i++)
-		if (!c->items[i].read && !c->items[i].is_produced)
-			return;
-	c->known = NULL;
-	known(c->known_arg);
-}
-
-void
-catalog_zones_when_known(struct catalog_zones *c, void (*known)(void *arg), void *arg)
-{
-	c->known = known;
-	c->known_arg = arg;
-	tell_if_known(c);
-}
-
-static void
 read_work(uv_work_t *work)
 {
 	struct catalog_zones *c = work->data;
@@ -191,7 +169,7 @@ take_update(struct catalog_zones *c)
 	edit_begin(c);
 	c->err = catalogs_commit(c->catalogs, &c->apex, &c->update, &c->diag);
 	if (edit_end(c) != 0)
-		c->known = NULL; /* what the state has of members that are no zones yet must not be forgotten */
+		c->has_lost = true;
 	name_to_text(c->apex.bytes, text);
 	log_diag(&c->diag, text, LOG_FAULTS_MAX);
 	if (c->err) {
@@ -250,7 +228,6 @@ read_done(uv_work_t *work, int status)
 		ready(c->ready_arg);
 	else
 		read_next(c);
-	tell_if_known(c);
 }
 
 static void
@@ -295,7 +272,7 @@ catalog_zones_are_known(const struct catalog_zones *c)
 	for (unsigned i = 0; i < catalogs_count(c->catalogs); i++)
 		if (!catalogs_status(c->catalogs, i).was_good)
 			return false;
-	return true;
+	return !c->has_lost;
 }
 
 /* -------- configuration -------- */

@@ -153,7 +153,7 @@ log_version(const struct refresh *r, const struct transfer_result *x, const stru
 {
 	char zone[NAME_TEXT_MAX];
 	name_to_text(r->apex.bytes, zone);
-	log_write(CONFIG_LOG_INFO, zone, "serial %u by %s from %s: %llu records, %llu octets, %u ms", x->serial,
+	log_often(CONFIG_LOG_INFO, zone, "serial %u by %s from %s: %llu records, %llu octets, %u ms", x->serial,
 		  x->kind == XFR_IXFR ? "IXFR" : "AXFR", c->peer->remote.id, (unsigned long long)x->records,
 		  (unsigned long long)x->bytes, x->duration_ms);
 }

@@ -109,6 +109,7 @@ anser_start() {
 
 # -------- BIND --------
 
+# bind_begin [OPTIONS]: statements for its options.
 bind_begin() {
 	local key
 	mkdir -p "$work/bind"
@@ -124,7 +125,7 @@ bind_begin() {
 		transfer-source ${address[bind]};
 		notify-source ${address[bind]};
 		recursion no;
-		allow-transfer { none; };
+		allow-transfer { any; };
 		notify no;
 		notify-delay 0;
 		notify-rate 1000;
@@ -155,6 +156,7 @@ bind_start() {
 
 # -------- Knot --------
 
+# knot_begin [LINE...]: lines behind its templates; remotes anser and anser-KEY, acls KEY and all.
 knot_begin() {
 	local key
 	mkdir -p "$work/knot"
@@ -206,8 +208,8 @@ knot_begin() {
 		    zonefile-sync: -1
 		    zonefile-load: difference
 		    journal-content: changes
-		zone:
 		END
+		printf '%s\n' "$@" "zone:"
 	} >"$work/knot/conf"
 }
 
