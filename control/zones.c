@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "control/zones_pool.h"
 #include "control/zones_private.h"
 
 static const char *const state_texts[ZONE_STATE_COUNT] = {
@@ -339,9 +340,11 @@ zones_new(const struct zones_options *options, struct zones **out)
 	}
 	z->parked_last = &z->parked_first;
 	z->storing_last = &z->storing_first;
+	z->pool = zones_pool_new(options->loop, options->builders);
 	struct zones_plan *plan;
-	int err = zones_plan(z, &nothing, &plan);
+	int err = z->pool ? zones_plan(z, &nothing, &plan) : -ENOMEM;
 	if (err) {
+		zones_pool_free(z->pool);
 		free(z);
 		return err;
 	}
@@ -366,6 +369,7 @@ zones_free(struct zones *z)
 	}
 	served_set_free(z->set);
 	names_free(&z->by_name);
+	zones_pool_free(z->pool);
 	free(z->items);
 	free(z);
 }

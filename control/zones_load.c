@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/zones_pool.h"
 #include "control/zones_private.h"
 
 struct zones_op {
@@ -229,12 +230,13 @@ zones_op_report(const struct zones_op *op)
 
 /* -------- the queue -------- */
 
-/* Keeps a few jobs more than there are builders: one that ends finds the next one waiting. */
+#define JOBS_MAX 1024 /* begun and not ended: what several slices of the pool take of the smallest zones */
+
+/* A job that waits for the pool costs little; what it has made is served as soon as the loop gets to it. */
 void
 zones_pump(struct zones *z)
 {
-	unsigned window = 4 * z->options.builders;
-	while (z->queue_first && !z->n_parked && !z->stopping && z->n_jobs < window) {
+	while (z->queue_first && !z->n_parked && !z->stopping && z->n_jobs < JOBS_MAX) {
 		struct zone_item *item = z->queue_first;
 		queue_remove(z, item);
 		struct zone_wait *waits = item->waits;
@@ -262,6 +264,7 @@ void
 zones_stop(struct zones *z)
 {
 	z->stopping = true;
+	zones_pool_stop(z->pool);
 	while (z->queue_first) {
 		struct zone_item *item = z->queue_first;
 		struct zone_wait *waits = item->waits;
@@ -275,5 +278,5 @@ zones_stop(struct zones *z)
 bool
 zones_are_idle(const struct zones *z)
 {
-	return !z->n_jobs && !z->n_ops && !z->n_versions;
+	return !z->n_jobs && !z->n_ops && !z->n_versions && zones_pool_is_idle(z->pool);
 }
