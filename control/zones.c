@@ -124,11 +124,13 @@ answer_config_fill(struct answer_config *out, const struct zones *z, const struc
 
 /* Notes a zone with its item: the one that there is, or a new one. */
 static int
-plan_zone(const struct zones *z, struct zones_plan *plan, const struct name *apex, const struct config_zone *config)
+plan_zone(const struct zones *z, struct zones_plan *plan, const struct config_zone *config)
 {
-	struct zone_item *item = zones_find(z, apex);
+	struct name apex;
+	name_copy(&apex, config->name);
+	struct zone_item *item = zones_find(z, &apex);
 	if (!item)
-		item = zone_item_new(apex);
+		item = zone_item_new(&apex);
 	if (!item)
 		return -ENOMEM;
 	plan->configs[plan->n_items] = config;
@@ -145,9 +147,9 @@ plan_items(const struct zones *z, struct zones_plan *plan)
 	plan->configs = calloc(n, sizeof(const struct config_zone *));
 	int err = plan->items && plan->configs ? 0 : -ENOMEM;
 	for (size_t i = 0; !err && i < config->n_zones; i++)
-		err = plan_zone(z, plan, &config->zones[i].name, &config->zones[i]);
+		err = plan_zone(z, plan, &config->zones[i]);
 	for (size_t i = 0; !err && i < config->n_catalogs; i++)
-		err = plan_zone(z, plan, &config->catalogs[i].zone.name, &config->catalogs[i].zone);
+		err = plan_zone(z, plan, &config->catalogs[i].zone);
 	return err;
 }
 
