@@ -3,7 +3,7 @@
  * A primary whose zones change all the time: answers SOA, AXFR and IXFR from any serial, over UDP and TCP with many
  * questions on a connection, and tells a secondary of new versions by NOTIFY, at a given rate.
  *
- *     change_stream [--zones N] [--listen ADDRESS:PORT] [--secondary ADDRESS:PORT] [--break mix]
+ *     change_stream [--zones N] [--listen ADDRESS:PORT] [--secondary ADDRESS:PORT] [--secret TEXT] [--break mix]
  *
  * It is driven by lines on its standard input, and answers each with one line of "name=value":
  *
@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/tsig.h"
 #include "tests/torture/changes.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/rrtype.h"
@@ -53,6 +54,8 @@ struct primary {
 	unsigned n_zones;
 	struct zone_now *zones;
 	bool mixed;
+	struct tsig_keys *keys;
+	const struct tsig_key *key; /* NULL: nothing is signed */
 	int epoll, udp, listener;
 	struct sockaddr_in secondary;
 	struct conn *conns[CONNS_MAX];
@@ -154,9 +157,9 @@ answer_question(struct primary *p, struct message_reader *r, unsigned zone, uint
 	z->fetched = z->serial;
 }
 
-/* The answer to a message in p->reply; its length, 0: none. */
+/* The answer to a message in p->reply, without TSIG; its length, 0: none. */
 static size_t
-answer(struct primary *p, const uint8_t *msg, size_t len)
+answer_plain(struct primary *p, const uint8_t *msg, size_t len)
 {
 	struct message_reader r;
 	struct message_question q;
@@ -182,6 +185,20 @@ answer(struct primary *p, const uint8_t *msg, size_t len)
 	return p->writer.len;
 }
 
+/* Signed, if the question was; an answer of one message is no other than a stream of one. */
+static size_t
+answer(struct primary *p, uint8_t *msg, size_t len)
+{
+	struct tsig_verdict v = {.status = TSIG_NONE};
+	uint64_t now_s = (uint64_t)time(NULL);
+	if (p->key && tsig_verify_request(p->keys, msg, len, now_s, &v) == TSIG_GOOD)
+		len = tsig_strip(msg, &v);
+	size_t reply_len = answer_plain(p, msg, len);
+	if (reply_len && tsig_sign_reply(&v, p->reply, reply_len, REPLY_MAX, now_s, &reply_len) != 0)
+		return 0;
+	return reply_len;
+}
+
 static void
 notify(struct primary *p, unsigned zone)
 {
@@ -193,8 +210,11 @@ notify(struct primary *p, unsigned zone)
 				  &(struct message_question){soa[0].owner.bytes, RRTYPE_SOA, RRCLASS_IN}))
 		die("a question does not fit");
 	put(p, &soa[0], MESSAGE_ANSWER);
-	(void)!sendto(p->udp, p->reply, p->writer.len, 0, (const struct sockaddr *)&p->secondary,
-		      sizeof(p->secondary));
+	size_t len = p->writer.len;
+	struct tsig_mac mac;
+	if (p->key && tsig_sign_request(p->key, p->reply, len, REPLY_MAX, (uint64_t)time(NULL), &mac, &len) != 0)
+		die("tsig");
+	(void)!sendto(p->udp, p->reply, len, 0, (const struct sockaddr *)&p->secondary, sizeof(p->secondary));
 	p->notifies++;
 }
 
@@ -460,6 +480,20 @@ socket_at(const struct sockaddr_in *at, int type)
 }
 
 static void
+take_secret(struct primary *p, const char *secret)
+{
+	const struct config_key key = {.id = "stream.",
+				       .name = {8, "\6stream"},
+				       .algorithm = CONFIG_HMAC_SHA256,
+				       .secret = (const uint8_t *)secret,
+				       .secret_len = (unsigned)strlen(secret)};
+	struct diag_list diag = {0};
+	if (tsig_keys_new(&key, 1, TSIG_TRUNCATION_REFUSED, &p->keys, &diag) != 0)
+		die("tsig");
+	p->key = tsig_keys_find(p->keys, &key.name);
+}
+
+static void
 open_all(struct primary *p, const struct sockaddr_in *at)
 {
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -490,6 +524,8 @@ main(int argc, char **argv)
 			at = address_of(argv[i + 1]);
 		else if (strcmp(argv[i], "--secondary") == 0)
 			p.secondary = address_of(argv[i + 1]);
+		else if (strcmp(argv[i], "--secret") == 0)
+			take_secret(&p, argv[i + 1]);
 		else if (strcmp(argv[i], "--break") == 0 && strcmp(argv[i + 1], "mix") == 0)
 			p.mixed = true;
 		else
