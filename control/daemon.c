@@ -335,8 +335,11 @@ zone_published(void *arg, struct zone_item *item)
 	name_copy(&apex, zone_item_apex(item));
 	for (unsigned i = 0; i < config->n_notify;) {
 		unsigned n = 0;
-		for (; n < NOTIFY_AT_ONCE && i < config->n_notify; n++, i++)
-			targets[n] = target_of(peers_find(d->peers, config->notify[i]));
+		for (; n < NOTIFY_AT_ONCE && i < config->n_notify; i++) {
+			const struct peer *peer = peers_find(d->peers, config->notify[i]);
+			if (peer)
+				targets[n++] = target_of(peer);
+		}
 		int err = notify_out_send(d->notify_outs, &apex, zone_item_served(item)->snapshot, targets, n);
 		if (err)
 			log_limited(CONFIG_LOG_WARNING, NULL, "NOTIFY is not sent for some zones: %s",

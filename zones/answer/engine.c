@@ -237,6 +237,8 @@ stage_options(const struct zone_set *set, struct work *w, uint32_t now_s)
 	w->options.cookie = COOKIE_NONE;
 	if (unlikely(w->q.edns.cookie_len != 0))
 		options_begin(&w->options, &set->config, &w->m->client, &w->q.edns, now_s);
+	if (unlikely(w->q.edns.wants_expire && w->snapshot != NULL))
+		w->options.expire_s = zone_expire_left_s(w->zone, w->snapshot, now_s);
 }
 
 /* Largest reply that client, transport and buffer allow (RFC 6891 section 6.2.3). */

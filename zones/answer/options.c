@@ -177,7 +177,7 @@ put_options(const struct options *o, struct reply *r, const struct answer_config
 		put_subnet(r, e);
 	if (e->wants_expire && q->qtype == RRTYPE_SOA && outcome.is_authoritative && outcome.snapshot != NULL &&
 	    r->count[SECTION_ANSWER] != 0)
-		store_be32(put_option(r, EDNS_EXPIRE, 4), outcome.snapshot->expire_s);
+		store_be32(put_option(r, EDNS_EXPIRE, 4), o->expire_s);
 	if (tells_keepalive(client, e))
 		store_be16(put_option(r, EDNS_KEEPALIVE, 2), config->tcp_idle_100ms);
 	if (e->wants_zoneversion && outcome.snapshot != NULL)

@@ -19,6 +19,7 @@ enum cookie_state {
 struct options {
 	enum cookie_state cookie;
 	uint8_t server_cookie[EDNS_SERVER_COOKIE];
+	uint32_t expire_s; /* for who wants it: for how long the zone asked may be served (RFC 7314) */
 };
 
 /*

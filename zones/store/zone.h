@@ -38,6 +38,7 @@ depth_map_set(struct depth_map *m, unsigned k)
 }
 
 struct denial_index;
+struct intern;
 
 /* One verified version of one zone. Immutable. */
 struct snapshot {
@@ -54,12 +55,15 @@ struct snapshot {
 	/* cold */
 	uint64_t records, sets;
 	uint32_t refresh_s, retry_s, expire_s, minimum_s;
+	struct intern
+		*interned; /* where changes find equal sets (intern.h); held, for writers; NULL: none has any */
 };
 
 /* Frees a snapshot (may be NULL), its nodes and sets: after a grace period, or when it was never published. */
 void snapshot_free(struct snapshot *s);
 
-/* Bytes of zone data that the snapshot holds (table, nodes, sets once for each reference). Walks the zone. */
+/* Bytes of zone data that the snapshot holds: tables, nodes, and of each set the share of each user. Walks the
+ * zone. */
 size_t snapshot_bytes(const struct snapshot *s);
 
 enum zone_flag {
@@ -71,8 +75,9 @@ struct zone {
 	struct names_entry entry;                 /* hash and apex name */
 	_Atomic(const struct snapshot *) current; /* NULL: not loaded or expired, SERVFAIL */
 	uint8_t labels;
-	_Atomic uint8_t state; /* enum zone_flag: why there is no snapshot */
-	uint8_t apex[];        /* lower case */
+	_Atomic uint8_t state;         /* enum zone_flag: why there is no snapshot */
+	_Atomic uint32_t expires_at_s; /* of a secondary: wall time, modulo 2^32; 0: it does not expire */
+	uint8_t apex[];                /* lower case */
 };
 
 /* A new slot without snapshot; `apex` in lower case. NULL: out of memory. Owned by the caller until zone_free(). */
@@ -86,6 +91,19 @@ static inline const struct snapshot *
 zone_current(const struct zone *z)
 {
 	return atomic_load_explicit(&z->current, memory_order_acquire);
+}
+
+/*
+ * Reader: for how long the zone may be served by those who copy it from us now: the rest of a secondary's time, or
+ * what a primary's SOA says (RFC 7314 section 3.1).
+ */
+static inline uint32_t
+zone_expire_left_s(const struct zone *z, const struct snapshot *s, uint32_t now_s)
+{
+	uint32_t at_s = atomic_load_explicit(&z->expires_at_s, memory_order_relaxed);
+	if (at_s == 0)
+		return s->expire_s;
+	return (int32_t)(at_s - now_s) > 0 ? at_s - now_s : 0;
 }
 
 /*

@@ -43,9 +43,9 @@ choice_servers() {
 	bind_start
 	knot_start
 	nsd_start
-	poll 20 at bind choice.example 3
-	poll 20 at knot choice.example 5
-	poll 20 at nsd choice.example 4
+	ready bind choice.example 3
+	ready knot choice.example 5
+	ready nsd choice.example 4
 	anser_start
 }
 

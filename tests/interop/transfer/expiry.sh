@@ -17,7 +17,7 @@ expiry_servers() {
 	    acl: all
 	END
 	cat >>"$work/bind/conf" <<-END
-	zone "chain.example" { type secondary; file "chain"; primaries { ${address[knot]}; }; allow-transfer { any; };
+	zone "chain.example" { type secondary; file "chain"; primaries { ${address[knot]}; };
 		notify explicit; also-notify { ${address[anser]}; }; };
 	END
 	cat >>"$work/anser/conf" <<-END
@@ -27,7 +27,7 @@ expiry_servers() {
 	END
 	knot_start
 	bind_start
-	poll 20 at bind chain.example 1
+	ready bind chain.example 1
 	anser_start
 	reached "expiry: the short zone is served" 20 at anser short.example 1
 	reached "expiry: the zone of the chain is served" 20 at anser chain.example 1

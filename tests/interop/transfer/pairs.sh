@@ -18,7 +18,7 @@ bind_pair() {
 	cat >>"$work/bind/conf" <<-END
 	zone "bind-$1.in" { type primary; file "$work/bind-$1.in"; allow-transfer { key $1; };
 		notify explicit; also-notify { ${address[anser]} key $1; }; };
-	zone "bind-$1.out" { type secondary; file "bind-$1.out"; primaries { ${address[anser]} key $1; }; allow-transfer { any; }; };
+	zone "bind-$1.out" { type secondary; file "bind-$1.out"; primaries { ${address[anser]} key $1; }; };
 	END
 }
 

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -217,6 +218,27 @@ test_padding(void **state)
 	assert_int_equal(server_send(&server, query, len, ENGINE_TLS, reply, sizeof(reply)), bare);
 }
 
+/* A secondary tells what is left, not what the SOA says (RFC 7314 section 3.1). */
+static void
+check_expire_of_secondary(void)
+{
+	struct ask ask = {"example.test.", "SOA", OPTIONS("\0\11\0\0")};
+	static const char soa[] = "NOERROR aa\n? example.test. SOA\n= example.test. 60 SOA ns.example.test. "
+				  "host.example.test. 7 7200 3600 1209600 300\n%% 1232 expire=%u\n";
+	static const struct {
+		uint32_t at_s, now_s, left_s;
+	} cases[] = {{1100, 1000, 100}, {1000, 1000, 0}, {1000, 1001, 0}, {4, 0xfffffffe, 6}, {0, 1000, 1209600}};
+	uint32_t now_s = server.now_s;
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[256];
+		snprintf(text, sizeof(text), soa, cases[i].left_s);
+		atomic_store(&server.zones[0]->expires_at_s, cases[i].at_s);
+		server.now_s = cases[i].now_s;
+		check(&ask, text);
+	}
+	server.now_s = now_s;
+}
+
 static void
 test_others(void **state)
 {
@@ -229,6 +251,7 @@ test_others(void **state)
 	      "3600 "
 	      "1209600 300\n% 1232 expire=1209600\n");
 	check(&(struct ask){"ns.example.test.", "A", OPTIONS("\0\11\0\0")}, NS_ANSWER "% 1232\n");
+	check_expire_of_secondary();
 	check(&(struct ask){"ns.example.test.", "A", OPTIONS("\0\23\0\0")}, NS_ANSWER "% 1232 zoneversion=2/0/7\n");
 	check(&(struct ask){"ns.example.test.", "A", OPTIONS("\0\13\0\0")}, NS_ANSWER "% 1232\n");
 	check(&(struct ask){"ns.example.test.", "A", OPTIONS("\0\13\0\0"), .tcp = true},
