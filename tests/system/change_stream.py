@@ -161,7 +161,7 @@ class Campaign:
              f"longest {answers['longest_ms']} ms")
         if stream:
             note(f"  {counted['ixfr_new'] / took:.0f} IXFRs/s public, {stream['versions'] / stream['seconds']:.0f} versions/s made, "
-                 f"{stream['of_several']:.0f} of several versions, {stream['notifies'] - stream['notify_replies']:.0f} NOTIFYs unanswered, "
+                 f"{stream['of_several']:.0f} of several versions, {stream['again']:.0f} NOTIFYs sent again, "
                  f"{stream['behind']:.0f} zones behind at the end; {counted['state_commits_total'] / took:.0f} commits/s; "
                  f"retired at most {watch.retired:.0f} octets; {self.daemon.memory_kib()} KiB")
         parts = ", ".join(f"{name} {value / took * 100:.0f}" for name, value in sorted(spent.items()) if value / took > 0.005)

@@ -7,8 +7,9 @@
  *
  * It is driven by lines on its standard input, and answers each with one line of "name=value":
  *
- *     run RATE SECONDS [random]   so many zones a second get their next version, in turns or at random
- *     settle SECONDS              tells again of versions that were not fetched, until there are none
+ *     run RATE SECONDS [random]   so many zones a second get their next version, in turns or at random; a NOTIFY
+ * that has not led to a transfer in half a second is sent again settle SECONDS              tells again of versions
+ * that were not fetched, until there are none
  *
  * and ends with its input. No record is kept: the zones are those of changes.h. With --break mix one address of
  * each version is of the version before, which change_load has to notice. One thread.
@@ -34,6 +35,8 @@
 #define INPUT_BYTES 65537
 #define REPLY_MAX 8192
 #define OUTPUT_LIMIT (1 << 20) /* beyond this, questions wait for the answers before them to leave */
+#define AGAIN_NS 500000000ull
+#define SENT_MAX 65536 /* NOTIFYs that may be sent again */
 #define SETTLE_AGAIN_MS 200
 #define SETTLE_AT_ONCE 64 /* of NOTIFY, a turn */
 
@@ -46,6 +49,12 @@ struct conn {
 
 struct zone_now {
 	uint16_t serial, fetched; /* by IXFR or AXFR */
+};
+
+struct sent {
+	unsigned zone;
+	uint16_t serial;
+	uint64_t at_ns;
 };
 
 enum command { COMMAND_NONE, COMMAND_RUN, COMMAND_SETTLE };
@@ -66,9 +75,11 @@ struct primary {
 	bool random;
 	double rate;
 	uint64_t begin_ns, end_ns, again_ns;
-	uint64_t n_done; /* versions made */
-	unsigned next;   /* zone */
-	uint64_t notifies, notify_replies, ixfr, axfr, soa, coalesced;
+	uint64_t n_done;            /* versions made */
+	unsigned next;              /* zone */
+	struct sent sent[SENT_MAX]; /* a ring */
+	uint64_t sent_first, sent_end;
+	uint64_t again, notifies, notify_replies, ixfr, axfr, soa, coalesced;
 	size_t line_len;
 	char line[256];
 };
@@ -218,6 +229,32 @@ notify(struct primary *p, unsigned zone)
 	p->notifies++;
 }
 
+static void
+notify_new(struct primary *p, unsigned zone, uint64_t now)
+{
+	notify(p, zone);
+	if (p->sent_end - p->sent_first == SENT_MAX)
+		p->sent_first++;
+	p->sent[p->sent_end++ % SENT_MAX] = (struct sent){zone, p->zones[zone].serial, now};
+}
+
+/* Those whose version nobody has asked for, nor a newer one told. */
+static void
+notify_again(struct primary *p, uint64_t now)
+{
+	while (p->sent_first < p->sent_end) {
+		struct sent s = p->sent[p->sent_first % SENT_MAX];
+		const struct zone_now *z = &p->zones[s.zone];
+		if (now - s.at_ns < AGAIN_NS)
+			return;
+		p->sent_first++;
+		if (z->serial != s.serial || z->fetched == s.serial)
+			continue;
+		notify(p, s.zone);
+		p->again++;
+	}
+}
+
 /* -------- sockets -------- */
 
 static void
@@ -345,9 +382,10 @@ count_behind(const struct primary *p)
 static void
 command_end(struct primary *p)
 {
-	printf("seconds=%.3f versions=%lu notifies=%lu notify_replies=%lu ixfr=%lu of_several=%lu axfr=%lu soa=%lu "
+	printf("seconds=%.3f versions=%lu notifies=%lu again=%lu notify_replies=%lu ixfr=%lu of_several=%lu "
+	       "axfr=%lu soa=%lu "
 	       "behind=%u\n",
-	       (double)(now_ns() - p->begin_ns) / 1e9, p->n_done, p->notifies, p->notify_replies, p->ixfr,
+	       (double)(now_ns() - p->begin_ns) / 1e9, p->n_done, p->notifies, p->again, p->notify_replies, p->ixfr,
 	       p->coalesced, p->axfr, p->soa, count_behind(p));
 	fflush(stdout);
 	p->command = COMMAND_NONE;
@@ -368,9 +406,10 @@ command_begin(struct primary *p, const char *line)
 		fprintf(stderr, "not understood: %s\n", line);
 		exit(2);
 	}
-	p->n_done = p->notifies = p->notify_replies = p->ixfr = p->axfr = p->soa = p->coalesced = 0;
+	p->n_done = p->again = p->notifies = p->notify_replies = p->ixfr = p->axfr = p->soa = p->coalesced = 0;
 	p->begin_ns = p->again_ns = now_ns();
 	p->end_ns = p->begin_ns + (uint64_t)(seconds * 1e9);
+	p->sent_first = p->sent_end;
 	p->next = p->command == COMMAND_SETTLE ? 0 : p->next;
 }
 
@@ -398,8 +437,9 @@ run_turn(struct primary *p, uint64_t now)
 		if (p->zones[zone].serial == CHANGES_SERIAL_MAX)
 			die("too many versions of a zone");
 		p->zones[zone].serial++;
-		notify(p, zone);
+		notify_new(p, zone, now);
 	}
+	notify_again(p, now);
 	if (now >= p->end_ns)
 		command_end(p);
 }
