@@ -215,6 +215,8 @@ read_done(uv_work_t *work, int status)
 	release(c, &c->base);
 	release(c, &c->next);
 	diag_clear(&c->diag);
+	if (c->options.read && !c->stopping)
+		c->options.read(c->options.arg);
 	void (*ready)(void *arg) = c->ready;
 	c->ready = NULL;
 	if (ready)
@@ -257,6 +259,15 @@ catalog_zones_published(struct catalog_zones *c, struct zone_item *item)
 		return;
 	z->is_due = true;
 	read_next(c);
+}
+
+bool
+catalog_zones_are_known(const struct catalog_zones *c)
+{
+	for (unsigned i = 0; i < catalogs_count(c->catalogs); i++)
+		if (!catalogs_status(c->catalogs, i).was_good)
+			return false;
+	return true;
 }
 
 /* -------- configuration -------- */

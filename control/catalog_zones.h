@@ -25,6 +25,8 @@ struct catalog_zones_options {
 	struct zones *zones; /* this and the following outlive it */
 	struct publisher *publisher;
 	struct secondaries *secondaries;
+	void (*read)(void *arg); /* a catalog has been read, well or not; may be NULL */
+	void *arg;
 };
 
 /* 0 or -ENOMEM. */
@@ -44,6 +46,12 @@ void catalog_zones_hold(struct catalog_zones *c, void (*ready)(void *arg), void 
 
 /* A zone is served anew; if it is a catalog, it is read. */
 void catalog_zones_published(struct catalog_zones *c, struct zone_item *item);
+
+/*
+ * True when a good version of every catalog that is transferred has been read: then all members are known, those of
+ * before a restart among them.
+ */
+bool catalog_zones_are_known(const struct catalog_zones *c);
 
 /* The plan is committed or thrown away: goes on with what waited. */
 void catalog_zones_resume(struct catalog_zones *c);

@@ -239,7 +239,7 @@ struct config_zone {
 	unsigned n_allow_notify;
 	const struct config_template *template; /* NULL: none */
 	uint32_t primary_pin_s; /* stay with the primary of the present data so long; 0: the newest serial wins */
-	uint32_t refresh_min_s, refresh_max_s;  /* the SOA's timers are held between these */
+	uint32_t refresh_min_s, refresh_max_s; /* the SOA's timers are held between these */
 	uint32_t retry_min_s, retry_max_s;
 	uint32_t expire_min_s, expire_max_s;
 	enum config_zonemd zonemd;

@@ -120,6 +120,19 @@ progress_tick(uv_timer_t *t)
 	}
 }
 
+/*
+ * What the state has of zones that are not configured goes once all zones are known. Members of catalogs are when
+ * these have been read: until then they would be taken for strangers, and transferred anew at the next start.
+ */
+static void
+prune_when_known(struct daemon *d)
+{
+	if (d->first_load || d->is_pruned || !catalog_zones_are_known(d->catalogs))
+		return;
+	d->is_pruned = true;
+	zones_prune(d->zones);
+}
+
 static void
 first_load_done(void *arg, const struct zones_report *report)
 {
@@ -131,7 +144,7 @@ first_load_done(void *arg, const struct zones_report *report)
 		return;
 	log_info("%llu zones loaded, %llu failed, in %.1f s", (unsigned long long)report->loaded,
 		 (unsigned long long)report->failed, (double)(publish_now_ns() - d->started_ns) / 1e9);
-	zones_prune(d->zones);
+	prune_when_known(d);
 	notify_ready();
 	notify_status("%llu zones loaded, %llu failed", (unsigned long long)report->loaded,
 		      (unsigned long long)report->failed);
@@ -322,8 +335,11 @@ zone_published(void *arg, struct zone_item *item)
 	name_copy(&apex, zone_item_apex(item));
 	for (unsigned i = 0; i < config->n_notify;) {
 		unsigned n = 0;
-		for (; n < NOTIFY_AT_ONCE && i < config->n_notify; n++, i++)
-			targets[n] = target_of(peers_find(d->peers, config->notify[i]));
+		for (; n < NOTIFY_AT_ONCE && i < config->n_notify; i++) {
+			const struct peer *peer = peers_find(d->peers, config->notify[i]);
+			if (peer)
+				targets[n++] = target_of(peer);
+		}
 		int err = notify_out_send(d->notify_outs, &apex, zone_item_served(item)->snapshot, targets, n);
 		if (err)
 			log_limited(CONFIG_LOG_WARNING, NULL, "NOTIFY is not sent for some zones: %s",
@@ -349,6 +365,12 @@ services_start(struct daemon *d)
 	return err;
 }
 
+static void
+catalog_read(void *arg)
+{
+	prune_when_known(arg);
+}
+
 static int
 secondaries_start(struct daemon *d)
 {
@@ -359,8 +381,12 @@ secondaries_start(struct daemon *d)
 		.loop = &d->loop, .zones = d->zones, .peers = d->peers, .asks = d->asks, .transfers = d->transfers};
 	if (!err)
 		err = secondaries_new(&options, &d->secondaries);
-	const struct catalog_zones_options catalogs = {
-		.loop = &d->loop, .zones = d->zones, .publisher = &d->publisher, .secondaries = d->secondaries};
+	const struct catalog_zones_options catalogs = {.loop = &d->loop,
+						       .zones = d->zones,
+						       .publisher = &d->publisher,
+						       .secondaries = d->secondaries,
+						       .read = catalog_read,
+						       .arg = d};
 	return err ? err : catalog_zones_new(&catalogs, &d->catalogs);
 }
 

@@ -72,6 +72,7 @@ struct daemon {
 	bool handles_open;
 	/* start */
 	struct zones_op *first_load; /* NULL once it has ended */
+	bool is_pruned;              /* the state, of zones that nobody wants any more */
 	bool progress_shown;         /* on the terminal, a line that wants to be cleared */
 	/* reload.c */
 	struct reload *reload;             /* the one that runs */

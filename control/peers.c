@@ -105,16 +105,24 @@ peer_slot_take(struct peer *peer, struct peer_wait *w, bool is_urgent)
 	*last = &w->next;
 }
 
+/*
+ * Those who wait are called from here alone, and not from a peer_slot_end() in their begin(): at a stop, a million
+ * of them may give their slot back as soon as they have it.
+ */
 void
 peer_slot_end(struct peer *peer)
 {
-	struct peer_wait *w = peer->urgent ? peer->urgent : peer->due;
 	peer->active--;
-	if (!w)
+	if (peer->is_giving)
 		return;
-	wait_leave(peer, w);
-	peer->active++;
-	w->begin(w);
+	peer->is_giving = true;
+	while (peer->active < PEER_SLOTS && (peer->urgent || peer->due)) {
+		struct peer_wait *w = peer->urgent ? peer->urgent : peer->due;
+		wait_leave(peer, w);
+		peer->active++;
+		w->begin(w);
+	}
+	peer->is_giving = false;
 }
 
 bool
@@ -143,7 +151,13 @@ peers_at(const struct peers *p, unsigned i)
 struct peer *
 peers_find(const struct peers *p, const struct config_remote *remote)
 {
-	return p->items[remote - p->first];
+	size_t place = (size_t)((uintptr_t)remote - (uintptr_t)p->first) / sizeof(*remote);
+	if (remote >= p->first && place < p->n)
+		return p->items[place];
+	for (unsigned i = 0; i < p->n; i++)
+		if (strcmp(p->items[i]->remote.id, remote->id) == 0)
+			return p->items[i];
+	return NULL;
 }
 
 static void

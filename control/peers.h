@@ -35,6 +35,7 @@ struct peer {
 	unsigned active;                         /* slots in use */
 	struct peer_wait *urgent, **urgent_last; /* those that a NOTIFY has woken */
 	struct peer_wait *due, **due_last;
+	bool is_giving; /* slots to those who wait */
 };
 
 struct peers; /* those of a configuration */
@@ -49,7 +50,10 @@ struct peers *peers_new(void) MUST_CHECK;
 int peers_configure(struct peers *p, const struct config *config, const struct tsig_keys *keys,
 		    struct diag_list *diag) MUST_CHECK;
 
-/* The peer of a remote of the configuration last taken over. Not held. */
+/*
+ * The peer of a remote of the configuration last taken over. Not held. A remote of another configuration, which had
+ * to stay as memory ran out, is looked for by its id; NULL: there is none.
+ */
 struct peer *peers_find(const struct peers *p, const struct config_remote *remote);
 
 /* The peer of remote i of that configuration. Not held. */
@@ -63,7 +67,8 @@ void peer_release(struct peer *peer);
 
 /*
  * Asks for a slot. begin() is called when there is one, which may be before this returns; the slot is given back
- * with peer_slot_end(). The urgent ones come first.
+ * with peer_slot_end(), which may be in begin(). The urgent ones come first. Whoever calls peer_slot_end() holds
+ * the peer.
  */
 void peer_slot_take(struct peer *peer, struct peer_wait *w, bool is_urgent);
 void peer_slot_end(struct peer *peer);

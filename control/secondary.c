@@ -47,13 +47,12 @@ retry_ms(const struct secondary *s)
 {
 	const struct config_zone *c = s->item->config;
 	unsigned doublings = s->failures - 1 < RETRY_DOUBLINGS_MAX ? s->failures - 1 : RETRY_DOUBLINGS_MAX;
-	if (!s->item->served) {
-		uint64_t ms = (uint64_t)RETRY_FIRST_MS << doublings;
-		return ms < RETRY_FIRST_MAX_MS ? ms : RETRY_FIRST_MAX_MS;
-	}
-	uint64_t ms = (uint64_t)between(s->item->served->snapshot->retry_s, c->retry_min_s, c->retry_max_s) * 1000;
+	uint64_t ms = RETRY_FIRST_MS, cap_ms = (uint64_t)c->retry_max_s * 1000;
+	if (s->item->served)
+		ms = (uint64_t)between(s->item->served->snapshot->retry_s, c->retry_min_s, c->retry_max_s) * 1000;
+	else if (cap_ms > RETRY_FIRST_MAX_MS)
+		cap_ms = RETRY_FIRST_MAX_MS;
 	ms <<= doublings;
-	uint64_t cap_ms = (uint64_t)c->retry_max_s * 1000;
 	return ms < cap_ms ? ms : cap_ms;
 }
 
@@ -191,6 +190,7 @@ tell_waiters(struct secondary_waiter **list, const char *error)
 static void
 set_error(struct secondary *s, const char *error)
 {
+	s->item->is_confirmed = !error;
 	free(s->error);
 	s->error = error ? strdup(error) : NULL;
 }
@@ -293,6 +293,7 @@ secondary_loaded(struct secondaries *all, struct zone_item *item, const struct s
 		return;
 	}
 	item->secondary = s;
+	item->is_confirmed = s->refreshed_at_s != 0; /* until the next refresh tells */
 	s->wants_whole = item->force;
 	item->force = false;
 	if (meta->flags && item->served && serial_is_newer(meta->flags, item->served->snapshot->serial)) {
@@ -424,15 +425,6 @@ secondary_reject(struct secondaries *all, struct zone_item *item, uint32_t seria
 }
 
 /* -------- looking -------- */
-
-bool
-secondary_is_current(const struct zone_item *item)
-{
-	if (item->config->role != CONFIG_SECONDARY)
-		return true;
-	const struct secondary *s = item->secondary;
-	return s && s->refreshed_at_s && !s->error;
-}
 
 bool
 secondary_info(const struct zone_item *item, struct secondary_info *out)

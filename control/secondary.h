@@ -89,9 +89,6 @@ void secondary_reject(struct secondaries *s, struct zone_item *item, uint32_t se
 
 /* -------- looking -------- */
 
-/* True for zones that are no secondaries, and for those whose last refresh went well. */
-bool secondary_is_current(const struct zone_item *item);
-
 /* A primary, as last heard of. */
 struct secondary_primary {
 	bool has_serial;

@@ -36,9 +36,9 @@ struct secondary {
 	uint32_t failures;
 	uint32_t rejected_serial;
 	uint16_t n_primaries;
-	uint16_t preferred; /* the primary to begin with; with primary-pin, the one that the data came from */
+	uint16_t preferred;       /* the primary to begin with; with primary-pin, the one that the data came from */
 	uint64_t behind_since_ms; /* loop time from which another primary has been ahead of that one; 0: none is */
-	bool was_notified;  /* since the last refresh began */
+	bool was_notified;        /* since the last refresh began */
 	bool wants_whole;
 	bool has_rejected;
 };

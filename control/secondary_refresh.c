@@ -44,7 +44,7 @@ struct refresh {
 	struct name apex;
 	struct zone_turn turn;
 	struct zone_version version;
-	struct served *base; /* held while a transfer is made from it */
+	struct served *base; /* held: the last transfer was made from it, and what came may share with it */
 	struct transfer *transfer;
 	bool is_urgent, whole;
 	bool is_outdated; /* the configured primaries are others by now */
@@ -67,8 +67,19 @@ served_of(const struct refresh *r)
 /* -------- the end -------- */
 
 static void
+base_set(struct refresh *r, struct served *base)
+{
+	if (base)
+		served_hold(base);
+	if (r->base)
+		served_release(r->all->options.zones->options.publisher, r->base);
+	r->base = base;
+}
+
+static void
 refresh_free(struct refresh *r)
 {
+	base_set(r, NULL);
 	for (unsigned i = 0; i < r->n; i++)
 		peer_release(r->candidates[i].peer);
 	r->all->n_refreshes--;
@@ -177,12 +188,23 @@ is_rejected(const struct secondary *s, uint32_t serial)
 	return s->has_rejected && !serial_is_newer(serial, s->rejected_serial);
 }
 
+/* While its base is held. */
+static void
+throw_away(struct transfer_result *x)
+{
+	served_free(x->next);
+	state_changes_free(x->changes);
+	x->next = NULL;
+	x->changes = NULL;
+}
+
 static void
 take_version(struct refresh *r, struct transfer_result *x)
 {
 	struct secondary *s = r->secondary;
 	const struct candidate *c = &r->candidates[r->at];
 	if (!r->whole && is_rejected(s, x->serial)) {
+		throw_away(x);
 		refresh_current(r, c, x->has_expire ? x->expire_s : 0);
 		return;
 	}
@@ -232,12 +254,10 @@ transfer_over(void *arg, struct transfer_result *x)
 	r->transfer = NULL;
 	count_transfer(r, x);
 	peer_slot_end(c->peer);
-	if (r->base)
-		served_release(r->all->options.zones->options.publisher, r->base);
-	r->base = NULL;
 	if (x->has_serial)
 		note_serial(r, c, x->serial);
 	if (is_cancelled(r)) {
+		throw_away(x);
 		refresh_over(r, REFRESH_CANCELLED);
 	} else if (x->end == TRANSFER_CANCELLED) {
 		snprintf(r->error, sizeof(r->error), "interrupted by a rollback");
@@ -284,9 +304,7 @@ transfer_begin(struct refresh *r)
 		next_candidate(r);
 		return;
 	}
-	if (base)
-		served_hold(base);
-	r->base = base;
+	base_set(r, base);
 }
 
 static void
@@ -355,8 +373,8 @@ candidates_sort(struct refresh *r)
 }
 
 /*
- * primary-pin: the zone stays with the primary that it came from for a while, although another one is ahead. Looks at
- * the candidates in their order, and takes the pinned one to the front if that is so.
+ * primary-pin: the zone stays with the primary that it came from for a while, although another one is ahead. Looks
+ * at the candidates in their order, and takes the pinned one to the front if that is so.
  */
 static void
 keep_pinned(struct refresh *r)
@@ -493,14 +511,13 @@ refresh_new(struct secondary *s, bool is_urgent, bool whole)
 	r->all = s->all;
 	r->is_urgent = is_urgent;
 	r->whole = whole;
-	r->n = config->n_primaries;
 	name_copy(&r->apex, s->item->apex);
-	for (unsigned i = 0; i < r->n; i++)
-		r->candidates[i] = (struct candidate){
-			.refresh = r,
-			.index = i,
-			.peer = peer_hold(peers_find(s->all->options.peers, config->primaries[i])),
-		};
+	for (unsigned i = 0; i < config->n_primaries; i++) {
+		struct peer *peer = peers_find(s->all->options.peers, config->primaries[i]);
+		if (peer)
+			r->candidates[r->n++] =
+				(struct candidate){.refresh = r, .index = i, .peer = peer_hold(peer)};
+	}
 	s->all->n_refreshes++;
 	return r;
 }
@@ -514,6 +531,11 @@ refresh_begin(struct secondary *s, bool is_urgent, bool whole)
 		return;
 	}
 	s->refresh = r;
+	if (!r->n) {
+		snprintf(r->error, sizeof(r->error), "none of its primaries is configured any more");
+		refresh_over(r, REFRESH_FAILED);
+		return;
+	}
 	if (!is_settled(r)) {
 		ask_all(r);
 		return;

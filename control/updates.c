@@ -31,7 +31,7 @@ struct update {
 	const struct tsig_key *key; /* that one; NULL: unsigned */
 	struct zone_turn turn;
 	struct zone_version version;
-	struct served *base; /* held while it is worked on */
+	struct served *base; /* held, as the next version shares with it; NULL: it was not worked on */
 	struct ask *ask;     /* forwarded; then msg is as it came */
 	struct name apex;
 	const struct config *config; /* held while it is worked on: the rules are part of it */
@@ -50,6 +50,8 @@ update_free(struct update *u)
 {
 	served_free(u->result.next);
 	state_changes_free(u->result.changes);
+	if (u->base)
+		served_release(u->all->options.zones->options.publisher, u->base);
 	tsig_key_release(u->key);
 	u->all->stats.waiting--;
 	u->all->bytes -= u->len;
@@ -120,9 +122,7 @@ static void
 update_worked(uv_work_t *work, int status)
 {
 	struct update *u = work->data;
-	struct zones *z = u->all->options.zones;
 	config_free(u->config);
-	served_release(z->options.publisher, u->base);
 	if (status || !u->result.next) {
 		bool is_good = !status && u->result.rcode == RCODE_NOERROR;
 		u->all->stats.unchanged += is_good;
@@ -142,7 +142,7 @@ update_worked(uv_work_t *work, int status)
 	};
 	u->result.next = NULL;
 	u->result.changes = NULL;
-	zone_accept(z, &u->version);
+	zone_accept(u->all->options.zones, &u->version);
 }
 
 static void
@@ -193,6 +193,10 @@ static void
 forward(struct update *u, const struct config_zone *config)
 {
 	const struct peer *peer = peers_find(u->all->options.peers, config->primaries[0]);
+	if (!peer) {
+		update_end(u, RCODE_SERVFAIL);
+		return;
+	}
 	const struct ask_request request = {
 		.msg = u->inquiry->msg,
 		.len = u->inquiry->len,

@@ -5,8 +5,8 @@
  *     inquiry ─> may it? ─┬─ primary ───> the zone's turn ─> pool: update.h ─> accept (stored, served) ─> reply
  *                         └─ secondary ─> forwarded to the first primary ─> its reply
  *
- * One zone works one update after the other; what is replied to is on disk and served. Forwarded ones
- * go as they came, signatures and all, and so do their replies: the primary decides. Control thread.
+ * One zone works one update after the other; what is replied to is on disk and served. Forwarded ones go on as they
+ * came, signature and all, and so does the reply: the primary alone decides who may. Control thread.
  */
 #ifndef ANSER_CONTROL_UPDATES_H
 #define ANSER_CONTROL_UPDATES_H

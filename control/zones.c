@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "control/secondary.h"
 #include "control/zones_private.h"
 
 static const char *const state_texts[ZONE_STATE_COUNT] = {
@@ -27,10 +26,11 @@ zone_state_text(enum zone_state state)
 static enum zone_state
 item_state(const struct zone_item *item)
 {
+	bool is_primary = item->config->role == CONFIG_PRIMARY;
 	if (item->is_expired)
 		return ZONE_STATE_EXPIRED;
 	if (item->served) /* A secondary's data is only ever as good as its last refresh. */
-		return item->error || !secondary_is_current(item) ? ZONE_STATE_STALE : ZONE_STATE_OK;
+		return item->error || !(is_primary || item->is_confirmed) ? ZONE_STATE_STALE : ZONE_STATE_OK;
 	return item->job || item->is_queued ? ZONE_STATE_LOADING : ZONE_STATE_NOT_LOADED;
 }
 
@@ -246,6 +246,15 @@ zones_plan_free(struct zones_plan *plan)
 	free(plan);
 }
 
+/* What was known of its file says nothing about data from a primary, and the other way round. */
+static void
+item_change_role(struct zone_item *item)
+{
+	free(item->error);
+	item->error = NULL;
+	item->stamp = 0;
+}
+
 /* Takes over the plan's items: from here on they are configured by the plan's config. */
 static void
 commit_items(struct zones *z, const struct zones_plan *plan)
@@ -256,6 +265,8 @@ commit_items(struct zones *z, const struct zones_plan *plan)
 		bool is_new = !item->config;
 		if (!is_new && item->config->zonemd != config->zonemd)
 			item->force = true; /* the same file may be judged otherwise now */
+		if (!is_new && item->config->role != config->role)
+			item_change_role(item);
 		item->config = config;
 		item->generation = z->generation;
 		item->index = (uint32_t)i;

@@ -229,12 +229,29 @@ zones_op_report(const struct zones_op *op)
 
 /* -------- the queue -------- */
 
+/* At a stop: also those that were asked for while their zone was being loaded, or even later. */
+static void
+queue_give_up(struct zones *z)
+{
+	while (z->queue_first) {
+		struct zone_item *item = z->queue_first;
+		struct zone_wait *waits = item->waits;
+		queue_remove(z, item);
+		item->waits = NULL;
+		zone_waits_finish(waits, item, "the server stops", false);
+	}
+}
+
 /* Keeps a few jobs more than there are builders: one that ends finds the next one waiting. */
 void
 zones_pump(struct zones *z)
 {
+	if (z->stopping) {
+		queue_give_up(z);
+		return;
+	}
 	unsigned window = 4 * z->options.builders;
-	while (z->queue_first && !z->n_parked && !z->stopping && z->n_jobs < window) {
+	while (z->queue_first && !z->n_parked && z->n_jobs < window) {
 		struct zone_item *item = z->queue_first;
 		queue_remove(z, item);
 		struct zone_wait *waits = item->waits;
@@ -262,13 +279,7 @@ void
 zones_stop(struct zones *z)
 {
 	z->stopping = true;
-	while (z->queue_first) {
-		struct zone_item *item = z->queue_first;
-		struct zone_wait *waits = item->waits;
-		queue_remove(z, item);
-		item->waits = NULL;
-		zone_waits_finish(waits, item, "the server stops", false);
-	}
+	queue_give_up(z);
 	zones_on_room(z);
 }
 

@@ -59,6 +59,7 @@ struct zone_item {
 	bool force;             /* load though the stamp is the same; of a secondary: transfer the whole */
 	bool was_notified;      /* before its secondary was there to be told */
 	bool was_loaded;        /* from state or file, or there was nothing: the first attempt is over */
+	bool is_confirmed;      /* a secondary, and its last refresh went well (secondary.c's) */
 	bool is_expired;        /* what is served is not in the slot */
 	bool is_compacting;     /* its state is being written anew */
 	struct retired retired; /* for when it is configured no more */
@@ -154,7 +155,7 @@ enum zone_store {
  */
 struct zone_version {
 	struct zone_turn *turn;
-	struct served *next; /* taken over */
+	struct served *next; /* taken over; the caller holds what it was made from until done() has returned */
 	enum zone_store store;
 	struct state_changes *changes; /* taken over; of ZONE_STORE_CHANGES */
 	struct state_meta meta;        /* goes to the state with the data */

@@ -90,6 +90,8 @@ rollback_loaded(uv_work_t *work, int status)
 		.verified_ns = publish_now_ns(),
 		.done = rollback_accepted,
 	};
+	/* For secondary_loaded(), as secondary_reject() comes too late for the disk. */
+	rb->version.meta.flags = rb->from_serial;
 	zone_accept(rb->zones, &rb->version);
 }
 

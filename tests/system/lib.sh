@@ -190,7 +190,7 @@ ctl() {
 
 # is_up: it answers on its control socket, and every zone that can be loaded is.
 is_up() {
-	ctl metrics | grep -qxF 'anser_zones{state="loading"} 0'
+	ctl metrics | grep -xF 'anser_zones{state="loading"} 0' >/dev/null # not -q: that ends the pipe early
 }
 
 is_up_or_gone() {

@@ -62,20 +62,52 @@ zone_builder_new(const struct name *apex)
 	return b;
 }
 
+/* Chunks double from this to that: small zones are many, and large ones should not be copied as they grow. */
+#define LOG_CHUNK_FIRST 64
+#define LOG_CHUNK_LAST 16384
+
+struct log_chunk {
+	struct log_chunk *next;
+	size_t n, cap;
+	struct log_record records[];
+};
+
+static size_t
+log_chunk_bytes(size_t cap)
+{
+	return sizeof(struct log_chunk) + cap * sizeof(struct log_record);
+}
+
+static void
+log_free_chunks(struct zone_builder *b)
+{
+	while (b->first_chunk != NULL) {
+		struct log_chunk *next = b->first_chunk->next;
+		zalloc_free(b->first_chunk, log_chunk_bytes(b->first_chunk->cap));
+		b->first_chunk = next;
+	}
+	b->last_chunk = NULL;
+}
+
+/* Room for one more record in the last chunk. */
 static int
 log_grow(struct zone_builder *b)
 {
-	if (b->n < b->cap)
+	struct log_chunk *last = b->last_chunk;
+	if (last != NULL && last->n < last->cap)
 		return 0;
-	size_t cap = b->cap ? b->cap * 2 : 64;
-	struct log_record *records = zalloc(cap * sizeof(*records), 0);
-	if (records == NULL)
+	size_t cap = last == NULL ? LOG_CHUNK_FIRST : last->cap < LOG_CHUNK_LAST ? last->cap * 2 : LOG_CHUNK_LAST;
+	struct log_chunk *chunk = zalloc(log_chunk_bytes(cap), 0);
+	if (chunk == NULL)
 		return -ENOMEM;
-	if (b->n != 0)
-		memcpy(records, b->records, b->n * sizeof(*records));
-	zalloc_free(b->records, b->cap * sizeof(*records));
-	b->records = records;
-	b->cap = cap;
+	chunk->next = NULL;
+	chunk->n = 0;
+	chunk->cap = cap;
+	if (last != NULL)
+		last->next = chunk;
+	else
+		b->first_chunk = chunk;
+	b->last_chunk = chunk;
 	return 0;
 }
 
@@ -143,7 +175,7 @@ zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type
 		return -ENOMEM;
 	memcpy(text, rdata, rdlen);
 
-	struct log_record *r = &b->records[b->n];
+	struct log_record *r = &b->last_chunk->records[b->last_chunk->n];
 	*r = (struct log_record){.hash = b->last_owner_hash,
 				 .owner = b->last_owner,
 				 .owner_len = (uint8_t)b->last_owner_len,
@@ -157,9 +189,11 @@ zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type
 		r->line = place->line;
 		r->column = place->column < UINT16_MAX ? (uint16_t)place->column : UINT16_MAX;
 	}
-	if (err == 0)
-		b->n++;
-	return err;
+	if (err != 0)
+		return err;
+	b->last_chunk->n++;
+	b->n++;
+	return 0;
 }
 
 uint64_t
@@ -178,7 +212,8 @@ zone_builder_abort(struct zone_builder *b)
 		zalloc_free(b->text, sizeof(*b->text));
 		b->text = next;
 	}
-	zalloc_free(b->records, b->cap * sizeof(*b->records));
+	log_free_chunks(b);
+	zalloc_free(b->records, b->n * sizeof(*b->records));
 	zalloc_free(b, sizeof(*b));
 }
 
@@ -217,37 +252,57 @@ log_compare(const void *a, const void *b)
 	return log_record_compare_rdata(x, y);
 }
 
-/* One pass that scatters by the low bits of the hash, then small sorts: the log may hold millions. */
+/* The buckets that records are scattered to, by the low bits of the hash. */
+struct log_buckets {
+	size_t n;
+	size_t *start; /* of n + 1; behind scattering, where each of them ends */
+};
+
+static void
+log_scatter(struct zone_builder *b, struct log_buckets *k)
+{
+	memset(k->start, 0, (k->n + 1) * sizeof(*k->start));
+	for (const struct log_chunk *c = b->first_chunk; c != NULL; c = c->next)
+		for (size_t i = 0; i < c->n; i++)
+			k->start[(c->records[i].hash & (k->n - 1)) + 1]++;
+	for (size_t i = 0; i < k->n; i++)
+		k->start[i + 1] += k->start[i];
+	for (const struct log_chunk *c = b->first_chunk; c != NULL; c = c->next)
+		for (size_t i = 0; i < c->n; i++)
+			b->records[k->start[c->records[i].hash & (k->n - 1)]++] = c->records[i];
+	log_free_chunks(b);
+}
+
+/* Comparing looks at data, which lies where it came: it is asked for while the bucket before is being sorted. */
+static void
+log_sort_buckets(struct zone_builder *b, const struct log_buckets *k)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		size_t from = i == 0 ? 0 : k->start[i - 1];
+		size_t next_end = i + 1 < k->n ? k->start[i + 1] : k->start[i];
+		for (size_t at = k->start[i]; at < next_end; at++)
+			prefetch(b->records[at].rdata);
+		qsort(b->records + from, k->start[i] - from, sizeof(*b->records), log_compare);
+	}
+}
+
+/* One pass that scatters, then small sorts: the log may hold millions. */
 int
 log_sort(struct zone_builder *b)
 {
 	unsigned bits = 0;
 	while (bits < 16 && b->n >> (bits + 3) != 0)
 		bits++;
-	size_t buckets = (size_t)1 << bits;
-	size_t *start = zalloc((buckets + 1) * sizeof(*start), 0);
-	struct log_record *sorted = zalloc(b->cap * sizeof(*sorted), 0);
-	if (start == NULL || sorted == NULL) {
-		zalloc_free(start, (buckets + 1) * sizeof(*start));
-		zalloc_free(sorted, b->cap * sizeof(*sorted));
-		return -ENOMEM;
+	struct log_buckets k = {.n = (size_t)1 << bits};
+	k.start = zalloc((k.n + 1) * sizeof(*k.start), 0);
+	b->records = zalloc(b->n * sizeof(*b->records), 0);
+	int err = k.start == NULL || (b->records == NULL && b->n != 0) ? -ENOMEM : 0;
+	if (err == 0) {
+		log_scatter(b, &k);
+		log_sort_buckets(b, &k);
 	}
-	memset(start, 0, (buckets + 1) * sizeof(*start));
-	for (size_t i = 0; i < b->n; i++)
-		start[(b->records[i].hash & (buckets - 1)) + 1]++;
-	for (size_t i = 0; i < buckets; i++)
-		start[i + 1] += start[i];
-	for (size_t i = 0; i < b->n; i++)
-		sorted[start[b->records[i].hash & (buckets - 1)]++] = b->records[i];
-	/* start[i] has moved on to where bucket i ends */
-	for (size_t i = 0; i < buckets; i++) {
-		size_t from = i == 0 ? 0 : start[i - 1];
-		qsort(sorted + from, start[i] - from, sizeof(*sorted), log_compare);
-	}
-	zalloc_free(b->records, b->cap * sizeof(*b->records));
-	b->records = sorted;
-	zalloc_free(start, (buckets + 1) * sizeof(*start));
-	return 0;
+	zalloc_free(k.start, (k.n + 1) * sizeof(*k.start));
+	return err;
 }
 
 static bool

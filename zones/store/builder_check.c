@@ -211,6 +211,8 @@ builder_check(const struct zone_builder *b, const struct snapshot *s, struct dia
 	builder_check_apex(&b->source, s, diag);
 	for (size_t i = 0, end; i < b->n; i = end) {
 		end = log_owner_end(b, i);
+		for (size_t k = i; k < end; k++)
+			log_prefetch(b, k);
 		builder_check_name(&b->source, s, diag, &b->records[i], end - i);
 	}
 }

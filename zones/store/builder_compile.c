@@ -248,6 +248,8 @@ add_nodes(struct build *build)
 		end = log_owner_end(b, i);
 		struct node *n = NULL;
 		uint8_t hash[NSEC3_HASH_LEN];
+		for (size_t k = i; k < end; k++)
+			log_prefetch(b, k);
 		int err = is_nsec3_name(build, &b->records[i], end - i, hash)
 				  ? build_nsec3(build, &b->records[i], end - i, hash)
 				  : build_node(build, &b->records[i], end - i, &n);
@@ -366,6 +368,17 @@ snapshot_new(const struct zone_builder *b)
 	return s;
 }
 
+/* Changes go on with the table of sets, where that pays. */
+static void
+keep_interned(struct build *build)
+{
+	struct intern *in = build->compile.interned;
+	if (in == NULL || !intern_is_worth_it(in))
+		return;
+	intern_close(in, 0);
+	build->snapshot->interned = intern_hold(in);
+}
+
 int
 builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot **out)
 {
@@ -383,6 +396,7 @@ builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot 
 	struct garbage garbage = {0};
 	names_txn_commit(build.txn, &build.snapshot->names, &garbage);
 	garbage_free(&garbage); /* of an empty table */
+	keep_interned(&build);
 	compile_end(&build.compile);
 	if (err == 0)
 		err = fill_snapshot(&build);

@@ -36,11 +36,13 @@ struct log_record {
 };
 
 struct text_chunk;
+struct log_chunk;
 
 struct zone_builder {
 	struct record_source source;
-	struct log_record *records;
-	size_t n, cap;
+	struct log_chunk *first_chunk, *last_chunk; /* the records as they come; none once they are sorted */
+	struct log_record *records;                 /* sorted: of n; before, NULL */
+	size_t n;
 	struct text_chunk *text;
 	const uint8_t *last_owner;
 	uint64_t last_owner_hash;
@@ -60,6 +62,22 @@ log_record_type_key(uint16_t type, const uint8_t *rdata)
 
 /* Data without capital letters is its own canonical form, whatever its type. */
 bool log_rdata_has_upper(const uint8_t *rdata, unsigned len);
+
+/*
+ * Sorted records are far from each other in memory. Asks for what the record LOG_AHEAD behind i points to, so that
+ * it is there when a walk over the sorted log comes to it.
+ */
+#define LOG_AHEAD 12
+static inline void
+log_prefetch(const struct zone_builder *b, size_t i)
+{
+	if (i + LOG_AHEAD >= b->n)
+		return;
+	const struct log_record *r = &b->records[i + LOG_AHEAD];
+	prefetch(r->owner);
+	prefetch(r->rdata);
+	prefetch(r->rdata + r->rdlen);
+}
 
 /* Index behind the last record of the sorted log that has the owner of record i. */
 size_t log_owner_end(const struct zone_builder *b, size_t i);

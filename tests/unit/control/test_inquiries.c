@@ -139,7 +139,7 @@ quiet_workers_are_polled_less(void **state)
 	run_for(r, 50);
 	r->n_polls = 0;
 	run_for(r, 300);
-	assert_true(r->n_polls > 2 * quiet);
+	assert_true(r->n_polls > quiet + quiet / 4);
 	run_for(r, 800);
 	r->n_polls = 0;
 	run_for(r, 300);
