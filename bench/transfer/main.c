@@ -68,7 +68,7 @@ static void
 client_open(struct bench *b)
 {
 	for (unsigned i = 0; i < SOCKETS; i++) {
-		b->sockets[i] = socket(AF_INET, SOCK_DGRAM, 0);
+		b->sockets[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		if (b->sockets[i] < 0 ||
 		    connect(b->sockets[i], (struct sockaddr *)&b->server, sizeof(b->server)) != 0)
 			die("client");

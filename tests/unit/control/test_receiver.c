@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "control/draft.h"
 #include "control/receiver.h"
 #include "control/xfr_out.h"
 #include "control/zone_dump.h"
@@ -213,6 +214,27 @@ test_differences(void **state)
 	free(before);
 	free(after);
 	drop_result();
+}
+
+/* A chain that goes on and on, over a zone of four records. Each step is two SOAs and two addresses. */
+static void
+test_long_chain(void **state)
+{
+	static const unsigned steps[] = {DRAFT_DIFFERENCES_MIN / 4, DRAFT_DIFFERENCES_MIN / 4 + 1};
+	for (unsigned i = 0; i < ARRAY_LEN(steps); i++) {
+		char *script = malloc((size_t)steps[i] * 80), *p = script;
+		p += sprintf(p, "@%u\n", steps[i] + 1);
+		for (unsigned k = 1; k <= steps[i]; k++)
+			p += sprintf(p, "@%u\nwww A 192.0.2.%u\n@%u\nwww A 192.0.2.%u\n%s", k, 2 + (k - 1) % 2,
+				     k + 1, 2 + k % 2, k % 500 == 0 ? "---\n" : "");
+		sprintf(p, "@%u\n", steps[i] + 1);
+		assert_int_equal(run(RRTYPE_IXFR, true, script),
+				 i == 0 ? TRANSFER_NEW_VERSION : TRANSFER_TRY_WHOLE);
+		if (i == 1)
+			assert_non_null(strstr(result.why, "longer than the zone, which has 4 records"));
+		drop_result();
+		free(script);
+	}
 }
 
 static void
@@ -765,13 +787,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),          cmocka_unit_test(test_whole_over_base),
-		cmocka_unit_test(test_whole_is_other), cmocka_unit_test(test_differences),
-		cmocka_unit_test(test_up_to_date),     cmocka_unit_test(test_changes),
-		cmocka_unit_test(test_ends),           cmocka_unit_test(test_rcodes),
-		cmocka_unit_test(test_limits),         cmocka_unit_test(test_zonemd),
-		cmocka_unit_test(test_signed),         cmocka_unit_test(test_unsigned_refusal),
-		cmocka_unit_test(test_forged),         cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_whole_over_base),
+		cmocka_unit_test(test_whole_is_other),
+		cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_long_chain),
+		cmocka_unit_test(test_up_to_date),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_rcodes),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_zonemd),
+		cmocka_unit_test(test_signed),
+		cmocka_unit_test(test_unsigned_refusal),
+		cmocka_unit_test(test_forged),
+		cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
