@@ -24,6 +24,8 @@
 #include "zones/wire/rrtype.h"
 #include "zones/wire/serial.h"
 
+#define INTERRUPTED "interrupted by a rollback"
+
 #define SOA_TRIES 3
 #define SOA_TIMEOUT_MS 1000
 
@@ -94,6 +96,7 @@ refresh_over(struct refresh *r, enum refresh_end end)
 	if (end == REFRESH_FAILED && s) {
 		name_to_text(r->apex.bytes, zone);
 		log_write(CONFIG_LOG_WARNING, zone, "refresh failed: %s", r->error);
+		s->was_notified |= r->is_outdated; /* the primaries of now have not been asked */
 	}
 	if (s)
 		secondary_refreshed(s, end, r->error);
@@ -150,7 +153,7 @@ log_version(const struct refresh *r, const struct transfer_result *x, const stru
 {
 	char zone[NAME_TEXT_MAX];
 	name_to_text(r->apex.bytes, zone);
-	log_write(CONFIG_LOG_INFO, zone, "serial %u by %s from %s: %llu records, %llu octets, %u ms", x->serial,
+	log_often(CONFIG_LOG_INFO, zone, "serial %u by %s from %s: %llu records, %llu octets, %u ms", x->serial,
 		  x->kind == XFR_IXFR ? "IXFR" : "AXFR", c->peer->remote.id, (unsigned long long)x->records,
 		  (unsigned long long)x->bytes, x->duration_ms);
 }
@@ -260,7 +263,7 @@ transfer_over(void *arg, struct transfer_result *x)
 		throw_away(x);
 		refresh_over(r, REFRESH_CANCELLED);
 	} else if (x->end == TRANSFER_CANCELLED) {
-		snprintf(r->error, sizeof(r->error), "interrupted by a rollback");
+		snprintf(r->error, sizeof(r->error), INTERRUPTED);
 		refresh_over(r, REFRESH_FAILED);
 	} else if (x->end == TRANSFER_NEW_VERSION) {
 		take_version(r, x);
@@ -547,8 +550,12 @@ refresh_begin(struct secondary *s, bool is_urgent, bool whole)
 void
 refresh_interrupt(struct refresh *r)
 {
-	if (r->transfer)
+	if (r->transfer) {
 		transfer_cancel(r->transfer);
+	} else if (r->has_turn && peer_slot_cancel(r->candidates[r->at].peer, &r->candidates[r->at].wait)) {
+		snprintf(r->error, sizeof(r->error), INTERRUPTED);
+		refresh_over(r, REFRESH_FAILED);
+	}
 }
 
 void

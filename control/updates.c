@@ -89,8 +89,9 @@ update_accepted(struct zone_version *v, int err)
 	char text[128];
 	if (err) {
 		u->all->stats.failed++;
-		log_limited(CONFIG_LOG_ERROR, NULL, "an update is not taken: the state on disk says: %s",
-			    strerror(-err));
+		if (err != -ECANCELED)
+			log_limited(CONFIG_LOG_ERROR, NULL, "an update is not taken: the state on disk says: %s",
+				    strerror(-err));
 		update_end(u, RCODE_SERVFAIL);
 		return;
 	}

@@ -84,9 +84,9 @@ by_value(const void *a, const void *b)
 }
 
 static double
-ms_of(const uint64_t *ns, uint64_t i)
+ms_of(const uint64_t *took_ns, uint64_t i)
 {
-	return (double)ns[i] / 1e6;
+	return (double)took_ns[i] / 1e6;
 }
 
 void

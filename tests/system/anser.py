@@ -12,7 +12,7 @@ import xfr_wire
 
 CONFIG = """server:
   identity: under-test
-  listen: [127.0.0.1]
+  listen: [{listen}]
   state-dir: {state}
   run-dir: {work}/run
   zone-dir: {work}/zones
@@ -23,8 +23,8 @@ SAMPLE = re.compile(r"anser_(\w+)(?:\{(.*)\})? (\S+)")
 
 
 class Daemon:
-    def __init__(self, build, work, config, state=None):
-        self.build, self.work = build, work
+    def __init__(self, build, work, config, state=None, listen="127.0.0.1"):
+        self.build, self.work, self.listen = build, work, listen
         self.state = state or os.path.join(work, "state")
         self.process = None
         self.log_path = os.path.join(work, "anserd.log")
@@ -35,7 +35,7 @@ class Daemon:
 
     def configure(self, config):
         with open(self.path, "w", encoding="ascii") as f:
-            f.write(CONFIG.format(work=self.work, state=self.state) + config)
+            f.write(CONFIG.format(work=self.work, state=self.state, listen=self.listen) + config)
 
     @property
     def pid(self):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034 # work is from lib.sh; the tables are for all
 # The servers, each on a loopback address of its own, with the same keys. A scenario begins a server's configuration, adds its zones to
 # $work/NAME/conf, and starts it. Used by lib.sh; uses $work.
 #
@@ -109,6 +110,7 @@ anser_start() {
 
 # -------- BIND --------
 
+# bind_begin [OPTIONS]: statements for its options.
 bind_begin() {
 	local key
 	mkdir -p "$work/bind"
@@ -124,7 +126,7 @@ bind_begin() {
 		transfer-source ${address[bind]};
 		notify-source ${address[bind]};
 		recursion no;
-		allow-transfer { none; };
+		allow-transfer { any; };
 		notify no;
 		notify-delay 0;
 		notify-rate 1000;
@@ -155,6 +157,7 @@ bind_start() {
 
 # -------- Knot --------
 
+# knot_begin [LINE...]: lines behind its templates; remotes anser and anser-KEY, acls KEY and all.
 knot_begin() {
 	local key
 	mkdir -p "$work/knot"
@@ -206,8 +209,8 @@ knot_begin() {
 		    zonefile-sync: -1
 		    zonefile-load: difference
 		    journal-content: changes
-		zone:
 		END
+		printf '%s\n' "$@" "zone:"
 	} >"$work/knot/conf"
 }
 

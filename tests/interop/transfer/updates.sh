@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # run, lib.sh and servers.sh set them
 # UPDATE by nsupdate and knsupdate: to anserd, and through a secondary of ours to anserd and to BIND.
 
 updates_servers() {
@@ -10,7 +11,7 @@ updates_servers() {
 	zone upd.bind 10 >"$work/upd.bind"
 	cat >>"$work/bind/conf" <<-END
 	zone "upd.bind" { type primary; file "$work/upd.bind"; allow-update { key k256; key k512; }; ixfr-from-differences no;
-		allow-transfer { any; }; notify explicit; also-notify { ${address[anser]} port 53; ${address[other]}; }; };
+		notify explicit; also-notify { ${address[anser]} port 53; ${address[other]}; }; };
 	END
 	cat >>"$work/anser/conf" <<-END
 	zones:
@@ -30,8 +31,8 @@ updates_servers() {
 	END
 	bind_start
 	anser_start
-	poll 20 at anser upd.example 10
-	poll 20 at bind upd.bind 10
+	ready anser upd.example 10
+	ready bind upd.bind 10
 	anser_start other
 	reached "updates: the secondary has both zones" 20 eval "at other upd.example 10 && at other upd.bind 10"
 }

@@ -1,0 +1,306 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Many small zones: a primary that reads them from text, and a secondary that has them from a catalog. TAP, and a figure a line.
+
+million.py BUILD DIRECTORY ZONES
+
+Wants a network namespace of its own: both servers listen on port 53, the primary on 127.0.0.2. Figures are only as good as the
+machine is idle, so what is checked is what does not hang on it: everything is served, nothing is transferred twice, and what
+counts memory.
+"""
+import json
+import multiprocessing
+import os
+import socket
+import struct
+import sys
+import time
+
+import xfr_wire
+from anser import Asker, Daemon
+from dnsclient import Tap, note
+
+PRIMARY, SECONDARY = ("127.0.0.2", 53), ("127.0.0.1", 53)
+FOLDER = 1000            # zone files each
+SMALL_ZONE = 4           # records
+PATIENCE_S = int(os.environ.get("ANSER_PATIENCE", "120"))
+CATALOG = "catalog.test"
+REMOTES = 'remotes: [{id: primary, address: 127.0.0.2}, {id: secondary, address: 127.0.0.1}]\nacls: [{id: all, address: 127.0.0.0/8}]\n'
+TEMPLATES = "templates: [{id: open, allow-transfer: [all]}]\n"
+
+
+def zone_name(i):
+    return f"z{i:07}.million.test"
+
+
+def zone_path(i):
+    return f"{i // FOLDER:04}/{i:07}.zone"
+
+
+def zone_text(i, serial):
+    return (f"@ 3600 SOA ns.other.test. h.other.test. {serial} 3600 600 1209600 60\n@ 3600 NS ns.other.test.\n"
+            f"@ 3600 A 10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}\nwww 3600 A 10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}\n")
+
+
+def write(path, text):
+    """As an editor does: the file is there whole or not at all."""
+    with open(path + ".new", "w", encoding="ascii") as f:
+        f.write(text)
+    os.rename(path + ".new", path)
+
+
+# -------- what is watched beside --------
+
+def notify_message(ident, apex):
+    return xfr_wire.message(ident, xfr_wire.question(apex, xfr_wire.SOA), flags=0x0400, opcode=xfr_wire.NOTIFY)
+
+
+def send_again(s, target, opcode, apex, stop, found):
+    """One message after another, every two milliseconds; how long each answer took."""
+    ident = 0
+    while not stop.is_set():
+        ident = (ident + 1) & 0xffff
+        wire = xfr_wire.message(ident, xfr_wire.question(apex, xfr_wire.SOA), flags=0, opcode=opcode)
+        begin = time.monotonic()
+        s.sendto(wire, target)
+        try:
+            while s.recv(4096)[:2] != wire[:2]:
+                pass
+            found.append(time.monotonic() - begin)
+        except OSError:
+            found.append(float("inf"))
+        time.sleep(0.002)
+
+
+def watch(target, opcode, apex, stop, pipe):
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(10)
+        send_again(s, target, opcode, apex, stop, found)
+    found.sort()
+    pipe.send(found)
+
+
+class Beside:
+    """NOTIFYs of a zone that is not there, which the control thread answers, and questions, which a worker does: how long they
+    take while something else goes on."""
+
+    def __init__(self, what, target):
+        self.what, self.target = what, target
+
+    def __enter__(self):
+        self.stop = multiprocessing.Event()
+        self.watchers = []
+        for text, opcode in (("control", xfr_wire.NOTIFY), ("worker", xfr_wire.QUERY)):
+            mine, theirs = multiprocessing.Pipe()
+            process = multiprocessing.Process(target=watch, args=(self.target, opcode, xfr_wire.name("nobody.test"), self.stop, theirs))
+            process.start()
+            self.watchers.append((text, mine, process))
+        time.sleep(0.1)
+        return self
+
+    def __exit__(self, *_):
+        time.sleep(0.05)
+        self.stop.set()
+        for text, pipe, process in self.watchers:
+            found = pipe.recv() or [0.0]
+            process.join()
+            quantile = {q: 1000 * found[min(len(found) - 1, int(len(found) * q))] for q in (0.5, 0.99, 0.999)}
+            note(f"{self.what}: {text}: {len(found)} answers, median {quantile[0.5]:.2f} ms, 99 % {quantile[0.99]:.2f}, "
+                 f"99.9 % {quantile[0.999]:.2f}, worst {1000 * found[-1]:.1f}")
+
+
+# -------- servers --------
+
+class Server(Daemon):
+    """With the time and the processor time since some event."""
+
+    def mark(self):
+        self.marked = time.monotonic(), self.cpu_s() if self.process and self.process.poll() is None else 0.0
+
+    def since(self):
+        return f"{time.monotonic() - self.marked[0]:.2f} s, {self.cpu_s() - self.marked[1]:.2f} s of processor"
+
+    def launch(self):
+        self.spawn()
+        self.marked = time.monotonic(), 0.0
+
+    def wait_served(self, n):
+        """n zones are answered for."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"anserd ended with {self.process.returncode}: {self.log_end()}")
+            try:
+                if self.served() >= n:
+                    return
+            except RuntimeError:
+                pass
+            time.sleep(0.05)
+        raise RuntimeError(f"{self.served()} of {n} zones are served: {self.log_end()}")
+
+    def served(self):
+        status = self.status()
+        return status["zones"]["ok"] + status["zones"]["stale"]
+
+    def status(self):
+        return json.loads(self.ctl("--json", "status"))["result"]
+
+
+def rss(server, n, before_kib=0):
+    kib = server.memory_kib()
+    return f"{kib / 1024:.0f} MiB resident, {(kib - before_kib) * 1024 / n:.0f} bytes a zone"
+
+
+class Campaign:
+    def __init__(self, build, work, n):
+        self.tap, self.build, self.work, self.n = Tap(), build, work, n
+        self.files = os.path.join(work, "files")
+        self.empty_kib = 0
+
+    def server(self, name, config, target):
+        work = os.path.join(self.work, name)
+        os.makedirs(work, exist_ok=True)
+        return Server(self.build, work, config, listen=target[0])
+
+    def generate(self):
+        begin = time.monotonic()
+        for i in range(self.n):
+            path = os.path.join(self.files, zone_path(i))
+            if i % FOLDER == 0:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="ascii") as f:
+                f.write(zone_text(i, 1))
+        note(f"{self.n} zone files of {SMALL_ZONE} records written in {time.monotonic() - begin:.1f} s")
+
+    def zones(self, template=""):
+        line = "  - {{name: {}, file: {}/{}" + template + "}}\n"
+        return "zones:\n" + "".join(line.format(zone_name(i), self.files, zone_path(i)) for i in range(self.n))
+
+    def check_some(self, server, what, serial=1):
+        asker = Asker(target=server.target)
+        step = max(1, self.n // 1000)
+        wrong = [zone_name(i) for i in range(0, self.n, step) if asker.serial(xfr_wire.name(zone_name(i))) != serial]
+        self.tap.same(what, [], wrong[:5])
+
+    # -------- the parts --------
+
+    def from_text(self):
+        server = self.server("text", "", PRIMARY)
+        server.target = PRIMARY
+        server.start()
+        self.empty_kib = server.memory_kib()
+        self.tap.same("a server without zones ends", 0, server.stop())
+        server.configure(self.zones())
+        server.launch()
+        server.wait_served(self.n)
+        note(f"text: {self.n} zones served after {server.since()}; {rss(server, self.n, self.empty_kib)}")
+        self.check_some(server, "zones of text files are served")
+        self.look("text", server)
+        server.mark()
+        with Beside("text: reload", PRIMARY):
+            server.ctl("reload")
+        note(f"text: reload with nothing changed: {server.since()}; {rss(server, self.n, self.empty_kib)}")
+        self.tap.same("it ends", 0, server.stop())
+
+    def look(self, what, server):
+        """What can be asked of a server with many zones must not stop it."""
+        for command in ("status", "zones", "metrics"):
+            server.mark()
+            with Beside(f"{what}: anserctl {command}", server.target):
+                size = len(server.ctl(command))
+            note(f"{what}: anserctl {command}: {size} octets, {server.since()}")
+
+    def primary_start(self):
+        catalog = f"catalogs: [{{name: {CATALOG}, produce: {{zones: [\"*.million.test\"]}}, allow-transfer: [all]}}]\n"
+        server = self.server("primary", REMOTES + TEMPLATES + catalog + self.zones(", template: open"), PRIMARY)
+        server.target = PRIMARY
+        server.launch()
+        server.wait_served(self.n + 1)
+        note(f"primary: {self.n} zones and their catalog served after {server.since()}; {rss(server, self.n, self.empty_kib)}")
+        return server
+
+    def secondary_start(self):
+        config = REMOTES + f"catalogs: [{{name: {CATALOG}, primaries: [primary]}}]\n"
+        server = self.server("secondary", config, SECONDARY)
+        server.target = SECONDARY
+        server.launch()
+        return server
+
+    def transferred(self, server):
+        return int(server.metric("transfers_total", direction="in", result="new"))
+
+    def secondary(self, primary):
+        secondary = self.secondary_start()
+        primary.mark()
+        secondary.wait_served(self.n + 1)
+        note(f"secondary: catalog and {self.n} members served after {secondary.since()} (primary: {primary.since()}); "
+             f"{rss(secondary, self.n, self.empty_kib)}")
+        self.check_some(secondary, "members of the catalog are served")
+        self.look("secondary", secondary)
+        self.changes(primary, secondary)
+        return secondary
+
+    def notify(self, apex):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind((PRIMARY[0], 0))
+            s.sendto(notify_message(1, xfr_wire.name(apex)), SECONDARY)
+
+    def changes(self, primary, secondary):
+        """One zone after another gets a new version at the primary; then its secondary is told."""
+        asker, taken = Asker(target=SECONDARY), []
+        for i in range(0, self.n, max(1, self.n // 50)):
+            apex = zone_name(i)
+            write(os.path.join(self.files, zone_path(i)), zone_text(i, 2))
+            primary.ctl("zone", "reload", apex)
+            begin = time.monotonic()
+            self.notify(apex)
+            while asker.serial(xfr_wire.name(apex)) != 2 and time.monotonic() < begin + 5:
+                pass
+            taken.append(1000 * (time.monotonic() - begin))
+        taken.sort()
+        note(f"update: NOTIFY to new answer: median {taken[len(taken) // 2]:.2f} ms, worst {taken[-1]:.2f} of {len(taken)}")
+        self.tap.report(taken[-1] < 5000, "an update is served after its NOTIFY", f"{taken[-1]} ms")
+
+    def members(self, primary, secondary):
+        """The catalog loses a member and gets it back; the zone itself stays as it is."""
+        ...
+
+    def restart(self, secondary):
+        before = self.transferred(secondary)
+        self.tap.same("the secondary ends", 0, secondary.stop())
+        secondary.launch()
+        secondary.wait_served(self.n + 1)
+        note(f"restart: {self.n} members served from state after {secondary.since()}; {rss(secondary, self.n, self.empty_kib)}")
+        self.check_some_all(secondary)
+        self.tap.same("nothing was transferred again", 0, self.transferred(secondary))
+        note(f"restart: before it, {before} transfers")
+
+    def check_some_all(self, server):
+        asker = Asker(target=server.target)
+        step = max(1, self.n // 997)
+        wrong = [zone_name(i) for i in range(0, self.n, step) if asker.serial(xfr_wire.name(zone_name(i))) not in (1, 2)]
+        self.tap.same("zones out of the state are served", [], wrong[:5])
+
+    def run(self):
+        self.generate()
+        self.from_text()
+        primary = self.primary_start()
+        secondary = None
+        try:
+            secondary = self.secondary(primary)
+            self.restart(secondary)
+        finally:
+            for server in (secondary, primary):
+                if server:
+                    self.tap.same("a server ends", 0, server.stop())
+
+
+def main():
+    campaign = Campaign(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    campaign.run()
+    campaign.tap.done()
+
+
+if __name__ == "__main__":
+    main()
