@@ -49,7 +49,7 @@ said() {
 ask() {
 	local server=$1
 	shift
-	kdig +nocookie +timeout=3 +retry=1 "@${address[$server]}" "$@"
+	kdig +nocookie +timeout=5 +retry=2 "@${address[$server]}" "$@"
 }
 
 serial() {
