@@ -15,6 +15,7 @@
 struct catalog_zone {
 	struct name apex;
 	struct served *read; /* held: the version that the members are of; NULL: none */
+	bool is_produced;    /* by us: nobody reads it */
 	bool is_due;         /* a version is served that was not looked at */
 };
 
@@ -28,6 +29,7 @@ struct catalog_zones {
 	bool held;                /* a plan of zones is being made */
 	void (*ready)(void *arg); /* who waits for the reading that runs to end; NULL: nobody */
 	void *ready_arg;
+	bool has_lost; /* members that could not be made zones: what the state has of them is theirs still */
 	bool stopping;
 	/* the reading that runs */
 	uv_work_t work;
@@ -137,7 +139,8 @@ edit_begin(struct catalog_zones *c)
 	c->edit = zones_edit_begin(c->options.zones);
 }
 
-static void
+/* 0, or -errno, and all zones are as they were. */
+static int
 edit_end(struct catalog_zones *c)
 {
 	int err = c->edit ? zones_edit_commit(c->edit) : -ENOMEM;
@@ -147,6 +150,7 @@ edit_end(struct catalog_zones *c)
 			  (unsigned long long)c->added, (unsigned long long)c->removed, strerror(-err));
 	}
 	c->edit = NULL;
+	return err;
 }
 
 static void
@@ -164,7 +168,8 @@ take_update(struct catalog_zones *c)
 	struct catalog_zone *z = find(c, c->apex.bytes);
 	edit_begin(c);
 	c->err = catalogs_commit(c->catalogs, &c->apex, &c->update, &c->diag);
-	edit_end(c);
+	if (edit_end(c) != 0)
+		c->has_lost = true;
 	name_to_text(c->apex.bytes, text);
 	log_diag(&c->diag, text, LOG_FAULTS_MAX);
 	if (c->err) {
@@ -255,7 +260,7 @@ void
 catalog_zones_published(struct catalog_zones *c, struct zone_item *item)
 {
 	struct catalog_zone *z = find(c, zone_item_apex(item));
-	if (!z || z->read == zone_item_served(item))
+	if (!z || z->is_produced || z->read == zone_item_served(item))
 		return;
 	z->is_due = true;
 	read_next(c);
@@ -267,7 +272,7 @@ catalog_zones_are_known(const struct catalog_zones *c)
 	for (unsigned i = 0; i < catalogs_count(c->catalogs); i++)
 		if (!catalogs_status(c->catalogs, i).was_good)
 			return false;
-	return true;
+	return !c->has_lost;
 }
 
 /* -------- configuration -------- */
@@ -301,7 +306,8 @@ make_items(const struct catalog_zones *c, const struct config *config)
 	for (unsigned i = 0; items && i < config->n_catalogs; i++) {
 		const struct catalog_zone *old = find(c, config->catalogs[i].zone.name);
 		name_copy(&items[i].apex, config->catalogs[i].zone.name);
-		items[i].is_due = true;
+		items[i].is_produced = config->catalogs[i].produce.enabled;
+		items[i].is_due = !items[i].is_produced;
 		if (!old || !old->read)
 			continue;
 		items[i].read = old->read;
@@ -320,7 +326,7 @@ catalog_zones_configure(struct catalog_zones *c, const struct config *config)
 	zones_hold_edits(c->options.zones, false);
 	edit_begin(c);
 	int err = catalogs_configure(c->catalogs, config, &diag);
-	edit_end(c);
+	int edit_err = edit_end(c);
 	log_diag(&diag, NULL, LOG_FAULTS_MAX);
 	diag_clear(&diag);
 	struct catalog_zone *gone = err ? items : c->items;
@@ -332,7 +338,7 @@ catalog_zones_configure(struct catalog_zones *c, const struct config *config)
 		return err;
 	c->items = items;
 	c->n = config->n_catalogs;
-	return 0;
+	return edit_err;
 }
 
 bool

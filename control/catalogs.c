@@ -43,6 +43,7 @@ struct plan {
 struct catalogs {
 	struct catalogs_events events;
 	struct plan plan;
+	struct plan before; /* without catalogs: for its settings */
 	struct names owners;
 };
 
@@ -495,6 +496,20 @@ settle_all(struct work *w)
 	return err;
 }
 
+/* Frees its catalogs that are not in the present plan, and keeps its settings until the next time. */
+static void
+plan_set_aside(struct catalogs *c, struct plan *p)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct seat *now = plan_seat(&c->plan, p->seats[i].catalog->members.apex.bytes);
+		if (!now || now->catalog != p->seats[i].catalog)
+			catalog_free(p->seats[i].catalog);
+		p->seats[i].catalog = NULL;
+	}
+	plan_free(&c->before, NULL);
+	c->before = *p;
+}
+
 int
 catalogs_configure(struct catalogs *c, const struct config *config, struct diag_list *diag)
 {
@@ -512,7 +527,7 @@ catalogs_configure(struct catalogs *c, const struct config *config, struct diag_
 	}
 	c->plan = plan;
 	work_commit(&w, c);
-	plan_free(&before, &c->plan);
+	plan_set_aside(c, &before);
 	return 0;
 }
 
@@ -558,6 +573,7 @@ catalogs_free(struct catalogs *c)
 	if (!c)
 		return;
 	plan_free(&c->plan, NULL);
+	plan_free(&c->before, NULL);
 	names_free(&c->owners);
 	free(c);
 }

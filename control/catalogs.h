@@ -33,8 +33,11 @@
 
 struct catalogs;
 
-/* A member that is to be served. Borrowed for the call, but for the settings, which live as long as the
- * configuration's catalogs do: until the next catalogs_configure() has returned. */
+/*
+ * A member that is to be served. Borrowed for the call, but for the settings, which live as long as the
+ * configuration, and over the next catalogs_configure() until the one behind it: zones that this one has removed
+ * are so configured until they are gone.
+ */
 struct catalogs_zone {
 	const struct config_zone *settings; /* as of a configured zone; their `name` is without meaning */
 	const struct catalog_member

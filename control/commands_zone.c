@@ -155,7 +155,10 @@ zone_wish_end(struct zone_wish *zr, const char *error)
 static void
 zone_wish_refuse(struct zone_wish *zr, int err, const char *not_supported)
 {
-	request_fail(zr->request, EXIT_CODE_FAILED, NULL, "%s", err == -ENOTSUP ? not_supported : "out of memory");
+	request_fail(zr->request, EXIT_CODE_FAILED, NULL, "%s",
+		     err == -ENOTSUP     ? not_supported
+		     : err == -ECANCELED ? "the server stops"
+					 : "out of memory");
 	free(zr);
 }
 

@@ -28,6 +28,7 @@ draft_begin(struct draft *d)
 	d->changes = NULL;
 	d->touched = NULL;
 	d->touched_len = d->touched_cap = d->last_touched = 0;
+	d->n_different = 0;
 	d->warning[0] = '\0';
 }
 
@@ -101,6 +102,17 @@ difference_begin(void *arg, uint32_t from_serial)
 	return d->changes ? state_changes_begin(d->changes, from_serial) : 0;
 }
 
+static int
+count_different(struct draft *d)
+{
+	uint64_t records = d->base->snapshot->records;
+	if (++d->n_different <= DRAFT_DIFFERENCES_MIN || d->n_different <= 2 * records)
+		return 0;
+	diag_add(d->diag, DIAG_ERROR, NULL, 0, 0,
+		 "the differences are longer than the zone, which has %llu records", (unsigned long long)records);
+	return -ERANGE;
+}
+
 static struct state_record
 state_record_of(const struct zone_record *r, const struct name *owner)
 {
@@ -115,7 +127,9 @@ difference_remove(void *arg, const struct zone_record *r)
 	struct name owner;
 	name_copy(&owner, r->owner);
 	struct state_record record = state_record_of(r, &owner);
-	int err = zone_change_remove(d->change, &owner, r->type, r->rdata, r->rdlen);
+	int err = count_different(d);
+	if (!err)
+		err = zone_change_remove(d->change, &owner, r->type, r->rdata, r->rdlen);
 	if (!err && d->changes)
 		err = state_changes_remove(d->changes, &record);
 	return err;
@@ -128,7 +142,9 @@ difference_add(void *arg, const struct zone_record *r)
 	struct name owner;
 	name_copy(&owner, r->owner);
 	struct state_record record = state_record_of(r, &owner);
-	int err = zone_change_add(d->change, &owner, r->type, r->ttl_s, r->rdata, r->rdlen);
+	int err = count_different(d);
+	if (!err)
+		err = zone_change_add(d->change, &owner, r->type, r->ttl_s, r->rdata, r->rdlen);
 	if (!err && d->changes)
 		err = state_changes_add(d->changes, &record);
 	return err ? err : touch(d, &owner);

@@ -30,6 +30,12 @@ struct zone_builder;
 struct zone_replace;
 struct zone_change;
 
+/*
+ * Differences may have so many records, or twice as many as the zone, whichever is more. A longer chain costs more
+ * than the zone, in memory too, so the session ends with -ERANGE, and the whole zone is asked for.
+ */
+#define DRAFT_DIFFERENCES_MIN 100000
+
 /* The fields are draft.c's; shown so that it can be part of its owner. */
 struct draft {
 	struct name apex;          /* lower case */
@@ -43,7 +49,8 @@ struct draft {
 	struct state_changes *changes; /* differences: the same for the journal; NULL: the journal cannot have it */
 	uint8_t *touched;              /* differences: names that got records, one behind the other in wire form */
 	size_t touched_len, touched_cap;
-	size_t last_touched; /* where the last of them begins */
+	size_t last_touched;  /* where the last of them begins */
+	uint64_t n_different; /* records of differences */
 	char warning[ZONEMD_WHY_MAX + sizeof("ZONEMD: ")];
 };
 

@@ -146,13 +146,13 @@ log_now_s(void)
 }
 
 bool
-log_limit_pass(struct log_limit *limit, uint64_t now_s, unsigned *held_back)
+log_limit_pass(struct log_limit *limit, unsigned lines, uint64_t interval, unsigned *held_back)
 {
-	uint64_t interval = now_s / LOG_LIMIT_INTERVAL_S + 1; /* 0 is a call site that never spoke */
+	interval++; /* 0 is a call site that never spoke */
 	/* Two threads may both start an interval: then a few lines more go out, which is no harm. */
 	if (atomic_exchange(&limit->interval, interval) != interval)
 		atomic_store(&limit->lines, 0);
-	if (atomic_fetch_add(&limit->lines, 1) >= LOG_LIMIT_LINES) {
+	if (atomic_fetch_add(&limit->lines, 1) >= lines) {
 		atomic_fetch_add(&limit->held_back, 1);
 		return false;
 	}

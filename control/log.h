@@ -40,21 +40,32 @@ void log_diag(const struct diag_list *list, const char *zone, unsigned max);
 #define LOG_LIMIT_LINES 5
 #define LOG_LIMIT_INTERVAL_S 10
 
+#define LOG_OFTEN_LINES 50 /* a second, through log_often() */
+
 /* A call site's allowance; static, all zero. */
 struct log_limit {
 	_Atomic uint64_t interval; /* number of the interval that `lines` counts in */
 	_Atomic unsigned lines, held_back;
 };
 
-/* True when a line may go out at `now_s`; then *held_back is how many did not since the last one. */
-bool log_limit_pass(struct log_limit *limit, uint64_t now_s, unsigned *held_back);
+/*
+ * True when a line may go out in this interval, of which each has `lines`; then *held_back is how many did not
+ * since the last one.
+ */
+bool log_limit_pass(struct log_limit *limit, unsigned lines, uint64_t interval, unsigned *held_back);
 
 /* log_write() with an allowance of its own for the place where it stands. */
 #define log_limited(level, zone, fmt, ...)                                                                         \
+	log_within(LOG_LIMIT_LINES, LOG_LIMIT_INTERVAL_S, level, zone, fmt, ##__VA_ARGS__)
+
+/* Likewise, for what ordinary work brings and nobody reads by the thousand. */
+#define log_often(level, zone, fmt, ...) log_within(LOG_OFTEN_LINES, 1, level, zone, fmt, ##__VA_ARGS__)
+
+#define log_within(lines, interval_s, level, zone, fmt, ...)                                                       \
 	do {                                                                                                       \
 		static struct log_limit limit_;                                                                    \
 		unsigned held_back_;                                                                               \
-		if (!log_limit_pass(&limit_, log_now_s(), &held_back_))                                            \
+		if (!log_limit_pass(&limit_, lines, log_now_s() / (interval_s), &held_back_))                      \
 			break;                                                                                     \
 		if (held_back_)                                                                                    \
 			log_write(level, zone, fmt " (and %u like it)", ##__VA_ARGS__, held_back_);                \

@@ -34,6 +34,13 @@ between(uint32_t value_s, uint32_t min_s, uint32_t max_s)
 	return value_s < min_s ? min_s : value_s > max_s ? max_s : value_s;
 }
 
+static uint32_t
+soa_expire_s(const struct secondary *s, const struct snapshot *snapshot)
+{
+	const struct config_zone *c = s->item->config;
+	return between(snapshot->expire_s, c->expire_min_s, c->expire_max_s);
+}
+
 static uint64_t
 refresh_ms(const struct secondary *s)
 {
@@ -47,13 +54,12 @@ retry_ms(const struct secondary *s)
 {
 	const struct config_zone *c = s->item->config;
 	unsigned doublings = s->failures - 1 < RETRY_DOUBLINGS_MAX ? s->failures - 1 : RETRY_DOUBLINGS_MAX;
-	if (!s->item->served) {
-		uint64_t ms = (uint64_t)RETRY_FIRST_MS << doublings;
-		return ms < RETRY_FIRST_MAX_MS ? ms : RETRY_FIRST_MAX_MS;
-	}
-	uint64_t ms = (uint64_t)between(s->item->served->snapshot->retry_s, c->retry_min_s, c->retry_max_s) * 1000;
+	uint64_t ms = RETRY_FIRST_MS, cap_ms = (uint64_t)c->retry_max_s * 1000;
+	if (s->item->served)
+		ms = (uint64_t)between(s->item->served->snapshot->retry_s, c->retry_min_s, c->retry_max_s) * 1000;
+	else if (cap_ms > RETRY_FIRST_MAX_MS)
+		cap_ms = RETRY_FIRST_MAX_MS;
 	ms <<= doublings;
-	uint64_t cap_ms = (uint64_t)c->retry_max_s * 1000;
 	return ms < cap_ms ? ms : cap_ms;
 }
 
@@ -153,9 +159,8 @@ void
 secondary_meta(const struct secondary *s, const struct snapshot *snapshot, uint32_t expire_s, const char *source,
 	       struct state_meta *out)
 {
-	const struct config_zone *c = s->item->config;
 	int64_t now_s = time(NULL);
-	uint32_t soa_s = between(snapshot->expire_s, c->expire_min_s, c->expire_max_s);
+	uint32_t soa_s = soa_expire_s(s, snapshot);
 	*out = (struct state_meta){
 		.refreshed_at_s = now_s,
 		.expires_at_s = now_s + (expire_s && expire_s < soa_s ? expire_s : soa_s),
@@ -165,12 +170,18 @@ secondary_meta(const struct secondary *s, const struct snapshot *snapshot, uint3
 	snprintf(out->primary, sizeof(out->primary), "%s", source ? source : "");
 }
 
+static void
+expire_at(struct secondary *s, int64_t wall_s)
+{
+	s->expires_at_s = wall_s;
+	atomic_store_explicit(&s->item->slot->expires_at_s, (uint32_t)wall_s, memory_order_relaxed);
+}
+
 void
 secondary_take_meta(struct secondary *s, const struct state_meta *meta)
 {
 	s->refreshed_at_s = meta->refreshed_at_s;
-	s->expires_at_s = meta->expires_at_s;
-	atomic_store_explicit(&s->item->slot->expires_at_s, (uint32_t)meta->expires_at_s, memory_order_relaxed);
+	expire_at(s, meta->expires_at_s);
 	if (s->source && strcmp(s->source, meta->primary) == 0)
 		return;
 	free(s->source);
@@ -301,6 +312,8 @@ secondary_loaded(struct secondaries *all, struct zone_item *item, const struct s
 		s->has_rejected = true;
 		s->rejected_serial = meta->flags;
 	}
+	if (item->served && !s->expires_at_s) /* it was no secondary before */
+		expire_at(s, time(NULL) + soa_expire_s(s, item->served->snapshot));
 	s->next_ms = s->wants_whole || item->was_notified ? now_ms(all) : first_refresh_ms(s);
 	item->was_notified = false;
 	zone_item_update(all->options.zones, item);
@@ -320,7 +333,11 @@ secondary_configured(struct secondaries *all, struct zone_item *item)
 		if (s->refresh)
 			refresh_outdate(s->refresh);
 		if (set_primaries(s) != 0)
-			s->n_primaries = 0; /* nothing is noted of them */
+			s->n_primaries = 0;       /* nothing is noted of them */
+		if (!s->refresh && s->failures) { /* what is configured now may be the cure */
+			s->next_ms = now_ms(all);
+			due_again(s);
+		}
 	}
 }
 
@@ -383,9 +400,9 @@ int
 secondary_refresh(struct secondaries *all, struct zone_item *item, bool whole, secondary_done_fn *done, void *arg)
 {
 	struct secondary *s = item->secondary;
-	struct secondary_waiter *w = s ? malloc(sizeof(*w)) : NULL;
-	if (!s)
-		return -ENOTSUP;
+	if (!s || all->stopping)
+		return s ? -ECANCELED : -ENOTSUP;
+	struct secondary_waiter *w = malloc(sizeof(*w));
 	if (!w)
 		return -ENOMEM;
 	/* Who asks while a refresh runs may have changed something that it does not know: the next one is meant. */
@@ -423,6 +440,11 @@ secondary_reject(struct secondaries *all, struct zone_item *item, uint32_t seria
 		return;
 	s->rejected_serial = serial;
 	s->has_rejected = item->served && serial_is_newer(serial, item->served->snapshot->serial);
+	struct state_meta meta = {.refreshed_at_s = s->refreshed_at_s,
+				  .expires_at_s = s->expires_at_s,
+				  .flags = s->has_rejected ? serial : 0};
+	snprintf(meta.primary, sizeof(meta.primary), "%s", s->source ? s->source : "");
+	zone_store_meta(all->options.zones, item, &meta); /* or a restart would take it again */
 }
 
 /* -------- looking -------- */

@@ -73,7 +73,7 @@ typedef void secondary_done_fn(void *arg, const char *error);
 
 /*
  * Asks the primaries now; with `whole`, takes the whole zone from them whatever its serial. 0; -ENOTSUP: no
- * secondary, or not loaded yet; -ENOMEM.
+ * secondary, or not loaded yet; -ECANCELED: the server stops; -ENOMEM.
  */
 int secondary_refresh(struct secondaries *s, struct zone_item *item, bool whole, secondary_done_fn *done,
 		      void *arg) MUST_CHECK;

@@ -24,6 +24,8 @@
 #include "zones/wire/rrtype.h"
 #include "zones/wire/serial.h"
 
+#define INTERRUPTED "interrupted by a rollback"
+
 #define SOA_TRIES 3
 #define SOA_TIMEOUT_MS 1000
 
@@ -44,7 +46,7 @@ struct refresh {
 	struct name apex;
 	struct zone_turn turn;
 	struct zone_version version;
-	struct served *base; /* held while a transfer is made from it */
+	struct served *base; /* held: the last transfer was made from it, and what came may share with it */
 	struct transfer *transfer;
 	bool is_urgent, whole;
 	bool is_outdated; /* the configured primaries are others by now */
@@ -67,8 +69,19 @@ served_of(const struct refresh *r)
 /* -------- the end -------- */
 
 static void
+base_set(struct refresh *r, struct served *base)
+{
+	if (base)
+		served_hold(base);
+	if (r->base)
+		served_release(r->all->options.zones->options.publisher, r->base);
+	r->base = base;
+}
+
+static void
 refresh_free(struct refresh *r)
 {
+	base_set(r, NULL);
 	for (unsigned i = 0; i < r->n; i++)
 		peer_release(r->candidates[i].peer);
 	r->all->n_refreshes--;
@@ -83,6 +96,7 @@ refresh_over(struct refresh *r, enum refresh_end end)
 	if (end == REFRESH_FAILED && s) {
 		name_to_text(r->apex.bytes, zone);
 		log_write(CONFIG_LOG_WARNING, zone, "refresh failed: %s", r->error);
+		s->was_notified |= r->is_outdated; /* the primaries of now have not been asked */
 	}
 	if (s)
 		secondary_refreshed(s, end, r->error);
@@ -139,7 +153,7 @@ log_version(const struct refresh *r, const struct transfer_result *x, const stru
 {
 	char zone[NAME_TEXT_MAX];
 	name_to_text(r->apex.bytes, zone);
-	log_write(CONFIG_LOG_INFO, zone, "serial %u by %s from %s: %llu records, %llu octets, %u ms", x->serial,
+	log_often(CONFIG_LOG_INFO, zone, "serial %u by %s from %s: %llu records, %llu octets, %u ms", x->serial,
 		  x->kind == XFR_IXFR ? "IXFR" : "AXFR", c->peer->remote.id, (unsigned long long)x->records,
 		  (unsigned long long)x->bytes, x->duration_ms);
 }
@@ -177,12 +191,23 @@ is_rejected(const struct secondary *s, uint32_t serial)
 	return s->has_rejected && !serial_is_newer(serial, s->rejected_serial);
 }
 
+/* While its base is held. */
+static void
+throw_away(struct transfer_result *x)
+{
+	served_free(x->next);
+	state_changes_free(x->changes);
+	x->next = NULL;
+	x->changes = NULL;
+}
+
 static void
 take_version(struct refresh *r, struct transfer_result *x)
 {
 	struct secondary *s = r->secondary;
 	const struct candidate *c = &r->candidates[r->at];
 	if (!r->whole && is_rejected(s, x->serial)) {
+		throw_away(x);
 		refresh_current(r, c, x->has_expire ? x->expire_s : 0);
 		return;
 	}
@@ -232,15 +257,13 @@ transfer_over(void *arg, struct transfer_result *x)
 	r->transfer = NULL;
 	count_transfer(r, x);
 	peer_slot_end(c->peer);
-	if (r->base)
-		served_release(r->all->options.zones->options.publisher, r->base);
-	r->base = NULL;
 	if (x->has_serial)
 		note_serial(r, c, x->serial);
 	if (is_cancelled(r)) {
+		throw_away(x);
 		refresh_over(r, REFRESH_CANCELLED);
 	} else if (x->end == TRANSFER_CANCELLED) {
-		snprintf(r->error, sizeof(r->error), "interrupted by a rollback");
+		snprintf(r->error, sizeof(r->error), INTERRUPTED);
 		refresh_over(r, REFRESH_FAILED);
 	} else if (x->end == TRANSFER_NEW_VERSION) {
 		take_version(r, x);
@@ -284,9 +307,7 @@ transfer_begin(struct refresh *r)
 		next_candidate(r);
 		return;
 	}
-	if (base)
-		served_hold(base);
-	r->base = base;
+	base_set(r, base);
 }
 
 static void
@@ -529,8 +550,12 @@ refresh_begin(struct secondary *s, bool is_urgent, bool whole)
 void
 refresh_interrupt(struct refresh *r)
 {
-	if (r->transfer)
+	if (r->transfer) {
 		transfer_cancel(r->transfer);
+	} else if (r->has_turn && peer_slot_cancel(r->candidates[r->at].peer, &r->candidates[r->at].wait)) {
+		snprintf(r->error, sizeof(r->error), INTERRUPTED);
+		refresh_over(r, REFRESH_FAILED);
+	}
 }
 
 void

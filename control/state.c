@@ -202,7 +202,9 @@ read_generation(struct state *st, struct diag_list *diag)
 static int
 open_data(struct state *st, struct diag_list *diag)
 {
-	int err = state_env_open(st);
+	int err = state_file_mend(st, diag);
+	if (!err)
+		err = state_env_open(st);
 	if (!err && fsync(st->dir_fd)) /* so that a new file is found again */
 		err = -errno;
 	if (!err)

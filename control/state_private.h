@@ -10,6 +10,7 @@
  *     state_read.c      load, get, walk, prune
  *     state_history.c   history
  *     state_value.c, state_record.c   what is on disk
+ *     state_pages.c, state_mend.c     a file whose pages are damaged
  */
 #ifndef ANSER_CONTROL_STATE_PRIVATE_H
 #define ANSER_CONTROL_STATE_PRIVATE_H
@@ -111,6 +112,8 @@ struct state {
 	struct state_queue waiting;  /* seen, not completed, oldest first */
 	struct state_request *begun; /* those of them that need further transactions, by `other` */
 	unsigned n_begun;
+	uint64_t turn_began_ns; /* the last one */
+	unsigned turn_requests; /* in it */
 	uint64_t next_generation;
 	bool has_garbage;
 };
@@ -121,6 +124,13 @@ int state_error(int lmdb_error) MUST_CHECK;
 /* Opens the environment in st->path with st->map_bytes; closes it. No reader, no transaction. 0 or -errno. */
 int state_env_open(struct state *st) MUST_CHECK;
 void state_env_close(struct state *st);
+
+/*
+ * Before the environment is opened: a file whose pages are damaged, which LMDB would not survive, is written anew,
+ * with a warning in diag, and kept under another name. 0, also if there is no file; -errno, with text in diag or
+ * without.
+ */
+int state_file_mend(struct state *st, struct diag_list *diag) MUST_CHECK;
 
 /* -------- writer thread -------- */
 

@@ -13,11 +13,18 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <time.h>
 
 #include "control/state_private.h"
 #include "zones/base/bytes.h"
 
 #define SWEEP_VALUES_MIN 256
+/*
+ * In a stream of changes a transaction costs more than the changes in it. So behind a turn that had several
+ * requests the next one begins no sooner than so long after it began. A change that comes alone is written at once.
+ */
+#define STREAM_TURN_NS 5000000
+#define STREAM_REQUESTS 4
 
 /* What is in the transaction of this turn. */
 struct turn {
@@ -326,6 +333,14 @@ tell(struct state *st)
 		state_deliver(st);
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 static void
 turn_run(struct state *st)
 {
@@ -333,7 +348,9 @@ turn_run(struct state *st)
 	struct state_queue again;
 	state_queue_init(&turn.requests);
 	state_queue_init(&again);
+	st->turn_began_ns = now_ns();
 	collect(st, &turn);
+	st->turn_requests = turn.n;
 	write_turn(st, &turn);
 	for (struct state_request *r = turn.requests.first; r;) {
 		struct state_request *next = r->next;
@@ -350,6 +367,19 @@ turn_run(struct state *st)
 	tell(st);
 }
 
+/* In a stream: gives others the time to come along. The mutex is held, but not while it sleeps. */
+static void
+wait_for_others(struct state *st)
+{
+	uint64_t passed_ns = now_ns() - st->turn_began_ns;
+	if (st->turn_requests < STREAM_REQUESTS || st->waiting.first || st->stopping || passed_ns >= STREAM_TURN_NS)
+		return;
+	struct timespec left = {.tv_nsec = (long)(STREAM_TURN_NS - passed_ns)};
+	pthread_mutex_unlock(&st->mutex);
+	nanosleep(&left, NULL);
+	pthread_mutex_lock(&st->mutex);
+}
+
 /* Waits for work; takes what was queued. False: the end. What is left of garbage is the next start's. */
 static bool
 wait_for_work(struct state *st)
@@ -358,6 +388,7 @@ wait_for_work(struct state *st)
 	while (!st->queued.first && !st->waiting.first && !st->has_garbage && !st->stopping)
 		pthread_cond_wait(&st->work, &st->mutex);
 	if (st->queued.first) {
+		wait_for_others(st);
 		*st->waiting.last = st->queued.first;
 		st->waiting.last = st->queued.last;
 		state_queue_init(&st->queued);

@@ -48,11 +48,11 @@ struct stream {
 	struct stream_options options;
 	struct stream_events events;
 	enum stream_state state;
-	bool is_paused, is_reading;
+	bool is_paused, is_reading, is_corked;
 	uint64_t heard_ms; /* the last octet, or the end of a pause */
 	int write_err;     /* the first failure of a write; what came before it is still read */
 	int end_err;
-	struct stream_write *first_waiting, **next_waiting; /* to be sent once the connection stands */
+	struct stream_write *first_waiting, **next_waiting; /* until the connection stands, or is uncorked */
 	struct tls_session *tls;                            /* once TCP stands; NULL without TLS */
 	uint8_t *cipher;                                    /* CIPHER_CAP, with tls */
 	const uint8_t *cipher_at;
@@ -335,7 +335,7 @@ send_records(struct stream *s)
 	write_octets(s, w);
 }
 
-/* Consumes w, a frame. */
+/* Consumes w: frames. */
 static void
 send_frame(struct stream *s, struct stream_write *w)
 {
@@ -351,6 +351,55 @@ send_frame(struct stream *s, struct stream_write *w)
 		out_of_memory(s);
 }
 
+/* All frames that wait as one; NULL: there are not several, or no memory. */
+static struct stream_write *
+join_waiting(struct stream *s)
+{
+	size_t len = 0;
+	struct stream_write *w = s->first_waiting, *next, *all;
+	for (; w; w = w->next)
+		len += w->len;
+	all = s->first_waiting && s->first_waiting->next ? write_new(s, len) : NULL;
+	if (!all)
+		return NULL;
+	len = 0;
+	for (w = s->first_waiting; w; w = next) {
+		next = w->next;
+		memcpy(all->data + len, w->data, w->len);
+		len += w->len;
+		free(w);
+	}
+	return all;
+}
+
+static void
+send_waiting(struct stream *s)
+{
+	struct stream_write *w = join_waiting(s), *next;
+	if (!w)
+		w = s->first_waiting;
+	s->first_waiting = NULL;
+	s->next_waiting = &s->first_waiting;
+	for (; w; w = next) {
+		next = w->next;
+		send_frame(s, w);
+	}
+}
+
+void
+stream_cork(struct stream *s)
+{
+	s->is_corked = true;
+}
+
+void
+stream_uncork(struct stream *s)
+{
+	s->is_corked = false;
+	if (s->state == STREAM_STANDING)
+		send_waiting(s);
+}
+
 int
 stream_send(struct stream *s, const uint8_t *msg, size_t len)
 {
@@ -362,7 +411,7 @@ stream_send(struct stream *s, const uint8_t *msg, size_t len)
 		return -ENOMEM;
 	store_be16(w->data, (uint16_t)len);
 	memcpy(w->data + FRAME_LEN, msg, len);
-	if (s->state == STREAM_CONNECTING) {
+	if (s->state == STREAM_CONNECTING || s->is_corked) {
 		*s->next_waiting = w;
 		s->next_waiting = &w->next;
 	} else {
@@ -378,12 +427,8 @@ stands(struct stream *s)
 {
 	s->state = STREAM_STANDING;
 	begin_idling(s);
-	struct stream_write *w = s->first_waiting;
-	s->first_waiting = NULL;
-	for (struct stream_write *next; w; w = next) {
-		next = w->next;
-		send_frame(s, w);
-	}
+	if (!s->is_corked)
+		send_waiting(s);
 	s->events.connected(s->events.arg);
 	if (s->state != STREAM_STANDING)
 		return;

@@ -52,6 +52,13 @@ int stream_open(uv_loop_t *loop, const struct stream_options *options, const str
 int stream_send(struct stream *s, const uint8_t *msg, size_t len) MUST_CHECK;
 
 /*
+ * What is sent between the two goes out in one piece with stream_uncork(): for many small messages. Both may be
+ * called at any time before stream_close().
+ */
+void stream_cork(struct stream *s);
+void stream_uncork(struct stream *s);
+
+/*
  * Back-pressure: no `message` between stream_pause() and stream_resume(), and the peer is slowed down by TCP's own
  * window. Idle time does not run meanwhile.
  */

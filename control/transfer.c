@@ -7,6 +7,9 @@
  *     asked ──message──> pool: a batch of messages ──over──> told
  *                          ↖ next batch ↙   │ given up: what the pool has is thrown away there, then told
  *
+ * Handing work to the pool and back costs more than the work on a short answer. So what is short waits until the
+ * loop has looked at all that came with it, and goes to the pool in bundles.
+ *
  * The receiver and the result belong to the pool while it works, and to the loop in between. What comes meanwhile
  * waits in a list; when that is long, the primary is held back. Control thread, but for the functions named work_*.
  */
@@ -35,11 +38,16 @@
 /* A question may be this many idle times without an answer while others on its connection have theirs. */
 #define UNANSWERED 4
 #define UDP_PAYLOAD 1232
+#define SHORT_BYTES 4096 /* what waits of a transfer that goes into a bundle */
+#define BUNDLE_MAX 16    /* transfers in a bundle: 32 at a time are under way, so that two threads have work */
 
 struct transfers {
 	uv_loop_t *loop;
 	struct upstreams *upstreams;
 	struct cds_list_head running;
+	struct transfer *ready, **ready_end; /* with the pool, as they see it; bundle_all() hands them on */
+	uv_timer_t bundler;
+	bool has_bundler;
 	unsigned n; /* running, or with a timer that is closing */
 	struct upstream_times times;
 	bool is_stopped;
@@ -71,6 +79,7 @@ struct transfer {
 	bool is_given_up; /* given_up has the reason */
 	enum transfer_end given_up;
 	char cut_why[TRANSFER_WHY_MAX];
+	struct transfer *next_ready;
 	/* the pool's while it works */
 	uv_work_t work;
 	bool is_working;
@@ -113,9 +122,8 @@ work_take(struct transfer *x)
 
 /* Takes the messages of a batch, and if they were the last ones, makes the version. */
 static void
-work_batch(uv_work_t *work)
+take_batch(struct transfer *x)
 {
-	struct transfer *x = work->data;
 	if (!x->receiver)
 		x->receiver = receiver_new(&x->query);
 	if (!x->receiver) {
@@ -134,6 +142,12 @@ work_batch(uv_work_t *work)
 		receiver_free(x->receiver);
 		x->receiver = NULL;
 	}
+}
+
+static void
+work_batch(uv_work_t *work)
+{
+	take_batch(work->data);
 }
 
 /* Throws away what there is, which may be millions of records. */
@@ -167,6 +181,95 @@ start_work(struct transfer *x, uv_work_cb work)
 	int err = uv_queue_work(x->all->loop, &x->work, work, work_after);
 	assert(err == 0); /* fails without a function only */
 	(void)err;
+}
+
+/* -------- bundles -------- */
+
+struct bundle {
+	uv_work_t work;
+	unsigned n;
+	struct transfer *items[BUNDLE_MAX];
+};
+
+static void
+work_bundle(uv_work_t *work)
+{
+	struct bundle *b = work->data;
+	for (unsigned i = 0; i < b->n; i++)
+		take_batch(b->items[i]);
+}
+
+static void
+bundle_after(uv_work_t *work, int status)
+{
+	struct bundle *b = work->data;
+	for (unsigned i = 0; i < b->n; i++)
+		work_after(&b->items[i]->work, status);
+	free(b);
+}
+
+static struct transfer *
+next_ready(struct transfers *t)
+{
+	struct transfer *x = t->ready;
+	t->ready = x->next_ready;
+	if (!t->ready)
+		t->ready_end = &t->ready;
+	return x;
+}
+
+static void
+bundle_all(struct transfers *t)
+{
+	while (t->ready) {
+		struct bundle *b = malloc(sizeof(*b));
+		if (!b) {
+			start_work(next_ready(t), work_batch);
+			continue;
+		}
+		b->work.data = b;
+		for (b->n = 0; t->ready && b->n < BUNDLE_MAX; b->n++)
+			b->items[b->n] = next_ready(t);
+		int err = uv_queue_work(t->loop, &b->work, work_bundle, bundle_after);
+		assert(err == 0); /* fails without a function only */
+		(void)err;
+	}
+}
+
+static void
+bundler_fired(uv_timer_t *bundler)
+{
+	bundle_all(bundler->data);
+}
+
+static void
+bundler_closed(uv_handle_t *bundler)
+{
+	struct transfers *t = bundler->data;
+	t->has_bundler = false;
+}
+
+/* Behind others that are as short. What may take long in spite of that would make them wait. */
+static bool
+is_for_bundle(const struct transfer *x, size_t bytes)
+{
+	return bytes <= SHORT_BYTES && x->query.zonemd == CONFIG_ZONEMD_OFF && !x->all->is_stopped;
+}
+
+static void
+start_batch(struct transfer *x, size_t bytes)
+{
+	struct transfers *t = x->all;
+	if (!is_for_bundle(x, bytes)) {
+		start_work(x, work_batch);
+		return;
+	}
+	x->is_working = true;
+	x->next_ready = NULL;
+	*t->ready_end = x;
+	t->ready_end = &x->next_ready;
+	if (t->ready == x)
+		uv_timer_start(&t->bundler, bundler_fired, 0, 0);
 }
 
 /* -------- the end -------- */
@@ -217,12 +320,13 @@ advance(struct transfer *x)
 		else
 			finish_given_up(x);
 	} else if (x->first) {
+		size_t bytes = x->waiting_bytes;
 		x->batch = x->first;
 		x->first = NULL;
 		x->end = &x->first;
 		x->waiting_bytes = 0;
 		upstream_resume(&x->question);
-		start_work(x, work_batch);
+		start_batch(x, bytes);
 	}
 }
 
@@ -469,11 +573,15 @@ transfers_new(uv_loop_t *loop, struct transfers **out)
 	t->loop = loop;
 	t->times = (struct upstream_times){TRANSFER_CONNECT_MS, TRANSFER_IDLE_MS, TRANSFER_KEEP_MS};
 	CDS_INIT_LIST_HEAD(&t->running);
+	t->ready_end = &t->ready;
 	int err = upstreams_new(loop, &t->times, &t->upstreams);
 	if (err) {
 		free(t);
 		return err;
 	}
+	uv_timer_init(loop, &t->bundler);
+	t->bundler.data = t;
+	t->has_bundler = true;
 	*out = t;
 	return 0;
 }
@@ -488,7 +596,11 @@ transfers_set_times(struct transfers *t, uint64_t connect_ms, uint64_t idle_ms, 
 void
 transfers_stop(struct transfers *t)
 {
+	if (t->is_stopped)
+		return;
 	t->is_stopped = true;
+	bundle_all(t);
+	uv_close((uv_handle_t *)&t->bundler, bundler_closed);
 	for (struct cds_list_head *p = t->running.next; p != &t->running; p = p->next)
 		transfer_cancel((struct transfer *)((char *)p - offsetof(struct transfer, link)));
 	upstreams_stop(t->upstreams);
@@ -497,7 +609,8 @@ transfers_stop(struct transfers *t)
 bool
 transfers_are_idle(const struct transfers *t)
 {
-	return t->n == 0 && upstreams_are_idle(t->upstreams);
+	bool is_ended = !t->is_stopped || !t->has_bundler;
+	return t->n == 0 && is_ended && upstreams_are_idle(t->upstreams);
 }
 
 void

@@ -31,7 +31,7 @@ struct update {
 	const struct tsig_key *key; /* that one; NULL: unsigned */
 	struct zone_turn turn;
 	struct zone_version version;
-	struct served *base; /* held while it is worked on */
+	struct served *base; /* held, as the next version shares with it; NULL: it was not worked on */
 	struct ask *ask;     /* forwarded; then msg is as it came */
 	struct name apex;
 	const struct config *config; /* held while it is worked on: the rules are part of it */
@@ -50,6 +50,8 @@ update_free(struct update *u)
 {
 	served_free(u->result.next);
 	state_changes_free(u->result.changes);
+	if (u->base)
+		served_release(u->all->options.zones->options.publisher, u->base);
 	tsig_key_release(u->key);
 	u->all->stats.waiting--;
 	u->all->bytes -= u->len;
@@ -87,8 +89,9 @@ update_accepted(struct zone_version *v, int err)
 	char text[128];
 	if (err) {
 		u->all->stats.failed++;
-		log_limited(CONFIG_LOG_ERROR, NULL, "an update is not taken: the state on disk says: %s",
-			    strerror(-err));
+		if (err != -ECANCELED)
+			log_limited(CONFIG_LOG_ERROR, NULL, "an update is not taken: the state on disk says: %s",
+				    strerror(-err));
 		update_end(u, RCODE_SERVFAIL);
 		return;
 	}
@@ -120,9 +123,7 @@ static void
 update_worked(uv_work_t *work, int status)
 {
 	struct update *u = work->data;
-	struct zones *z = u->all->options.zones;
 	config_free(u->config);
-	served_release(z->options.publisher, u->base);
 	if (status || !u->result.next) {
 		bool is_good = !status && u->result.rcode == RCODE_NOERROR;
 		u->all->stats.unchanged += is_good;
@@ -142,7 +143,7 @@ update_worked(uv_work_t *work, int status)
 	};
 	u->result.next = NULL;
 	u->result.changes = NULL;
-	zone_accept(z, &u->version);
+	zone_accept(u->all->options.zones, &u->version);
 }
 
 static void

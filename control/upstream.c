@@ -333,6 +333,7 @@ ask_on(struct upstream_conn *c, struct upstream_question *q)
 	uint8_t msg[UPSTREAM_QUESTION_MAX];
 	size_t len;
 	int err = draw_id(c, &q->id);
+	stream_cork(c->stream);
 	if (!err)
 		err = q->events->compose(q->arg, q->id, msg, &len);
 	if (!err)
@@ -373,6 +374,8 @@ pump(uv_timer_t *kick)
 		if (err)
 			fail_later(q, err, &failed);
 	}
+	for (struct cds_list_head *p = u->conns.next; p != &u->conns; p = p->next)
+		stream_uncork(conn_of(p)->stream);
 	fail_all(&failed, NULL);
 	if (u->n_conns == 0 && cds_list_empty(&u->waiting)) {
 		cds_list_del(&u->link);

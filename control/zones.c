@@ -249,6 +249,15 @@ zones_plan_free(struct zones_plan *plan)
 	free(plan);
 }
 
+/* What was known of its file says nothing about data from a primary, and the other way round. */
+static void
+item_change_role(struct zone_item *item)
+{
+	free(item->error);
+	item->error = NULL;
+	item->stamp = 0;
+}
+
 /* Takes over the plan's items: from here on they are configured by the plan's config. */
 static void
 commit_items(struct zones *z, const struct zones_plan *plan)
@@ -259,6 +268,8 @@ commit_items(struct zones *z, const struct zones_plan *plan)
 		bool is_new = !item->config;
 		if (!is_new && item->config->zonemd != config->zonemd)
 			item->force = true; /* the same file may be judged otherwise now */
+		if (!is_new && item->config->role != config->role)
+			item_change_role(item);
 		item->config = config;
 		item->generation = z->generation;
 		item->index = (uint32_t)i;

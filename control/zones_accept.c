@@ -69,6 +69,8 @@ version_finish(struct zone_version *v, int err)
 	v->zones->n_versions--;
 	served_free(v->next);
 	state_changes_free(v->changes);
+	zone_source_free(v->source);
+	v->source = NULL;
 	v->next = NULL;
 	v->changes = NULL;
 	v->done(v, err);
@@ -212,8 +214,6 @@ version_store(struct zone_version *v)
 		*z->storing_last = v;
 		z->storing_last = &v->next_waiting;
 	} else if (err) {
-		zone_source_free(v->source);
-		v->source = NULL;
 		version_finish(v, err);
 	}
 }

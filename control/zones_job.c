@@ -56,6 +56,7 @@ struct load_job {
 	bool is_first;   /* nothing is served: what the state has is the base */
 	bool keeps;      /* the state keeps the zone */
 	bool is_dynamic; /* it takes updates */
+	bool keeps_base; /* the version that there was goes on, which the state has */
 	/* results */
 	int err;
 	bool same_files; /* as those served now */
@@ -64,7 +65,8 @@ struct load_job {
 	struct snapshot *snapshot;     /* of the file, or what is to be served */
 	struct snapshot *stored;       /* what the state had */
 	struct state_zone stored_zone; /* and its timers */
-	const struct snapshot *base;   /* to compare with; served in this turn, or `stored` */
+	const struct snapshot *base;   /* to compare with; of `served`, or `stored` */
+	struct served *served;         /* held while it is compared with; NULL: none */
 	uint64_t bytes, stored_bytes;  /* of snapshot, of stored */
 	uint64_t start_ns;
 };
@@ -281,6 +283,7 @@ job_keep_base(struct load_job *job)
 	job->bytes = job->stored_bytes;
 	job->outcome = job->snapshot ? LOAD_SERVE : LOAD_UNCHANGED;
 	job->stored = NULL;
+	job->keeps_base = true;
 	job->version.store = ZONE_STORE_NOTHING;
 }
 
@@ -350,6 +353,7 @@ job_free(struct load_job *job)
 	snapshot_free(job->snapshot);
 	snapshot_free(job->stored);
 	zone_includes_free(job->includes);
+	state_changes_free(job->version.changes);
 	diag_clear(&job->diag);
 	config_free(job->config);
 	free(job->path);
@@ -468,6 +472,17 @@ job_accepted(struct zone_version *v, int err)
 
 /* -------- from pool to pool to acceptance, on the loop -------- */
 
+/* The zone may be removed while the pool reads what is served of it. */
+static void
+job_hold(struct load_job *job, struct served *served)
+{
+	if (served)
+		served_hold(served);
+	if (job->served)
+		served_release(job->zones->options.publisher, job->served);
+	job->served = served;
+}
+
 static void
 job_accept(struct load_job *job)
 {
@@ -501,6 +516,7 @@ static void
 job_compared(struct pool_task *task)
 {
 	struct load_job *job = job_of(task);
+	job_hold(job, NULL);
 	if (job->turn.item && job->outcome == LOAD_FAILED) {
 		zone_turn_end(&job->turn);
 		job_failed(job);
@@ -529,13 +545,14 @@ job_turn(struct zone_turn *turn)
 {
 	struct load_job *job = (struct load_job *)((char *)turn - offsetof(struct load_job, turn));
 	struct zone_item *item = turn->item;
-	bool has_source = job->path || job->catalog;
+	bool has_source = (job->path || job->catalog) && !job->keeps_base;
 	job->version.store = job->keeps && has_source ? ZONE_STORE_WHOLE : ZONE_STORE_NOTHING;
-	job->base = item && item->served ? item->served->snapshot : job->stored;
+	job_hold(job, item ? item->served : NULL);
+	job->base = job->served ? job->served->snapshot : job->stored;
 	if (item && (job->catalog || (job->keeps && job->path && job->base)))
 		job_queue(job, job_compare, job_compared);
 	else
-		job_accept(job);
+		job_compared(&job->task);
 }
 
 static void

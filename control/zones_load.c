@@ -232,11 +232,28 @@ zones_op_report(const struct zones_op *op)
 
 #define JOBS_MAX 1024 /* begun and not ended: what several slices of the pool take of the smallest zones */
 
+/* At a stop: also those that were asked for while their zone was being loaded, or even later. */
+static void
+queue_give_up(struct zones *z)
+{
+	while (z->queue_first) {
+		struct zone_item *item = z->queue_first;
+		struct zone_wait *waits = item->waits;
+		queue_remove(z, item);
+		item->waits = NULL;
+		zone_waits_finish(waits, item, "the server stops", false);
+	}
+}
+
 /* A job that waits for the pool costs little; what it has made is served as soon as the loop gets to it. */
 void
 zones_pump(struct zones *z)
 {
-	while (z->queue_first && !z->n_parked && !z->stopping && z->n_jobs < JOBS_MAX) {
+	if (z->stopping) {
+		queue_give_up(z);
+		return;
+	}
+	while (z->queue_first && !z->n_parked && z->n_jobs < JOBS_MAX) {
 		struct zone_item *item = z->queue_first;
 		queue_remove(z, item);
 		struct zone_wait *waits = item->waits;
@@ -264,14 +281,8 @@ void
 zones_stop(struct zones *z)
 {
 	z->stopping = true;
+	queue_give_up(z);
 	zones_pool_stop(z->pool);
-	while (z->queue_first) {
-		struct zone_item *item = z->queue_first;
-		struct zone_wait *waits = item->waits;
-		queue_remove(z, item);
-		item->waits = NULL;
-		zone_waits_finish(waits, item, "the server stops", false);
-	}
 	zones_on_room(z);
 }
 

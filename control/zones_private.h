@@ -157,7 +157,7 @@ enum zone_store {
  */
 struct zone_version {
 	struct zone_turn *turn;
-	struct served *next; /* taken over */
+	struct served *next; /* taken over; the caller holds what it was made from until done() has returned */
 	enum zone_store store;
 	struct state_changes *changes; /* taken over; of ZONE_STORE_CHANGES */
 	struct state_meta meta;        /* goes to the state with the data */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zones/base/bytes.h"
+
 static void
 ring_put(struct punt_ring *r, uint16_t id)
 {
@@ -46,14 +48,26 @@ punts_free(struct punts *p)
 	free(p);
 }
 
+/* An IPv4 address, or the network that an IPv6 address is in. Whoever can forge addresses can have all slots
+ * anyway, so this needs no secret. */
+static uint8_t
+source_of(const struct engine_client *c)
+{
+	uint64_t x = c->is_v6 ? load_be64(c->address) : load_be32(c->address);
+	return (uint8_t)((x * 0x9e3779b97f4a7c15 >> 32) % PUNT_SOURCES);
+}
+
 struct punt_slot *
 punt_take(struct punts *p, const struct engine_message *m)
 {
-	if (p->n_free == 0 || m->len > PUNT_MESSAGE_MAX)
+	uint8_t source = source_of(&m->client);
+	if (p->n_free == 0 || p->held[source] == PUNT_SOURCE_MAX || m->len > PUNT_MESSAGE_MAX)
 		return NULL;
+	p->held[source]++;
 	uint16_t id = p->free[--p->n_free];
 	struct punt_slot *s = &p->slots[id];
 	s->id = id;
+	s->source = source;
 	s->client = m->client;
 	s->len = (uint16_t)m->len;
 	s->reply_cap = (uint16_t)(m->cap < PUNT_MESSAGE_MAX ? m->cap : PUNT_MESSAGE_MAX);
@@ -77,7 +91,8 @@ punt_returned(struct punts *p)
 void
 punt_release(struct punts *p, struct punt_slot *s)
 {
-	assert(p->n_free < PUNT_SLOTS);
+	assert(p->n_free < PUNT_SLOTS && p->held[s->source] > 0);
+	p->held[s->source]--;
 	p->free[p->n_free++] = s->id;
 }
 

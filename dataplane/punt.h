@@ -8,7 +8,8 @@
  * A worker has PUNT_SLOTS slots. Each holds one message, later its reply, and the ticket: what the port needs to
  * send that reply. A slot belongs to the worker, then to control, then to the worker again; only its number
  * travels, through two rings of one writer and one reader each. There are never more numbers than a ring has
- * places, so nothing blocks and nothing fails but punt_take(), when control has all slots in hand.
+ * places, so nothing blocks and nothing fails but punt_take(), when control has all slots in hand. One source may
+ * have half of them: who floods us does not shut out all others, and a NOTIFY gets through.
  *
  * No system call, lock or allocation but in punts_new(). The worker's functions are the worker's alone, control's
  * are the control thread's alone; nothing of RCU.
@@ -25,6 +26,8 @@
 #include "zones/base/compiler.h"
 
 #define PUNT_SLOTS 256        /* a power of two; all that control may have in hand of one worker */
+#define PUNT_SOURCE_MAX 128   /* those of them that messages of one source may have */
+#define PUNT_SOURCES 64       /* sources are told apart by so many values of a hash */
 #define PUNT_MESSAGE_MAX 4096 /* octets of a message or its reply: as much as udp-payload may be */
 #define PUNT_TICKET_MAX 256
 
@@ -37,6 +40,7 @@ struct punt_slot {
 	uint16_t len;       /* of the message, then of the reply; 0: control says nothing */
 	uint16_t reply_cap; /* octets that the reply may have */
 	uint16_t ticket_len;
+	uint8_t source;                             /* hash of the address */
 	alignas(8) uint8_t ticket[PUNT_TICKET_MAX]; /* the port's own */
 	uint8_t msg[PUNT_MESSAGE_MAX];
 };
@@ -52,6 +56,7 @@ struct punts {
 	struct punt_ring to_control, to_worker;
 	alignas(CACHE_LINE) unsigned n_free; /* from here on the worker's */
 	uint16_t free[PUNT_SLOTS];
+	uint16_t held[PUNT_SOURCES]; /* slots in use, by source */
 	alignas(CACHE_LINE) struct punt_slot slots[PUNT_SLOTS];
 };
 
@@ -63,8 +68,8 @@ void punts_free(struct punts *p);
 
 /* -------- the worker's -------- */
 
-/* A slot with a copy of the message, for its queue and ticket to be filled in. NULL: none is free, or it does not
- * fit. */
+/* A slot with a copy of the message, for its queue and ticket to be filled in. NULL: none is free, its source has
+ * enough of them, or it does not fit. */
 struct punt_slot *punt_take(struct punts *p, const struct engine_message *m) MUST_CHECK;
 
 /* Gives a slot to control. */

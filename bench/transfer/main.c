@@ -68,7 +68,7 @@ static void
 client_open(struct bench *b)
 {
 	for (unsigned i = 0; i < SOCKETS; i++) {
-		b->sockets[i] = socket(AF_INET, SOCK_DGRAM, 0);
+		b->sockets[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		if (b->sockets[i] < 0 ||
 		    connect(b->sockets[i], (struct sockaddr *)&b->server, sizeof(b->server)) != 0)
 			die("client");
@@ -245,7 +245,7 @@ first_run(struct bench *b, char **command)
 static void
 secondary_stop(struct bench *b)
 {
-	kill(b->pid, SIGTERM);
+	kill(-b->pid, SIGTERM);
 	waitpid(b->pid, NULL, 0);
 }
 

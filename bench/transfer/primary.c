@@ -156,7 +156,7 @@ run(void *arg)
 		}
 		if (!fds[1].revents)
 			continue;
-		int fd = accept(p->tcp, NULL, NULL), one = 1;
+		int fd = accept4(p->tcp, NULL, NULL, SOCK_CLOEXEC), one = 1;
 		if (fd < 0 || n == 2 + PRIMARY_CONNECTIONS) {
 			close(fd);
 			continue;
@@ -174,8 +174,8 @@ primary_start(struct primary *p, const struct bench_zone *zone, const char *addr
 	*p = (struct primary){.zone = zone, .address = {.sin_family = AF_INET, .sin_port = htons(port)}};
 	pthread_mutex_init(&p->mutex, NULL);
 	need(inet_pton(AF_INET, address, &p->address.sin_addr) == 1, address);
-	p->udp = socket(AF_INET, SOCK_DGRAM, 0);
-	p->tcp = socket(AF_INET, SOCK_STREAM, 0);
+	p->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	p->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	need(p->udp >= 0 && p->tcp >= 0, "socket");
 	setsockopt(p->tcp, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	need(bind(p->udp, (struct sockaddr *)&p->address, sizeof(p->address)) == 0, "bind");

@@ -83,6 +83,12 @@ by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static double
+ms_of(const uint64_t *took_ns, uint64_t i)
+{
+	return (double)took_ns[i] / 1e6;
+}
+
 void
 load_stop(struct load *l, struct load_figures *out)
 {
@@ -96,10 +102,10 @@ load_stop(struct load *l, struct load_figures *out)
 	if (!n)
 		return;
 	const uint64_t *t = l->took_ns + out->lost;
-	out->p50_ms = (double)t[n / 2] / 1e6;
-	out->p99_ms = (double)t[(uint64_t)n * 99 / 100] / 1e6;
-	out->p999_ms = (double)t[(uint64_t)n * 999 / 1000] / 1e6;
-	out->max_ms = (double)t[n - 1] / 1e6;
+	out->p50_ms = ms_of(t, n / 2);
+	out->p99_ms = ms_of(t, (uint64_t)n * 99 / 100);
+	out->p999_ms = ms_of(t, (uint64_t)n * 999 / 1000);
+	out->max_ms = ms_of(t, n - 1);
 }
 
 /* -------- processes -------- */

@@ -3,15 +3,19 @@
 import multiprocessing
 import os
 import random
+import socket
 import time
 
 import xfr_wire
 from anser import Asker
+from dnsclient import note
 
 PORT = 5303
 STEP_S = 0.05
 NOTIFY_AGAIN_S = 0.5 # a real primary waits longer
 LATE_S = 2.0
+LOST_S = 3.0 # a busy machine may stand still for a second
+FLOOD = 100000 # messages a second
 
 
 class Bystanders:
@@ -34,6 +38,11 @@ class Bystanders:
         self.pipe.send("figures")
         return self.pipe.recv()
 
+    def reset(self):
+        """What was before is forgotten, and versions that are on their way are new ones."""
+        self.pipe.send("reset")
+        self.pipe.recv()
+
     def run(self, pipe):
         try:
             os.nice(-10)
@@ -42,14 +51,14 @@ class Bystanders:
         primary = xfr_wire.Primary([xfr_wire.Versions(f"g{i}.test.", 50) for i in range(self.count)], port=PORT)
         zones = list(primary.zones.values())
         pipe.send("ready")
-        asker = Asker(1.0)
+        asker = Asker(LOST_S)
         times, lost, lags = [], 0, []
         pending, step_at, told_at = {}, 0.0, 0.0
         while True:
             now = time.monotonic()
             if pipe.poll():
-                if pipe.recv() == "end":
-                    return
+                if pipe.recv() == "reset":
+                    pending = {apex: (serial, now) for apex, (serial, _) in pending.items()}
                 waiting = [now - since for _, since in pending.values()]
                 pipe.send(self.summary(times, lost, lags, waiting))
                 times, lost, lags = [], 0, []
@@ -80,4 +89,33 @@ class Bystanders:
         return {"questions": len(times), "lost": lost,
                 "p50_us": round(times[len(times) // 2] * 1e6) if times else 0,
                 "p99_us": round(times[len(times) * 99 // 100] * 1e6) if times else 0,
+                "max_ms": round(times[-1] * 1e3, 1) if times else 0,
                 "versions": len(lags), "lag_s": round(max([*lags, *(w for w in waiting if w > LATE_S)], default=0), 3)}
+
+
+def flood(test, name, source, wire, seconds, rate=FLOOD):
+    """`wire` from `source`, so many a second, and nobody reads the replies. What the bystanders saw of it. `test` has tap, daemon
+    and bystanders."""
+    daemon = test.daemon
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        s.bind((source, 0))
+        s.connect(("127.0.0.1", 53))
+        before, cpu = daemon.memory_kib(), daemon.cpu_s()
+        daemon.peak_reset()
+        test.bystanders.reset()
+        began = now = time.monotonic()
+        n = 0
+        while now < began + seconds:
+            while n < (now - began) * rate:
+                s.send(wire)
+                n += 1
+            time.sleep(0.0005)
+            now = time.monotonic()
+    figures = test.bystanders.figures()
+    grown, cpu = daemon.memory_kib("VmHWM") - before, daemon.cpu_s() - cpu
+    full = daemon.metric("dropped_total", reason="punt_full")
+    note(f"{name}: {n / seconds:.0f}/s for {seconds} s, {cpu / seconds:.2f} CPUs, memory {grown} KiB more, punt_full {full:.0f}")
+    note(f"{name}: bystanders: {figures}")
+    test.tap.report(grown < 16 * 1024, f"{name}: memory stays", f"{grown} KiB more")
+    return figures

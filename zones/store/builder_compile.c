@@ -368,6 +368,17 @@ snapshot_new(const struct zone_builder *b)
 	return s;
 }
 
+/* Changes go on with the table of sets, where that pays. */
+static void
+keep_interned(struct build *build)
+{
+	struct intern *in = build->compile.interned;
+	if (in == NULL || !intern_is_worth_it(in))
+		return;
+	intern_close(in, 0);
+	build->snapshot->interned = intern_hold(in);
+}
+
 int
 builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot **out)
 {
@@ -385,6 +396,7 @@ builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot 
 	struct garbage garbage = {0};
 	names_txn_commit(build.txn, &build.snapshot->names, &garbage);
 	garbage_free(&garbage); /* of an empty table */
+	keep_interned(&build);
 	compile_end(&build.compile);
 	if (err == 0)
 		err = fill_snapshot(&build);

@@ -5,7 +5,8 @@
  * This is the second way to a snapshot; the first, builder.h, takes all records of a zone. The result is the same
  * as if the builder had been given the records that the base holds, as it serves them, with the difference applied:
  * the same nodes, flags and record sets, so the same answers octet by octet. Only the depth map may name depths
- * that no name has any more, and fewer equal sets may be shared.
+ * that no name has any more, and fewer equal sets may be shared: those that no earlier change, and no build, has
+ * listed (intern.h).
  *
  * A change is a list of edits, one a name, in which the records of touched names are changed at once; any number of
  * successive differences (an IXFR is a row of them) may go through one change. Names between a touched one and the

@@ -31,8 +31,7 @@ fill_apex(struct change_finish *f)
 	const struct rrset *shared[] = {s->negative_soa, s->negative_soa_sigs};
 	for (unsigned i = 0; i < ARRAY_LEN(shared); i++) {
 		if (shared[i] != NULL)
-			atomic_fetch_add_explicit(&((struct rrset *)(uintptr_t)shared[i])->refs, 1,
-						  memory_order_relaxed);
+			rrset_hold(shared[i]);
 	}
 	return 0;
 }
@@ -91,6 +90,7 @@ make_shells(struct change_finish *f)
 	if (f->next != NULL) {
 		*f->next = *base;
 		f->next->negative_soa = f->next->negative_soa_sigs = NULL;
+		f->next->interned = intern_hold(base->interned != NULL ? base->interned : f->c->compile.interned);
 	}
 	if (f->index != NULL)
 		*f->index = *base->denial;
@@ -151,6 +151,7 @@ give_up(struct change_finish *f)
 	if (f->next != NULL) {
 		rrset_release((struct rrset *)(uintptr_t)f->next->negative_soa);
 		rrset_release((struct rrset *)(uintptr_t)f->next->negative_soa_sigs);
+		intern_release(f->next->interned);
 	}
 	zalloc_free(f->next, sizeof(*f->next));
 	zalloc_free(f->index, sizeof(*f->index));
@@ -163,12 +164,35 @@ give_up(struct change_finish *f)
 	zalloc_free(f->remains, sizeof(*f->remains));
 }
 
+/*
+ * The zone's table of sets is open while nodes are made, and at no other time. If somebody makes another change of
+ * the same zone right now, this one shares within itself.
+ */
+static int
+plan_nodes(struct change_finish *f)
+{
+	struct intern *in = f->c->base->interned;
+	struct compile *compile = &f->c->compile;
+	size_t bytes = 0;
+	if (in != NULL && intern_open(in)) {
+		compile->interned = intern_hold(in);
+		bytes = intern_bytes(in);
+	}
+	int err = change_plan_nodes(f);
+	if (compile->interned == NULL)
+		return err;
+	intern_close(compile->interned, f->c->n);
+	if (in == NULL || compile->interned == in)
+		f->interned_growth = (int64_t)intern_bytes(compile->interned) - (int64_t)bytes;
+	return err;
+}
+
 static int
 finish_shared(struct change_finish *f)
 {
 	struct diag_list *diag = f->c->compile.diag;
 	unsigned errors_before = diag->n_errors;
-	int err = change_plan_nodes(f);
+	int err = plan_nodes(f);
 	if (err == 0)
 		err = make_shells(f);
 	if (err == 0)

@@ -148,7 +148,7 @@ compile_edit_set(struct zone_change *c, const struct change_set *set, uint64_t *
 		made = NULL;
 		err = compile_set(&c->compile, set->records, set->n, &made);
 	} else if (!node_owns_set(made)) {
-		atomic_fetch_add_explicit(&made->refs, 1, memory_order_relaxed);
+		rrset_hold(made);
 	}
 	if (made != NULL)
 		words[(*n_words)++] = node_word(made);

@@ -120,7 +120,7 @@ struct change_finish {
 	struct denial_index *index; /* the next one's shell; NULL: there is none */
 	struct names_txn *names;
 	struct order_txn *order;
-	int64_t nsec3_delta;
+	int64_t nsec3_delta, interned_growth; /* octets */
 	bool is_committed;
 };
 

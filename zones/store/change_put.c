@@ -101,7 +101,7 @@ tally_set(struct tally *t, const struct rrset *set, int sign)
 	t->records += sign * (int64_t)set->n_rr;
 	t->sets += sign;
 	if (!node_owns_set(set))
-		t->bytes += (int64_t)(rrset_size(set) / atomic_load_explicit(&set->refs, memory_order_relaxed));
+		t->bytes += (int64_t)(rrset_size(set) / rrset_users(set));
 }
 
 static void
@@ -140,6 +140,7 @@ change_count(struct change_finish *f)
 		pages += r->names.items[i].size;
 	for (size_t i = 0; i < r->order.n; i++)
 		pages += r->order.items[i].size;
-	r->bytes = pages + (size_t)old.bytes;
-	r->new_bytes = pages + (size_t) new.bytes;
+	int64_t growth = f->interned_growth;
+	r->bytes = pages + (size_t)(growth < 0 ? old.bytes - growth : old.bytes);
+	r->new_bytes = pages + (size_t)(growth > 0 ? new.bytes + growth : new.bytes);
 }

@@ -27,6 +27,20 @@ reserve_rdatas(struct compile *c, unsigned n)
 	return 0;
 }
 
+/*
+ * Sets that no other name can have are not looked for: signatures, links of chains, and the one SOA. The others
+ * come together where they stand alone; the first one makes the table.
+ */
+static struct rrset *
+share_set(struct compile *c, struct rrset *set)
+{
+	if (node_takes_set(set) || node_set_is_unique(set) || set->type == RRTYPE_SOA)
+		return set;
+	if (c->interned == NULL)
+		c->interned = intern_new();
+	return c->interned != NULL ? intern_set(c->interned, set) : set;
+}
+
 int
 compile_set(struct compile *c, const struct log_record *records, size_t n, struct rrset **out)
 {
@@ -58,8 +72,7 @@ compile_set(struct compile *c, const struct log_record *records, size_t n, struc
 	if (err == 0) {
 		c->records += kept;
 		c->sets++;
-		if (!node_takes_set(*out))
-			*out = intern_set(&c->interned, *out);
+		*out = share_set(c, *out);
 	}
 	return err;
 }
@@ -182,8 +195,9 @@ compile_is_nsec3_owner(const struct compile *c, const uint8_t *owner, unsigned o
 void
 compile_end(struct compile *c)
 {
-	intern_free(&c->interned);
+	intern_release(c->interned);
 	zalloc_free(c->rdatas, c->rdatas_cap * sizeof(*c->rdatas));
+	c->interned = NULL;
 	c->rdatas = NULL;
 	c->rdatas_cap = 0;
 }

@@ -18,7 +18,7 @@
 struct compile {
 	const struct record_source *source;
 	struct diag_list *diag;
-	struct intern interned;
+	struct intern *interned;    /* held and open; NULL: none yet */
 	struct rrset_rdata *rdatas; /* scratch: the records of one set */
 	unsigned rdatas_cap;
 	bool hashes_names; /* the zone has NSEC3 records, made with `params` */
@@ -26,7 +26,7 @@ struct compile {
 	uint64_t records, sets; /* compiled so far */
 };
 
-/* Frees scratch and table; what was made lives on. */
+/* Frees scratch, and gives up the table; what was made lives on. */
 void compile_end(struct compile *c);
 
 /*

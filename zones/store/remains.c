@@ -3,6 +3,7 @@
 #include "zones/store/remains.h"
 
 #include "zones/base/alloc.h"
+#include "zones/store/intern.h"
 
 static void
 free_nodes(struct garbage *list)
@@ -27,6 +28,7 @@ free_shell(struct snapshot *s)
 	rrset_release((struct rrset *)(uintptr_t)s->negative_soa);
 	rrset_release((struct rrset *)(uintptr_t)s->negative_soa_sigs);
 	zalloc_free((void *)(uintptr_t)s->denial, sizeof(*s->denial));
+	intern_release(s->interned);
 	zalloc_free(s, sizeof(*s));
 }
 

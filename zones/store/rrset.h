@@ -12,7 +12,7 @@
  *              an earlier name of the same set (value: its offset in the set).
  *
  * Because a set speaks of its owner only by suffix lengths, sets of different owners are often equal octet by octet
- * and are stored once (hash-consed, counted by `refs`). Design note: docs/design/record-sets.md.
+ * and are stored once (hash-consed, intern.h; counted by `refs`). Design note: docs/design/record-sets.md.
  *
  * Immutable after rrset_compile(). Readers: any thread, RCU or a reference on the snapshot. Writers
  * alone touch `refs`.
@@ -20,6 +20,7 @@
 #ifndef ANSER_STORE_RRSET_H
 #define ANSER_STORE_RRSET_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,7 +49,8 @@ struct rrset_fixup {
 /* Targets that additional processing follows: where the name lies in the set. Only names in the zone are listed. */
 
 struct rrset {
-	_Atomic uint32_t refs; /* 0: the set is part of a node and lives as long as that (node.h) */
+	/* Users, and RRSET_LISTED; 0: the set is part of a node and lives as long as that (node.h). */
+	_Atomic uint32_t refs;
 	uint16_t wire_len;
 	uint16_t type;
 	uint16_t n_rr;
@@ -57,6 +59,9 @@ struct rrset {
 	/* struct rrset_fixup fixups[n_fixups]; uint16_t targets[n_targets]; uint8_t wire[wire_len]; */
 	uint8_t data[];
 };
+
+/* A table lists the set (intern.h): then its last user does not free it. */
+#define RRSET_LISTED (UINT32_C(1) << 31)
 _Static_assert(sizeof(struct rrset) <= 16, "the head of a set and one address record share a cache line's half");
 
 static inline const struct rrset_fixup *
@@ -117,7 +122,21 @@ rrset_is_equal(const struct rrset *x, const struct rrset *y)
 /* A copy of a set with another TTL: the SOA of negative answers (RFC 2308 section 5). NULL: out of memory. */
 struct rrset *rrset_with_ttl(const struct rrset *s, uint32_t ttl_s) MUST_CHECK;
 
-/* Gives one reference back; frees the set with the last. */
+/* How many references there are to a set that stands alone; the caller has one. */
+static inline uint32_t
+rrset_users(const struct rrset *s)
+{
+	return atomic_load_explicit(&s->refs, memory_order_relaxed) & ~RRSET_LISTED;
+}
+
+/* One user more; the caller has a reference. Writers. */
+static inline void
+rrset_hold(const struct rrset *s)
+{
+	atomic_fetch_add_explicit(&((struct rrset *)(uintptr_t)s)->refs, 1, memory_order_relaxed);
+}
+
+/* Gives one reference back; frees the set with the last, unless it is listed. NULL is allowed. Any thread. */
 void rrset_release(struct rrset *s);
 
 /* -------- reading a set back: dumps, transfers, checks, messages over 16 KiB -------- */

@@ -239,7 +239,9 @@ rrset_alloc(const struct rrset *head)
 {
 	struct rrset *s = zalloc(rrset_size(head), 0);
 	if (s != NULL) {
-		memcpy(s, head, offsetof(struct rrset, data));
+		/* Without the count, which others may be changing. */
+		size_t from = offsetof(struct rrset, wire_len);
+		memcpy((uint8_t *)s + from, (const uint8_t *)head + from, offsetof(struct rrset, data) - from);
 		atomic_init(&s->refs, 1);
 	}
 	return s;
@@ -299,7 +301,7 @@ rrset_release(struct rrset *s)
 {
 	if (s == NULL)
 		return;
-	assert(atomic_load_explicit(&s->refs, memory_order_relaxed) != 0); /* a node's own set goes with the node */
+	assert(rrset_users(s) != 0); /* a node's own set goes with the node */
 	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
 		zalloc_free(s, rrset_size(s));
 }

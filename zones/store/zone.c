@@ -9,6 +9,7 @@
 
 #include "zones/base/alloc.h"
 #include "zones/store/denial.h"
+#include "zones/store/intern.h"
 
 static int
 release_node(const struct names_entry *entry, void *arg)
@@ -44,7 +45,7 @@ node_copy(const struct node *n)
 		if (is_inside)
 			copy->sets[i] += (uint64_t)((uintptr_t)copy - (uintptr_t)n);
 		else
-			atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);
+			rrset_hold(set);
 	}
 	return copy;
 }
@@ -70,6 +71,7 @@ snapshot_free(struct snapshot *s)
 	rrset_release((struct rrset *)(uintptr_t)s->negative_soa);
 	rrset_release((struct rrset *)(uintptr_t)s->negative_soa_sigs);
 	denial_free((struct denial_index *)(uintptr_t)s->denial);
+	intern_release(s->interned);
 	zalloc_free(s, sizeof(*s));
 }
 
@@ -82,7 +84,7 @@ add_node_bytes(const struct names_entry *entry, void *arg)
 	for (unsigned i = 0; i < node_set_count(n) && node_word_is_set(n->sets[i]); i++) {
 		const struct rrset *set = node_set(n->sets[i]);
 		if (!node_owns_set(set))
-			*bytes += rrset_size(set) / atomic_load_explicit(&set->refs, memory_order_relaxed);
+			*bytes += rrset_size(set) / rrset_users(set);
 	}
 	return 0;
 }
@@ -93,6 +95,8 @@ snapshot_bytes(const struct snapshot *s)
 	size_t bytes = sizeof(*s) + names_bytes(&s->names);
 	if (s->denial != NULL)
 		bytes += denial_bytes(s->denial);
+	if (s->interned != NULL)
+		bytes += intern_bytes(s->interned);
 	names_walk(&s->names, add_node_bytes, &bytes);
 	return bytes;
 }

@@ -38,6 +38,7 @@ depth_map_set(struct depth_map *m, unsigned k)
 }
 
 struct denial_index;
+struct intern;
 
 /* One verified version of one zone. Immutable. */
 struct snapshot {
@@ -54,12 +55,15 @@ struct snapshot {
 	/* cold */
 	uint64_t records, sets;
 	uint32_t refresh_s, retry_s, expire_s, minimum_s;
+	struct intern
+		*interned; /* where changes find equal sets (intern.h); held, for writers; NULL: none has any */
 };
 
 /* Frees a snapshot (may be NULL), its nodes and sets: after a grace period, or when it was never published. */
 void snapshot_free(struct snapshot *s);
 
-/* Bytes of zone data that the snapshot holds (table, nodes, sets once for each reference). Walks the zone. */
+/* Bytes of zone data that the snapshot holds: tables, nodes, and of each set the share of each user. Walks the
+ * zone. */
 size_t snapshot_bytes(const struct snapshot *s);
 
 enum zone_flag {

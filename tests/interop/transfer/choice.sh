@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # run, lib.sh and servers.sh set them
 # Which primary is asked: the one that is ahead, another one when it is dead; and what cannot be had from one.
 
 choice_servers() {
@@ -43,9 +44,9 @@ choice_servers() {
 	bind_start
 	knot_start
 	nsd_start
-	poll 20 at bind choice.example 3
-	poll 20 at knot choice.example 5
-	poll 20 at nsd choice.example 4
+	ready bind choice.example 3
+	ready knot choice.example 5
+	ready nsd choice.example 4
 	anser_start
 }
 

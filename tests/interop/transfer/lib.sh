@@ -11,11 +11,10 @@ here=$anser_src/tests/interop/transfer
 
 # poll SECONDS COMMAND...: true as soon as the command succeeds; looks every 0.05 s.
 poll() {
-	local turns=$(($1 * 20))
+	local end_us=$((${EPOCHREALTIME/./} + $1 * 1000000))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		turns=$((turns - 1))
-		[ "$turns" -gt 0 ] || return 1
+		[ "${EPOCHREALTIME/./}" -lt "$end_us" ] || return 1
 		sleep 0.05
 	done
 }
@@ -50,7 +49,7 @@ said() {
 ask() {
 	local server=$1
 	shift
-	kdig +nocookie +timeout=1 +retry=0 "@${address[$server]}" "$@"
+	kdig +nocookie +timeout=3 +retry=1 "@${address[$server]}" "$@"
 }
 
 serial() {
@@ -62,6 +61,11 @@ at() {
 	local is
 	is=$(serial "$1" "$2")
 	[ "$is" = "$3" ] || { echo "$1 has ${is:-nothing} of $2"; return 1; }
+}
+
+# ready SERVER ZONE SERIAL: waits for it; a peer that does not come up ends everything.
+ready() {
+	poll 20 at "$@" || { fail "$1 starts" "$(tail -n 5 "$work/$1/log")"; finish; }
 }
 
 # rcode SERVER NAME TYPE

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # run, lib.sh and servers.sh set them
 # Each peer as primary and as secondary of anserd, with each key: AXFR at the start, NOTIFY and IXFR after a change.
 # Zones PEER-KEY.in come from the peer, PEER-KEY.out go to it.
 
@@ -18,7 +19,7 @@ bind_pair() {
 	cat >>"$work/bind/conf" <<-END
 	zone "bind-$1.in" { type primary; file "$work/bind-$1.in"; allow-transfer { key $1; };
 		notify explicit; also-notify { ${address[anser]} key $1; }; };
-	zone "bind-$1.out" { type secondary; file "bind-$1.out"; primaries { ${address[anser]} key $1; }; allow-transfer { any; }; };
+	zone "bind-$1.out" { type secondary; file "bind-$1.out"; primaries { ${address[anser]} key $1; }; };
 	END
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034 # work is from lib.sh; the tables are for all
 # The servers, each on a loopback address of its own, with the same keys. A scenario begins a server's configuration, adds its zones to
 # $work/NAME/conf, and starts it. Used by lib.sh; uses $work.
 #
@@ -92,14 +93,24 @@ anser_begin() {
 	done >>"$work/$name/conf"
 }
 
+is_up_or_gone() {
+	process_gone "${server_pids[$1]}" || ctl_of "$1" status
+}
+
 anser_start() {
 	local name=${1:-anser}
 	start "$name" "$ANSER_BUILD/anserd" -c conf
-	reached "$name starts" 20 ctl_of "$name" status
+	if poll 20 is_up_or_gone "$name" && ctl_of "$name" status >/dev/null; then
+		pass "$name starts"
+	else
+		fail "$name starts" "$(tail -n 5 "$work/$name/log")"
+		finish # nothing would work without
+	fi
 }
 
 # -------- BIND --------
 
+# bind_begin [OPTIONS]: statements for its options.
 bind_begin() {
 	local key
 	mkdir -p "$work/bind"
@@ -115,7 +126,7 @@ bind_begin() {
 		transfer-source ${address[bind]};
 		notify-source ${address[bind]};
 		recursion no;
-		allow-transfer { none; };
+		allow-transfer { any; };
 		notify no;
 		notify-delay 0;
 		notify-rate 1000;
@@ -146,6 +157,7 @@ bind_start() {
 
 # -------- Knot --------
 
+# knot_begin [LINE...]: lines behind its templates; remotes anser and anser-KEY, acls KEY and all.
 knot_begin() {
 	local key
 	mkdir -p "$work/knot"
@@ -197,8 +209,8 @@ knot_begin() {
 		    zonefile-sync: -1
 		    zonefile-load: difference
 		    journal-content: changes
-		zone:
 		END
+		printf '%s\n' "$@" "zone:"
 	} >"$work/knot/conf"
 }
 

@@ -16,6 +16,7 @@ int
 rig_setup(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
+	alarm(2 * RIG_SECONDS); /* a daemon that does not stop */
 	fixture_enter();
 	assert_int_equal(mkdir("state", 0700), 0);
 	assert_int_equal(mkdir("run", 0700), 0);

@@ -14,6 +14,7 @@ struct rig {
 	struct inquiries *all;
 	unsigned waiting[WORKERS], next_id[WORKERS], ended[WORKERS], silent;
 	unsigned n_polls;
+	uint64_t polled_ms, gap_ms; /* the last one; the shortest between two since n_polls was 0 */
 	unsigned n_handled, order[1024];
 	unsigned most_a_turn, turn;
 	uv_prepare_t turns;
@@ -27,7 +28,12 @@ static bool
 next(void *arg, unsigned worker, struct inquiry_punt *out)
 {
 	struct rig *r = arg;
-	r->n_polls += worker == 0;
+	if (worker == 0) {
+		uint64_t now_ms = uv_now(&r->loop);
+		if (r->n_polls++ && now_ms != r->polled_ms && now_ms - r->polled_ms < r->gap_ms)
+			r->gap_ms = now_ms - r->polled_ms;
+		r->polled_ms = now_ms;
+	}
 	if (!r->waiting[worker])
 		return false;
 	r->waiting[worker]--;
@@ -110,13 +116,22 @@ run_for(struct rig *r, uint64_t ms)
 	}
 }
 
+/* Long enough for any machine; the test fails later if it was not. */
+static void
+run_until_ended(struct rig *r, unsigned worker, unsigned n)
+{
+	for (unsigned ms = 0; r->ended[worker] < n && ms < 20000; ms++)
+		run_for(r, 1);
+}
+
 static void
 a_flood_is_taken_in_pieces_and_in_turn(void **state)
 {
 	struct rig *r = *state;
 	r->waiting[0] = 500;
 	r->waiting[2] = 20;
-	run_for(r, 100);
+	run_until_ended(r, 2, 20);
+	run_until_ended(r, 0, 500);
 	assert_int_equal(r->n_handled, 520);
 	assert_int_equal(r->ended[0], 500);
 	assert_int_equal(r->ended[2], 20);
@@ -128,22 +143,31 @@ a_flood_is_taken_in_pieces_and_in_turn(void **state)
 	assert_int_equal(n_third, 20);
 }
 
+/* Runs for that many polls; returns the shortest time between two. A loaded machine can only make it longer. */
+static uint64_t
+shortest_gap_ms(struct rig *r, unsigned polls)
+{
+	r->n_polls = 0;
+	r->gap_ms = UINT64_MAX;
+	for (unsigned ms = 0; r->n_polls < polls && ms < 20000; ms++)
+		run_for(r, 1);
+	assert_true(r->n_polls >= polls);
+	return r->gap_ms;
+}
+
 static void
 quiet_workers_are_polled_less(void **state)
 {
 	struct rig *r = *state;
-	run_for(r, 300);
-	unsigned quiet = r->n_polls;
-	assert_in_range(quiet, 20, 300 / INQUIRIES_POLL_QUIET_MS + 3);
-	r->waiting[1] = 1;
-	run_for(r, 50);
-	r->n_polls = 0;
-	run_for(r, 300);
-	assert_true(r->n_polls > quiet + quiet / 4);
-	run_for(r, 800);
-	r->n_polls = 0;
-	run_for(r, 300);
-	assert_in_range(r->n_polls, 20, 300 / INQUIRIES_POLL_QUIET_MS + 3);
+	uint64_t gap_ms = UINT64_MAX;
+	assert_true(shortest_gap_ms(r, 50) >= INQUIRIES_POLL_QUIET_MS);
+	for (unsigned i = 0; gap_ms > INQUIRIES_POLL_BUSY_MS && i < 1000; i++) {
+		r->waiting[1] = 1;
+		gap_ms = shortest_gap_ms(r, 20);
+	}
+	assert_int_equal(gap_ms, INQUIRIES_POLL_BUSY_MS);
+	run_for(r, 1100);
+	assert_true(shortest_gap_ms(r, 50) >= INQUIRIES_POLL_QUIET_MS);
 }
 
 static void
@@ -152,13 +176,13 @@ what_cannot_be_sent_is_silence(void **state)
 	struct rig *r = *state;
 	r->reply_len = 513;
 	r->waiting[0] = 1;
-	run_for(r, 20);
+	run_until_ended(r, 0, 1);
 	r->reply_len = 0;
 	r->waiting[0] = 1;
-	run_for(r, 20);
+	run_until_ended(r, 0, 2);
 	r->drops = true;
 	r->waiting[0] = 1;
-	run_for(r, 20);
+	run_until_ended(r, 0, 3);
 	assert_int_equal(r->ended[0], 3);
 	assert_int_equal(r->silent, 3);
 }
@@ -169,7 +193,8 @@ inquiries_may_end_after_the_stop(void **state)
 	struct rig *r = *state;
 	r->holds = true;
 	r->waiting[0] = 1;
-	run_for(r, 20);
+	for (unsigned ms = 0; !r->held && ms < 20000; ms++)
+		run_for(r, 1);
 	assert_non_null(r->held);
 	inquiries_stop(r->all);
 	r->waiting[0] = 1;
@@ -225,7 +250,7 @@ threads_may_post(void **state)
 	pthread_t threads[2];
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, post_all, r), 0);
-	for (unsigned ms = 0; r->n_posted_ends < 2 * POSTS && ms < 5000; ms += 10)
+	for (unsigned ms = 0; r->n_posted_ends < 2 * POSTS && ms < 20000; ms += 10)
 		run_for(r, 10);
 	for (unsigned i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);

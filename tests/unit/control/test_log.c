@@ -141,14 +141,14 @@ a_call_site_has_an_allowance(void **state)
 	struct log_limit limit = {0};
 	unsigned held_back;
 	for (unsigned i = 0; i < LOG_LIMIT_LINES; i++) {
-		assert_true(log_limit_pass(&limit, 100, &held_back));
+		assert_true(log_limit_pass(&limit, LOG_LIMIT_LINES, 100 / LOG_LIMIT_INTERVAL_S, &held_back));
 		assert_int_equal(held_back, 0);
 	}
 	for (unsigned i = 0; i < 7; i++)
-		assert_false(log_limit_pass(&limit, 109, &held_back));
-	assert_true(log_limit_pass(&limit, 110, &held_back));
+		assert_false(log_limit_pass(&limit, LOG_LIMIT_LINES, 109 / LOG_LIMIT_INTERVAL_S, &held_back));
+	assert_true(log_limit_pass(&limit, LOG_LIMIT_LINES, 110 / LOG_LIMIT_INTERVAL_S, &held_back));
 	assert_int_equal(held_back, 7);
-	assert_true(log_limit_pass(&limit, 110, &held_back));
+	assert_true(log_limit_pass(&limit, LOG_LIMIT_LINES, 110 / LOG_LIMIT_INTERVAL_S, &held_back));
 	assert_int_equal(held_back, 0);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "control/draft.h"
 #include "control/receiver.h"
 #include "control/xfr_out.h"
 #include "control/zone_dump.h"
@@ -212,6 +213,19 @@ test_differences(void **state)
 	assert_string_equal(before, after);
 	free(before);
 	free(after);
+	drop_result();
+}
+
+static void
+test_chain_longer_than_zone(void **state)
+{
+	char *script = malloc(DRAFT_DIFFERENCES_MIN * 20), *p = script + sprintf(script, "@1000000\n");
+	for (unsigned k = 1; k <= DRAFT_DIFFERENCES_MIN / 4 + 1; k++)
+		p += sprintf(p, "@%u\nwww A 192.0.2.%u\n@%u\nwww A 192.0.2.%u\n%s", k, 2 + (k - 1) % 2, k + 1,
+			     2 + k % 2, k % 500 == 0 ? "---\n" : "");
+	assert_int_equal(run(RRTYPE_IXFR, true, script), TRANSFER_TRY_WHOLE);
+	assert_non_null(strstr(result.why, "longer than the zone, which has 4 records"));
+	free(script);
 	drop_result();
 }
 
@@ -765,13 +779,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),          cmocka_unit_test(test_whole_over_base),
-		cmocka_unit_test(test_whole_is_other), cmocka_unit_test(test_differences),
-		cmocka_unit_test(test_up_to_date),     cmocka_unit_test(test_changes),
-		cmocka_unit_test(test_ends),           cmocka_unit_test(test_rcodes),
-		cmocka_unit_test(test_limits),         cmocka_unit_test(test_zonemd),
-		cmocka_unit_test(test_signed),         cmocka_unit_test(test_unsigned_refusal),
-		cmocka_unit_test(test_forged),         cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_whole_over_base),
+		cmocka_unit_test(test_whole_is_other),
+		cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_chain_longer_than_zone),
+		cmocka_unit_test(test_up_to_date),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_rcodes),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_zonemd),
+		cmocka_unit_test(test_signed),
+		cmocka_unit_test(test_unsigned_refusal),
+		cmocka_unit_test(test_forged),
+		cmocka_unit_test(test_no_memory),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

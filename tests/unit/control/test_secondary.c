@@ -301,6 +301,71 @@ a_stop_ends_what_is_under_way(void **state)
 	assert_string_equal(second.error, "the server stops");
 }
 
+static void
+new_primaries_are_asked_at_once(void **state)
+{
+	struct rig *r = *state;
+	r->second = primary_start();
+	primary_set_timers(r->second, 3600, 3600, 604800);
+	primary_set_faults(r->primary, PRIMARY_SILENT | PRIMARY_REFUSES);
+	rig_start(r, TWO_REMOTES "zones: [{name: z.test, primaries: [q]}]\n");
+	RIG_WAIT(r, rig_serial(r, "z.test.") == 1 && rig_is_quiet(r));
+	primary_set_faults(r->second, PRIMARY_SILENT);
+	primary_set(r->primary, "z.test.", 2, NULL);
+	struct rig_wish w;
+	wish(r, "z.test.", false, &w);
+	RIG_WAIT(r, w.is_done);
+	assert_int_equal(rig_secondary(r, "z.test.").failures, 1); /* the next try is an hour away */
+	primary_set_faults(r->primary, 0);
+	rig_reload(r, TWO_REMOTES "zones: [{name: z.test, primaries: [p]}]\n");
+	RIG_WAIT(r, rig_serial(r, "z.test.") == 2);
+	/* And behind a refresh that had begun with the old ones. */
+	primary_set_faults(r->primary, PRIMARY_HOLDS | PRIMARY_REFUSES);
+	rig_notify(r, "z.test.", 3);
+	RIG_WAIT(r, primary_counts(r->primary).held);
+	primary_set(r->second, "z.test.", 4, NULL);
+	primary_set_faults(r->second, 0);
+	rig_reload(r, TWO_REMOTES "zones: [{name: z.test, primaries: [q]}]\n");
+	primary_set_faults(r->primary, PRIMARY_REFUSES);
+	RIG_WAIT(r, rig_serial(r, "z.test.") == 4);
+}
+
+/* A zone of a file becomes secondary of a primary that is not there: it does not live for ever. */
+static void
+what_came_from_a_file_expires_too(void **state)
+{
+	struct rig *r = *state;
+	fixture_write("z.zone", "@ 60 SOA ns h 1 1 1 3 60\n@ 60 NS ns\nns 60 A 192.0.2.1\n");
+	primary_set_faults(r->primary, PRIMARY_SILENT | PRIMARY_REFUSES);
+	rig_start(r, REMOTE "zones: [{name: z.test, file: z.zone}]\n");
+	RIG_WAIT(r, rig_serial(r, "z.test.") == 1);
+	rig_reload(r, ONE);
+	RIG_WAIT(r, rig_serial(r, "z.test.") == -2);
+}
+
+/* The memory of a stack does not count them, and all end. */
+static void
+a_stop_with_many_waiting(void **state)
+{
+	enum { MANY = 20000 };
+	struct rig *r = *state;
+	struct zones_edit *edit;
+	primary_set_faults(r->primary, PRIMARY_SILENT | PRIMARY_HOLDS);
+	rig_start(r, ONE);
+	const struct config_zone *config = zone_item_config(rig_item(r, "z.test."));
+	edit = zones_edit_begin(r->d.zones);
+	for (unsigned i = 0; i < MANY; i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "m%u.test.", i);
+		struct name apex = fixture_name(text);
+		assert_int_equal(zones_edit_add(edit, &apex, config, r), 0);
+	}
+	assert_int_equal(zones_edit_commit(edit), 0);
+	RIG_WAIT(r, secondary_info(rig_item(r, "m19999.test."), &(struct secondary_info){0}));
+	RIG_WAIT(r, rig_secondary(r, "m19999.test.").is_refreshing);
+	assert_true(peers_at(r->d.peers, 0)->due);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int
@@ -322,6 +387,9 @@ main(void)
 		TEST(waiters_are_told_of_the_refresh_that_they_asked_for),
 		TEST(a_removed_zone_ends_its_transfer),
 		TEST(a_stop_ends_what_is_under_way),
+		TEST(new_primaries_are_asked_at_once),
+		TEST(what_came_from_a_file_expires_too),
+		TEST(a_stop_with_many_waiting),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,6 +54,29 @@ what_is_sent_early_waits_and_keeps_its_order(void **state)
 		peer_assert_gets(p, 10 + i, i);
 }
 
+/* Before the connection stands, and on one that does. */
+static void
+what_is_sent_corked_goes_out_in_one_piece(void **state)
+{
+	struct peer *p = *state;
+	uint8_t msg[100], octet;
+	peer_open(p);
+	for (unsigned turn = 0; turn < 2; turn++) {
+		stream_cork(p->stream);
+		for (unsigned i = 0; i < 3; i++) {
+			peer_fill(msg, 10 + i, i);
+			assert_int_equal(stream_send(p->stream, msg, 10 + i), 0);
+		}
+		if (turn == 0)
+			peer_accept(p);
+		peer_run_for(p, 20);
+		assert_int_equal(recv(p->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT), -1);
+		stream_uncork(p->stream);
+		for (unsigned i = 0; i < 3; i++)
+			peer_assert_gets(p, 10 + i, i);
+	}
+}
+
 static void
 every_split_of_two_messages_is_joined(void **state)
 {
@@ -511,6 +534,7 @@ main(void)
 		TEST(messages_go_both_ways),
 		TEST(ipv6_is_spoken),
 		TEST(what_is_sent_early_waits_and_keeps_its_order),
+		TEST(what_is_sent_corked_goes_out_in_one_piece),
 		TEST(every_split_of_two_messages_is_joined),
 		TEST(many_messages_come_in_one_segment),
 		TEST(an_empty_message_is_a_message),
@@ -535,6 +559,7 @@ main(void)
 		TLS(messages_go_both_ways),
 		TLS(ipv6_is_spoken),
 		TLS(what_is_sent_early_waits_and_keeps_its_order),
+		TLS(what_is_sent_corked_goes_out_in_one_piece),
 		TLS(every_split_of_two_messages_is_joined),
 		TLS(many_messages_come_in_one_segment),
 		TLS(an_empty_message_is_a_message),

@@ -77,6 +77,7 @@ slots_run_out_and_come_back(void **state)
 	struct engine_message m = message(octets, 2, 512);
 	for (unsigned i = 0; i < PUNT_SLOTS; i++) {
 		store_be16(octets, (uint16_t)i);
+		m.client.address[7] = (uint8_t)(i % 8); /* no source has more than its part */
 		struct punt_slot *s = punt_take(p, &m);
 		assert_non_null(s);
 		punt_submit(p, s);
@@ -94,6 +95,7 @@ slots_run_out_and_come_back(void **state)
 		struct punt_slot *s = punt_returned(p);
 		assert_int_equal(s->id, ids[k]);
 		punt_release(p, s);
+		m.client.address[7] = (uint8_t)(k % 8);
 		s = punt_take(p, &m);
 		assert_non_null(s);
 		punt_submit(p, s);
@@ -101,6 +103,32 @@ slots_run_out_and_come_back(void **state)
 		ids[k] = punt_next(p)->id;
 	}
 	assert_int_equal(punts_outstanding(p), PUNT_SLOTS);
+	punts_free(p);
+}
+
+/* One source that floods us leaves half of the slots to others, wherever in its network it is. */
+static void
+one_source_has_its_part(void **state)
+{
+	struct punts *p = punts_new();
+	uint8_t octets[2] = {0};
+	struct engine_message m = message(octets, 2, 512);
+	struct punt_slot *s = NULL;
+	for (unsigned i = 0; i < PUNT_SOURCE_MAX; i++) {
+		m.client.address[15] = (uint8_t)i;
+		s = punt_take(p, &m);
+		assert_non_null(s);
+		punt_submit(p, s);
+	}
+	assert_null(punt_take(p, &m));
+	m.client = (struct engine_client){.address = {192, 0, 2, 1}};
+	assert_non_null(punt_take(p, &m));
+	m.client = (struct engine_client){.is_v6 = true};
+	assert_null(punt_take(p, &m));
+	punt_end(p, punt_next(p)->id, octets, 2);
+	punt_release(p, punt_returned(p));
+	assert_non_null(punt_take(p, &m));
+	assert_null(punt_take(p, &m));
 	punts_free(p);
 }
 
@@ -176,6 +204,7 @@ main(void)
 		cmocka_unit_test(a_message_goes_there_and_its_reply_back),
 		cmocka_unit_test(what_does_not_fit_is_refused),
 		cmocka_unit_test(slots_run_out_and_come_back),
+		cmocka_unit_test(one_source_has_its_part),
 		cmocka_unit_test(threads_lose_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

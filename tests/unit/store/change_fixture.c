@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "zones/base/alloc.h"
 #include "zones/base/compiler.h"
 #include "zones/store/builder.h"
 #include "zones/store/diff.h"
+#include "zones/store/intern.h"
 #include "zones/wire/rdata.h"
 
 #define CHECK(x)                                                                                                   \
@@ -280,6 +282,14 @@ model_check_diff(const struct model *from, const struct snapshot *base, const st
 	check.n_added = 0;
 	CHECK(snapshot_diff(base, next, check_record, &check) == 0);
 	CHECK(memcmp(&check.model, to, sizeof(*to)) == 0);
+}
+
+size_t
+bytes_without_table(const struct snapshot *s)
+{
+	if (s->interned == NULL)
+		return zalloc_bytes();
+	return zalloc_bytes() - intern_bytes(s->interned) - intern_stats(s->interned).unused_bytes;
 }
 
 /* -------- comparing -------- */

@@ -51,6 +51,9 @@ void model_settle(struct model *m, const struct snapshot *s);
 void model_check_diff(const struct model *from, const struct snapshot *base, const struct model *to,
 		      const struct snapshot *next);
 
+/* Octets of zone data that are handed out, without the snapshot's table of sets and what it alone keeps. */
+size_t bytes_without_table(const struct snapshot *s);
+
 /* Aborts where the snapshots differ in anything but the sharing of sets and depths that `s` has besides. */
 void snapshots_check_equal(const struct snapshot *s, const struct snapshot *built);
 

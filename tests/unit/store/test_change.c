@@ -553,11 +553,11 @@ test_out_of_memory(void **state)
 			struct model next_model = m;
 			struct snapshot *next;
 			struct snapshot_remains *remains;
-			size_t bytes = zalloc_bytes();
+			size_t bytes = bytes_without_table(s);
 			err = change_with_failure(s, &next_model, round, at, &next, &remains);
 			n_failures += err == -ENOMEM;
 			if (err != 0) {
-				assert_int_equal(zalloc_bytes(), bytes);
+				assert_int_equal(bytes_without_table(s), bytes);
 				snapshots_check_equal(s, before);
 				continue;
 			}

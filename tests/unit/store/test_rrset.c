@@ -201,17 +201,18 @@ test_intern(void **state)
 	static const char *const outside[] = {"ns1.host.test.", "ns2.host.test."};
 	static const char *const inside1[] = {"ns.aaa.tld."}, *const inside2[] = {"ns.bbb.tld."};
 	struct rrset_rdata rdatas[2];
-	struct intern in = {0};
-	struct rrset *a = intern_set(&in, compile("tld.", "aaa.tld.", "NS", outside, 2, rdatas));
-	struct rrset *b = intern_set(&in, compile("tld.", "longer.tld.", "NS", outside, 2, rdatas));
+	struct intern *in = intern_new();
+	assert_non_null(in);
+	struct rrset *a = intern_set(in, compile("tld.", "aaa.tld.", "NS", outside, 2, rdatas));
+	struct rrset *b = intern_set(in, compile("tld.", "longer.tld.", "NS", outside, 2, rdatas));
 	assert_ptr_equal(a, b);
-	struct rrset *c = intern_set(&in, compile("tld.", "aaa.tld.", "NS", inside1, 1, rdatas));
+	struct rrset *c = intern_set(in, compile("tld.", "aaa.tld.", "NS", inside1, 1, rdatas));
 	check_reads_back(c, "aaa.tld.", rdatas, 1);
-	struct rrset *d = intern_set(&in, compile("tld.", "bbb.tld.", "NS", inside2, 1, rdatas));
+	struct rrset *d = intern_set(in, compile("tld.", "bbb.tld.", "NS", inside2, 1, rdatas));
 	assert_ptr_equal(c, d);
 	check_reads_back(d, "bbb.tld.", rdatas, 1);
 	assert_ptr_not_equal(a, c);
-	intern_free(&in);
+	intern_release(in);
 	rrset_release(a);
 	assert_int_equal(b->n_rr, 2); /* b's reference keeps it */
 	rrset_release(b);
