@@ -139,7 +139,7 @@ class Campaign:
         return "zones:\n" + "".join(line.format(zone_name(i), self.files, zone_path(i)) for i in range(n))
 
     def check_some(self, server, what, serial=1):
-        asker = Asker(target=server.target)
+        asker = Asker(10, server.target)
         step = max(1, self.n // 1000)
         wrong = [zone_name(i) for i in range(0, self.n, step) if asker.serial(xfr_wire.name(zone_name(i))) != serial]
         self.tap.same(what, [], wrong[:5])
@@ -274,7 +274,7 @@ class Campaign:
         note(f"restart: before it, {before} transfers")
 
     def check_some_all(self, server):
-        asker = Asker(target=server.target)
+        asker = Asker(10, server.target)
         step = max(1, self.n // 997)
         wrong = [zone_name(i) for i in range(0, self.n, step) if asker.serial(xfr_wire.name(zone_name(i))) not in (1, 2)]
         self.tap.same("zones out of the state are served", [], wrong[:5])
