@@ -41,6 +41,7 @@ struct secondary {
 	uint16_t preferred; /* the primary to begin with; with primary-pin, the one that the data came from */
 	bool was_notified;  /* since the last refresh began */
 	bool wants_whole;
+	bool runs_reset; /* the refresh under way began after item->is_reset was set */
 	bool has_rejected;
 };
 

@@ -162,9 +162,10 @@ refresh_current(struct refresh *r, const struct candidate *c, uint32_t expire_s)
 	struct secondary *s = r->secondary;
 	struct state_meta meta;
 	secondary_meta(s, served_of(r), expire_s, s->source ? s->source : c->peer->remote.id, &meta);
-	if (expire_s &&
-	    meta.expires_at_s < s->expires_at_s) /* RFC 7314 section 4: a refresh does not shorten life */
-		meta.expires_at_s = s->expires_at_s;
+	int64_t longest_s = meta.refreshed_at_s + s->item->config->expire_max_s;
+	int64_t before_s = s->expires_at_s < longest_s ? s->expires_at_s : longest_s;
+	if (expire_s && meta.expires_at_s < before_s) /* RFC 7314 section 4: a refresh does not shorten life */
+		meta.expires_at_s = before_s;
 	secondary_take_meta(s, &meta);
 	zone_store_meta(r->all->options.zones, s->item, &meta);
 	refresh_over(r, REFRESH_CURRENT);
