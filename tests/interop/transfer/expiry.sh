@@ -23,8 +23,8 @@ expiry_servers() {
 	END
 	cat >>"$work/anser/conf" <<-END
 	zones:
-	  - {name: short.example, primaries: knot}
-	  - {name: chain.example, primaries: bind, allow-transfer: all}
+	  - {name: short.example, primaries: knot, retry-max: 1s}
+	  - {name: chain.example, primaries: bind, allow-transfer: all, retry-max: 1s}
 	END
 	knot_start
 	ready knot chain.example 1
