@@ -434,6 +434,12 @@ zone_item_is_expired(const struct zone_item *item)
 	return item->is_expired;
 }
 
+bool
+zone_item_is_as_before(const struct zone_item *item)
+{
+	return item->is_as_before;
+}
+
 struct served *
 zone_item_served(const struct zone_item *item)
 {

@@ -64,6 +64,7 @@ struct zone_item {
 	bool is_confirmed;      /* a secondary, and its last refresh went well (secondary.c's) */
 	bool is_expired;        /* what is served is not in the slot */
 	bool is_compacting;     /* its state is being written anew */
+	bool is_as_before;      /* what is served is what was served before the start */
 	struct retired retired; /* for when it is configured no more */
 	uint8_t apex[];
 };

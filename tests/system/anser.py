@@ -28,6 +28,7 @@ class Daemon:
         self.state = state or os.path.join(work, "state")
         self.process = None
         self.environment = None  # of the daemon; None: ours
+        self.patience_s = 30     # with anserctl
         self.log_path = os.path.join(work, "anserd.log")
         self.path = os.path.join(work, "anser.yaml")
         for folder in ("run", "zones", "state"):
@@ -89,7 +90,7 @@ class Daemon:
         return "\n".join(self.log().splitlines()[-lines:])
 
     def ctl(self, *command):
-        done = subprocess.run([os.path.join(self.build, "anserctl"), "-s", os.path.join(self.work, "run", "anser.sock"), "-t", "30",
+        done = subprocess.run([os.path.join(self.build, "anserctl"), "-s", os.path.join(self.work, "run", "anser.sock"), "-t", str(self.patience_s),
                                *command], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"anserctl {' '.join(command)}: {done.returncode}: {done.stderr or done.stdout}")

@@ -66,6 +66,7 @@ class Server(Daemon):
     def __init__(self, build, work, config, target, turns):
         super().__init__(build, work, config, listen=target[0])
         self.target, self.marked = target, None
+        self.patience_s = PATIENCE_S
         self.turns = os.path.join(work, "turns")
         self.environment = dict(os.environ, LD_PRELOAD=turns, ANSER_TURNS=self.turns)
 
