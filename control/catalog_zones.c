@@ -477,8 +477,8 @@ make_items(const struct catalog_zones *c, const struct config *config)
 {
 	struct catalog_zone *items = calloc(config->n_catalogs + 1, sizeof(*items));
 	for (unsigned i = 0; items && i < config->n_catalogs; i++) {
-		const struct catalog_zone *old = find(c, config->catalogs[i].zone.name.bytes);
-		items[i].apex = config->catalogs[i].zone.name;
+		const struct catalog_zone *old = find(c, config->catalogs[i].zone.name);
+		name_copy(&items[i].apex, config->catalogs[i].zone.name);
 		items[i].is_produced = config->catalogs[i].produce.enabled;
 		items[i].is_due = !items[i].is_produced;
 		if (!old || !old->read)

@@ -37,8 +37,7 @@ int catalog_zones_new(const struct catalog_zones_options *options, struct catalo
 
 /*
  * The catalogs of a configuration that the zones have just been committed to, in the same turn of the loop; members
- * get their new settings. 0; -ENOMEM: some members have the settings of before still, so that configuration must
- * stay.
+ * get their new settings. 0; -ENOMEM: members go on with the settings of before, so that configuration must stay.
  */
 int catalog_zones_configure(struct catalog_zones *c, const struct config *config) MUST_CHECK;
 

@@ -13,7 +13,7 @@
 
 #include "control/commands_private.h"
 
-#define PIECE_ZONES 500
+#define PIECE_ZONES 200 /* some 2 ms of the loop */
 
 /* -------- answers in pieces -------- */
 

@@ -31,14 +31,14 @@ enum config_kind {
 	CONFIG_KIND_WORD,      /* enum, index into row.words */
 	CONFIG_KIND_ADDRESS,   /* struct config_address */
 	CONFIG_KIND_PREFIX,    /* struct config_prefix */
-	CONFIG_KIND_NAME,      /* struct name */
-	CONFIG_KIND_PATTERN,   /* struct name */
-	CONFIG_KIND_RRTYPE,    /* uint16_t */
-	CONFIG_KIND_CORES,     /* unsigned *, count at row.second */
-	CONFIG_KIND_RATE,      /* uint32_t a second */
-	CONFIG_KIND_RATIO,     /* uint32_t, the second one at row.second */
-	CONFIG_KIND_SECRET,    /* const uint8_t *, length at row.second */
-	CONFIG_KIND_PIN,       /* struct config_pin */
+	CONFIG_KIND_NAME,    /* const uint8_t *, wire form in lower case; struct name would be 256 octets a zone */
+	CONFIG_KIND_PATTERN, /* struct name */
+	CONFIG_KIND_RRTYPE,  /* uint16_t */
+	CONFIG_KIND_CORES,   /* unsigned *, count at row.second */
+	CONFIG_KIND_RATE,    /* uint32_t a second */
+	CONFIG_KIND_RATIO,   /* uint32_t, the second one at row.second */
+	CONFIG_KIND_SECRET,  /* const uint8_t *, length at row.second */
+	CONFIG_KIND_PIN,     /* struct config_pin */
 	CONFIG_KIND_REFERENCE, /* const struct ... *: an element of list row.target */
 	CONFIG_KIND_SECTION,   /* the struct of row.section */
 };

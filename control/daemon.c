@@ -323,7 +323,10 @@ zone_removed(void *arg, struct zone_item *item)
 
 #define NOTIFY_AT_ONCE 16 /* targets of one zone that need no memory of their own */
 
-/* A version is served: those who follow the zone are told. */
+/*
+ * A version is served: those who follow the zone are told. Not at a start of what they were told before it: with a
+ * million zones, it would keep us and them busy for nothing. Who missed it has timers.
+ */
 static void
 zone_published(void *arg, struct zone_item *item)
 {
@@ -332,7 +335,7 @@ zone_published(void *arg, struct zone_item *item)
 	struct notify_target targets[NOTIFY_AT_ONCE];
 	struct name apex;
 	catalog_zones_published(d->catalogs, item);
-	if (!config->n_notify || zone_item_is_expired(item))
+	if (!config->n_notify || zone_item_is_expired(item) || zone_item_is_as_before(item))
 		return;
 	name_copy(&apex, zone_item_apex(item));
 	for (unsigned i = 0; i < config->n_notify;) {

@@ -135,7 +135,7 @@ refresh_now(struct secondary *s, bool is_urgent)
 	refresh_begin(s, is_urgent, whole);
 }
 
-#define DUE_AT_ONCE_MAX 1000 /* zones a turn of the loop */
+#define DUE_AT_ONCE_MAX 400 /* zones a turn of the loop: some 2 ms */
 
 static void
 timer_fired(uv_timer_t *t)
@@ -171,12 +171,18 @@ secondary_meta(const struct secondary *s, const struct snapshot *snapshot, uint3
 	snprintf(out->primary, sizeof(out->primary), "%s", source ? source : "");
 }
 
+static void
+expire_at(struct secondary *s, int64_t wall_s)
+{
+	s->expires_at_s = wall_s;
+	atomic_store_explicit(&s->item->slot->expires_at_s, (uint32_t)wall_s, memory_order_relaxed);
+}
+
 void
 secondary_take_meta(struct secondary *s, const struct state_meta *meta)
 {
 	s->refreshed_at_s = meta->refreshed_at_s;
-	s->expires_at_s = meta->expires_at_s;
-	atomic_store_explicit(&s->item->slot->expires_at_s, (uint32_t)meta->expires_at_s, memory_order_relaxed);
+	expire_at(s, meta->expires_at_s);
 	if (s->source && strcmp(s->source, meta->primary) == 0)
 		return;
 	free(s->source);
@@ -322,7 +328,7 @@ secondary_loaded(struct secondaries *all, struct zone_item *item, const struct s
 		s->rejected_serial = meta->flags;
 	}
 	if (item->served && !s->expires_at_s) /* it was no secondary before */
-		s->expires_at_s = time(NULL) + soa_expire_s(s, item->served->snapshot);
+		expire_at(s, time(NULL) + soa_expire_s(s, item->served->snapshot));
 	s->next_ms = s->wants_whole || item->is_reset || item->was_notified ? now_ms(all) : first_refresh_ms(s);
 	item->was_notified = false;
 	zone_item_update(all->options.zones, item);

@@ -227,6 +227,9 @@ const uint8_t *zone_item_apex(const struct zone_item *item);
 
 bool zone_item_is_expired(const struct zone_item *item);
 
+/* What is served is the version that the last run of the server left in the state. */
+bool zone_item_is_as_before(const struct zone_item *item);
+
 /* What is served in it, even if it has expired; NULL: nothing. */
 struct served *zone_item_served(const struct zone_item *item);
 

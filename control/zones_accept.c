@@ -85,6 +85,7 @@ version_publish(struct zone_version *v)
 	struct zone_item *item = v->turn->item;
 	item->loaded_at_s = time(NULL);
 	item->load_ms = v->load_ms;
+	item->is_as_before = !item->served && v->store == ZONE_STORE_NOTHING && zone_is_kept(item->config);
 	item->is_expired = v->is_expired && !item->served;
 	if (item->is_expired) { /* kept for a primary to confirm it, or to change it; not shown */
 		item->served = v->next;

@@ -4,6 +4,7 @@
  *
  *     zones.c         items, configuration, looking
  *     zones_load.c    operations, and the queue of zones to load
+ *     zones_pool.c    many small loads on the pool (zones_pool.h)
  *     zones_job.c     one load: zone files and state on disk become snapshots (pool)
  *     zones_accept.c  turns; verified versions become durable, then public
  *     zones_stored.c  a zone read back from state (pool)
@@ -63,6 +64,7 @@ struct zone_item {
 	bool is_confirmed;      /* a secondary, and its last refresh went well (secondary.c's) */
 	bool is_expired;        /* what is served is not in the slot */
 	bool is_compacting;     /* its state is being written anew */
+	bool is_as_before;      /* what is served is what was served before the start */
 	struct retired retired; /* for when it is configured no more */
 	uint8_t apex[];
 };
@@ -80,6 +82,7 @@ struct zones {
 	uint64_t states[ZONE_STATE_COUNT];
 	struct served_set *set;
 	struct zone_item *queue_first, *queue_last;
+	struct zones_pool *pool;                            /* where loads are done */
 	struct zone_version *parked_first, **parked_last;   /* durable, waiting for room, oldest first */
 	struct zone_version *storing_first, **storing_last; /* waiting for room in the state's queue */
 	unsigned n_jobs, n_parked, n_ops, n_versions;

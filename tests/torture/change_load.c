@@ -255,6 +255,7 @@ run(struct load *l)
 static void
 report(const struct load *l, double seconds)
 {
+	/* What came late was counted as lost, too. */
 	printf("answers=%lu rate=%.0f seconds=%.3f lost=%lu late=%lu mixed=%lu back=%lu faults=%lu versions=%lu "
 	       "longest_ms=%.1f\n",
 	       l->answers, (double)l->answers / seconds, seconds, l->lost, l->late, l->mixed, l->back, l->faults,

@@ -3,12 +3,13 @@
  * A primary whose zones change all the time: answers SOA, AXFR and IXFR from any serial, over UDP and TCP with many
  * questions on a connection, and tells a secondary of new versions by NOTIFY, at a given rate.
  *
- *     change_stream [--zones N] [--listen ADDRESS:PORT] [--secondary ADDRESS:PORT] [--break mix]
+ *     change_stream [--zones N] [--listen ADDRESS:PORT] [--secondary ADDRESS:PORT] [--secret TEXT] [--break mix]
  *
  * It is driven by lines on its standard input, and answers each with one line of "name=value":
  *
- *     run RATE SECONDS [random]   so many zones a second get their next version, in turns or at random
- *     settle SECONDS              tells again of versions that were not fetched, until there are none
+ *     run RATE SECONDS [random]   so many zones a second get their next version, in turns or at random; a NOTIFY
+ * that has not led to a transfer in half a second is sent again settle SECONDS              tells again of versions
+ * that were not fetched, until there are none
  *
  * and ends with its input. No record is kept: the zones are those of changes.h. With --break mix one address of
  * each version is of the version before, which change_load has to notice. One thread.
@@ -25,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/tsig.h"
 #include "tests/torture/changes.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/rrtype.h"
@@ -33,6 +35,8 @@
 #define INPUT_BYTES 65537
 #define REPLY_MAX 8192
 #define OUTPUT_LIMIT (1 << 20) /* beyond this, questions wait for the answers before them to leave */
+#define AGAIN_NS 500000000ull
+#define SENT_MAX 65536 /* NOTIFYs that may be sent again */
 #define SETTLE_AGAIN_MS 200
 #define SETTLE_AT_ONCE 64 /* of NOTIFY, a turn */
 
@@ -47,12 +51,20 @@ struct zone_now {
 	uint16_t serial, fetched; /* by IXFR or AXFR */
 };
 
+struct sent {
+	unsigned zone;
+	uint16_t serial;
+	uint64_t at_ns;
+};
+
 enum command { COMMAND_NONE, COMMAND_RUN, COMMAND_SETTLE };
 
 struct primary {
 	unsigned n_zones;
 	struct zone_now *zones;
 	bool mixed;
+	struct tsig_keys *keys;
+	const struct tsig_key *key; /* NULL: nothing is signed */
 	int epoll, udp, listener;
 	struct sockaddr_in secondary;
 	struct conn *conns[CONNS_MAX];
@@ -63,9 +75,11 @@ struct primary {
 	bool random;
 	double rate;
 	uint64_t begin_ns, end_ns, again_ns;
-	uint64_t n_done; /* versions made */
-	unsigned next;   /* zone */
-	uint64_t notifies, notify_replies, ixfr, axfr, soa, coalesced;
+	uint64_t n_done;            /* versions made */
+	unsigned next;              /* zone */
+	struct sent sent[SENT_MAX]; /* a ring */
+	uint64_t sent_first, sent_end;
+	uint64_t again, notifies, notify_replies, ixfr, axfr, soa, coalesced;
 	size_t line_len;
 	char line[256];
 };
@@ -154,9 +168,9 @@ answer_question(struct primary *p, struct message_reader *r, unsigned zone, uint
 	z->fetched = z->serial;
 }
 
-/* The answer to a message in p->reply; its length, 0: none. */
+/* The answer to a message in p->reply, without TSIG; its length, 0: none. */
 static size_t
-answer(struct primary *p, const uint8_t *msg, size_t len)
+answer_plain(struct primary *p, const uint8_t *msg, size_t len)
 {
 	struct message_reader r;
 	struct message_question q;
@@ -182,6 +196,20 @@ answer(struct primary *p, const uint8_t *msg, size_t len)
 	return p->writer.len;
 }
 
+/* Signed, if the question was; an answer of one message is no other than a stream of one. */
+static size_t
+answer(struct primary *p, uint8_t *msg, size_t len)
+{
+	struct tsig_verdict v = {.status = TSIG_NONE};
+	uint64_t now_s = (uint64_t)time(NULL);
+	if (p->key && tsig_verify_request(p->keys, msg, len, now_s, &v) == TSIG_GOOD)
+		len = tsig_strip(msg, &v);
+	size_t reply_len = answer_plain(p, msg, len);
+	if (reply_len && tsig_sign_reply(&v, p->reply, reply_len, REPLY_MAX, now_s, &reply_len) != 0)
+		return 0;
+	return reply_len;
+}
+
 static void
 notify(struct primary *p, unsigned zone)
 {
@@ -193,9 +221,38 @@ notify(struct primary *p, unsigned zone)
 				  &(struct message_question){soa[0].owner.bytes, RRTYPE_SOA, RRCLASS_IN}))
 		die("a question does not fit");
 	put(p, &soa[0], MESSAGE_ANSWER);
-	(void)!sendto(p->udp, p->reply, p->writer.len, 0, (const struct sockaddr *)&p->secondary,
-		      sizeof(p->secondary));
+	size_t len = p->writer.len;
+	struct tsig_mac mac;
+	if (p->key && tsig_sign_request(p->key, p->reply, len, REPLY_MAX, (uint64_t)time(NULL), &mac, &len) != 0)
+		die("tsig");
+	(void)!sendto(p->udp, p->reply, len, 0, (const struct sockaddr *)&p->secondary, sizeof(p->secondary));
 	p->notifies++;
+}
+
+static void
+notify_new(struct primary *p, unsigned zone, uint64_t now)
+{
+	notify(p, zone);
+	if (p->sent_end - p->sent_first == SENT_MAX)
+		p->sent_first++;
+	p->sent[p->sent_end++ % SENT_MAX] = (struct sent){zone, p->zones[zone].serial, now};
+}
+
+/* Those whose version nobody has asked for, nor a newer one told. */
+static void
+notify_again(struct primary *p, uint64_t now)
+{
+	while (p->sent_first < p->sent_end) {
+		struct sent s = p->sent[p->sent_first % SENT_MAX];
+		const struct zone_now *z = &p->zones[s.zone];
+		if (now - s.at_ns < AGAIN_NS)
+			return;
+		p->sent_first++;
+		if (z->serial != s.serial || z->fetched == s.serial)
+			continue;
+		notify(p, s.zone);
+		p->again++;
+	}
 }
 
 /* -------- sockets -------- */
@@ -325,9 +382,10 @@ count_behind(const struct primary *p)
 static void
 command_end(struct primary *p)
 {
-	printf("seconds=%.3f versions=%lu notifies=%lu notify_replies=%lu ixfr=%lu of_several=%lu axfr=%lu soa=%lu "
+	printf("seconds=%.3f versions=%lu notifies=%lu again=%lu notify_replies=%lu ixfr=%lu of_several=%lu "
+	       "axfr=%lu soa=%lu "
 	       "behind=%u\n",
-	       (double)(now_ns() - p->begin_ns) / 1e9, p->n_done, p->notifies, p->notify_replies, p->ixfr,
+	       (double)(now_ns() - p->begin_ns) / 1e9, p->n_done, p->notifies, p->again, p->notify_replies, p->ixfr,
 	       p->coalesced, p->axfr, p->soa, count_behind(p));
 	fflush(stdout);
 	p->command = COMMAND_NONE;
@@ -348,9 +406,10 @@ command_begin(struct primary *p, const char *line)
 		fprintf(stderr, "not understood: %s\n", line);
 		exit(2);
 	}
-	p->n_done = p->notifies = p->notify_replies = p->ixfr = p->axfr = p->soa = p->coalesced = 0;
+	p->n_done = p->again = p->notifies = p->notify_replies = p->ixfr = p->axfr = p->soa = p->coalesced = 0;
 	p->begin_ns = p->again_ns = now_ns();
 	p->end_ns = p->begin_ns + (uint64_t)(seconds * 1e9);
+	p->sent_first = p->sent_end;
 	p->next = p->command == COMMAND_SETTLE ? 0 : p->next;
 }
 
@@ -378,8 +437,9 @@ run_turn(struct primary *p, uint64_t now)
 		if (p->zones[zone].serial == CHANGES_SERIAL_MAX)
 			die("too many versions of a zone");
 		p->zones[zone].serial++;
-		notify(p, zone);
+		notify_new(p, zone, now);
 	}
+	notify_again(p, now);
 	if (now >= p->end_ns)
 		command_end(p);
 }
@@ -460,6 +520,20 @@ socket_at(const struct sockaddr_in *at, int type)
 }
 
 static void
+take_secret(struct primary *p, const char *secret)
+{
+	const struct config_key key = {.id = "stream.",
+				       .name = {8, "\6stream"},
+				       .algorithm = CONFIG_HMAC_SHA256,
+				       .secret = (const uint8_t *)secret,
+				       .secret_len = (unsigned)strlen(secret)};
+	struct diag_list diag = {0};
+	if (tsig_keys_new(&key, 1, TSIG_TRUNCATION_REFUSED, &p->keys, &diag) != 0)
+		die("tsig");
+	p->key = tsig_keys_find(p->keys, &key.name);
+}
+
+static void
 open_all(struct primary *p, const struct sockaddr_in *at)
 {
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -490,6 +564,8 @@ main(int argc, char **argv)
 			at = address_of(argv[i + 1]);
 		else if (strcmp(argv[i], "--secondary") == 0)
 			p.secondary = address_of(argv[i + 1]);
+		else if (strcmp(argv[i], "--secret") == 0)
+			take_secret(&p, argv[i + 1]);
 		else if (strcmp(argv[i], "--break") == 0 && strcmp(argv[i + 1], "mix") == 0)
 			p.mixed = true;
 		else

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # run, lib.sh and servers.sh set them
 # Which primary is asked: the one that is ahead, another one when it is dead; and what cannot be had from one.
 
 choice_servers() {
@@ -35,7 +36,7 @@ choice_servers() {
 	END
 	cat >>"$work/anser/conf" <<-END
 	zones:
-	  - {name: choice.example, primaries: [bind-k256, knot-k256, nsd-k512], refresh-max: 1s, refresh-min: 1s}
+	  - {name: choice.example, primaries: [bind-k256, knot-k256, nsd-k512], refresh-max: 1s, refresh-min: 1s, retry-max: 1s}
 	  - {name: plain.example, primaries: knot}
 	  - {name: wrong.example, primaries: bind-stranger}
 	  - {name: unsigned.example, primaries: bind}

@@ -467,6 +467,38 @@ a_secondary_is_not_stale_for_the_file_it_had(void **state)
 	assert_int_equal(rig_info(r, "a.test.").state, ZONE_STATE_OK);
 }
 
+/* -------- who is told -------- */
+
+#define FOLLOWED "remotes: [{id: f, address: 127.0.0.1@9}]\nzones: [{name: a.test, file: a.zone, notify: [f]}]\n"
+
+/* NOTIFYs that were begun, however they end: nobody listens. */
+static uint64_t
+told(struct rig *r)
+{
+	struct notify_outs_stats s;
+	notify_outs_stats(r->d.notify_outs, &s);
+	return s.answered + s.refused + s.failed + s.dropped + s.waiting + s.asking;
+}
+
+static void
+a_start_tells_nobody_what_was_told_before(void **state)
+{
+	struct rig *r = *state;
+	fixture_write_zone("a.zone", 1, "");
+	rig_start(r, FOLLOWED);
+	RIG_WAIT(r, rig_serial(r, "a.test.") == 1);
+	assert_int_equal(told(r), 1);
+	rig_stop(r);
+	rig_start(r, FOLLOWED);
+	RIG_WAIT(r, rig_serial(r, "a.test.") == 1);
+	assert_int_equal(told(r), 0);
+	rig_stop(r);
+	fixture_write_zone("a.zone", 2, "");
+	rig_start(r, FOLLOWED);
+	RIG_WAIT(r, rig_serial(r, "a.test.") == 2);
+	assert_int_equal(told(r), 1);
+}
+
 int
 main(void)
 {
@@ -483,7 +515,8 @@ main(void)
 		TEST(loads_asked_for_while_one_runs_end_at_a_stop),
 		TEST(a_file_counts_again_when_its_zone_is_primary_again),
 		TEST(a_secondary_is_not_stale_for_the_file_it_had),
-		TEST(a_full_disk_leaves_what_is_served),
+		TEST(a_start_tells_nobody_what_was_told_before),
+		TEST(a_full_disk_leaves_what_is_served), /* last: its directory is gone */
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

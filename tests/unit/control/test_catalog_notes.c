@@ -8,8 +8,9 @@
 #include "zones/base/bytes.h"
 
 #define LONG_LABEL "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0"
-#define LONG_NAME LONG_LABEL "." LONG_LABEL "." LONG_LABEL "." LONG_LABEL /* without the last two letters it fits  \
-									   */
+#define LONG_NAME                                                                                                  \
+	LONG_LABEL "." LONG_LABEL "." LONG_LABEL "." LONG_LABEL /* without the last two letters it fits            \
+								 */
 
 /* Groups in the form of struct catalog_member_parts. */
 struct groups {
