@@ -3,7 +3,7 @@
  */
 #include "tests/unit/control/daemon_fixture.h"
 
-#include "control/zones_private.h"
+#include "control/zone/zones_private.h"
 
 #define REMOTE "remotes: [{id: p, address: 127.0.0.1@%u}]\n"
 #define ONE REMOTE "zones: [{name: z.test, primaries: [p]}]\n"
