@@ -377,7 +377,8 @@ tell(const struct catalogs *c, const struct decision *d)
 		events->remove(events->arg, catalog_member_name(d->old));
 		return;
 	}
-	struct catalogs_zone z = {.member = d->new, .settings = settings_of(&c->plan, d->new)};
+	struct catalogs_zone z = {
+		.member = d->new, .settings = settings_of(&c->plan, d->new), .member_changed = d->new != d->old};
 	if (d->action == ACTION_ADD)
 		events->add(events->arg, &z);
 	else if (d->action == ACTION_RESET)

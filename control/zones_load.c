@@ -222,6 +222,28 @@ zones_load_one(struct zones *z, const struct name *apex, zones_done_fn *done, vo
 	return 0;
 }
 
+void
+zone_wait_join(struct zones_op *op, struct zone_item *item)
+{
+	struct zone_wait *w = malloc(sizeof(*w));
+	if (!w)
+		return;
+	*w = (struct zone_wait){.item = item};
+	op_want(op, w, false);
+}
+
+void
+zones_op_hold(struct zones_op *op)
+{
+	op->pending++;
+}
+
+void
+zones_op_release(struct zones_op *op)
+{
+	op_one_done(op);
+}
+
 const struct zones_report *
 zones_op_report(const struct zones_op *op)
 {

@@ -59,6 +59,7 @@ struct zone_item {
 	bool is_queued;
 	bool force;             /* load though the stamp is the same; of a secondary: transfer the whole */
 	bool was_notified;      /* before its secondary was there to be told */
+	bool is_reset;          /* by its catalog: the whole is to be transferred (secondary.c's) */
 	bool was_loaded;        /* from state or file, or there was nothing: the first attempt is over */
 	bool is_confirmed;      /* a secondary, and its last refresh went well (secondary.c's) */
 	bool is_expired;        /* what is served is not in the slot */
@@ -119,6 +120,9 @@ void zone_item_forget(struct zones *z, struct zone_item *item);
 
 /* zones_load.c: puts it into the queue of those to load. */
 void zone_queue_append(struct zones *z, struct zone_item *item);
+
+/* zones_load.c: the operation waits for this zone, which is queued, if there is memory for that. */
+void zone_wait_join(struct zones_op *op, struct zone_item *item);
 
 /* zones_load.c: tells every operation in the list how it went: `error` (NULL: well), and whether it was loaded. */
 void zone_waits_finish(struct zone_wait *waits, const struct zone_item *item, const char *error, bool is_loaded);
