@@ -86,13 +86,15 @@ add_member(struct zone_builder *b, const struct name *apex, const struct name *z
 static int
 add_all(struct zone_builder *b, const struct config *config, const struct config_catalog *catalog, uint32_t serial)
 {
-	const struct name *apex = &catalog->zone.name;
+	struct name apex, zone;
+	name_copy(&apex, catalog->zone.name);
 	const struct config_produce *produce = &catalog->produce;
-	int err = add_frame(b, apex, serial);
+	int err = add_frame(b, &apex, serial);
 	for (unsigned i = 0; i < config->n_zones && err == 0; i++) {
-		const struct name *zone = &config->zones[i].name;
-		if (catalog_admits(produce->zones, produce->n_zones, zone->bytes))
-			err = add_member(b, apex, zone, produce->group);
+		if (!catalog_admits(produce->zones, produce->n_zones, config->zones[i].name))
+			continue;
+		name_copy(&zone, config->zones[i].name);
+		err = add_member(b, &apex, &zone, produce->group);
 	}
 	return err;
 }
@@ -109,7 +111,9 @@ catalog_produce(const struct config *config, const struct config_catalog *catalo
 {
 	uint32_t serial = !base || serial_is_newer(now_s, base->serial) ? now_s : base->serial + 1;
 	struct snapshot *next;
-	struct zone_builder *b = zone_builder_new(&catalog->zone.name);
+	struct name apex;
+	name_copy(&apex, catalog->zone.name);
+	struct zone_builder *b = zone_builder_new(&apex);
 	if (!b)
 		return -ENOMEM;
 	int err = add_all(b, config, catalog, serial);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/catalog_notes.h"
 #include "control/log.h"
 #include "control/publish.h"
 
@@ -19,8 +20,21 @@ struct catalog_zone {
 	bool is_due;         /* a version is served that was not looked at */
 };
 
+/* Members of before a restart, on their way back. */
+struct restore {
+	uv_work_t work;
+	struct zones_op *first_load;
+	bool is_reading;
+	bool is_taking; /* members that are told as added are those of the batch */
+	int err;
+	uint64_t n;
+	struct catalog_batch batch;
+};
+
 struct catalog_zones {
 	struct catalog_zones_options options;
+	struct catalog_notes *notes; /* NULL: there is no state */
+	struct restore *restore;     /* NULL: it is over */
 	struct catalogs *catalogs;
 	struct catalog_zone *items;
 	unsigned n;
@@ -40,6 +54,41 @@ struct catalog_zones {
 	struct diag_list diag;
 	int err;
 };
+
+/* -------- notes of members -------- */
+
+static void
+note(struct catalog_zones *c, const uint8_t *name)
+{
+	if (c->notes)
+		catalog_notes_due(c->notes, name);
+}
+
+/* catalog_note_fn */
+static int
+note_of(void *arg, const struct name *apex, uint8_t out[STATE_NOTE_MAX])
+{
+	struct catalog_zones *c = arg;
+	const struct catalog_member *m = catalogs_find(c->catalogs, apex->bytes);
+	const struct zone_item *item = zones_item(c->options.zones, apex);
+	if (m) /* until a reset is done, the data is that of the member of before */
+		return item && secondary_is_reset(item) ? -EBUSY : (int)catalog_note_write(m, out);
+	return item && !zone_item_member(item) ? 0 : -ENOENT; /* of a zone that goes, the note does with it */
+}
+
+void
+catalog_zones_on_state(struct catalog_zones *c)
+{
+	if (c->notes)
+		catalog_notes_write(c->notes);
+}
+
+void
+catalog_zones_reset_done(struct catalog_zones *c, struct zone_item *item)
+{
+	note(c, zone_item_apex(item));
+	catalog_zones_on_state(c);
+}
 
 /* -------- what becomes of members -------- */
 
@@ -71,14 +120,18 @@ member_add(void *arg, const struct catalogs_zone *z)
 		complain(apex.bytes, "added", err);
 	else
 		c->added++;
+	if (!c->restore || !c->restore->is_taking)
+		note(c, apex.bytes);
 }
 
-/* A zone that the configuration has taken over stays. */
+/* A zone that the configuration has taken over stays, without its note. */
 static void
 member_remove(void *arg, const uint8_t *name)
 {
 	struct catalog_zones *c = arg;
 	struct zone_item *item = item_of(c, name);
+	if (item && !zone_item_member(item))
+		note(c, name);
 	if (!item || !zone_item_member(item))
 		return;
 	int err = c->edit ? zones_edit_remove(c->edit, item) : -ENOMEM;
@@ -95,6 +148,8 @@ member_change(void *arg, const struct catalogs_zone *z)
 	struct zone_item *item = item_of(c, catalog_member_name(z->member));
 	if (item && zone_item_member(item))
 		zone_item_set_config(c->options.zones, item, z->settings);
+	if (z->member_changed)
+		note(c, catalog_member_name(z->member));
 }
 
 /*
@@ -105,10 +160,11 @@ static void
 member_reset(void *arg, const struct catalogs_zone *z)
 {
 	struct catalog_zones *c = arg;
-	member_change(arg, z);
 	struct zone_item *item = item_of(c, catalog_member_name(z->member));
-	if (item && zone_item_member(item))
-		secondary_reset(c->options.secondaries, item);
+	if (!item || !zone_item_member(item))
+		return;
+	zone_item_set_config(c->options.zones, item, z->settings);
+	secondary_reset(c->options.secondaries, item);
 }
 
 /* -------- reading -------- */
@@ -150,6 +206,7 @@ edit_end(struct catalog_zones *c)
 			  (unsigned long long)c->added, (unsigned long long)c->removed, strerror(-err));
 	}
 	c->edit = NULL;
+	catalog_zones_on_state(c);
 	return err;
 }
 
@@ -199,6 +256,17 @@ refuse_update(struct catalog_zones *c)
 	catalogs_fail(c->catalogs, &c->apex, why[0] ? why : strerror(-c->err));
 }
 
+/* Who wants to make a plan, if somebody does. */
+static bool
+tell_ready(struct catalog_zones *c)
+{
+	void (*ready)(void *arg) = c->ready;
+	c->ready = NULL;
+	if (ready)
+		ready(c->ready_arg);
+	return ready != NULL;
+}
+
 static void
 read_done(uv_work_t *work, int status)
 {
@@ -222,11 +290,7 @@ read_done(uv_work_t *work, int status)
 	diag_clear(&c->diag);
 	if (c->options.read && !c->stopping)
 		c->options.read(c->options.arg);
-	void (*ready)(void *arg) = c->ready;
-	c->ready = NULL;
-	if (ready)
-		ready(c->ready_arg);
-	else
+	if (!tell_ready(c))
 		read_next(c);
 }
 
@@ -248,7 +312,7 @@ read_begin(struct catalog_zones *c, struct catalog_zone *z, struct served *next)
 static void
 read_next(struct catalog_zones *c)
 {
-	for (unsigned i = 0; i < c->n && !c->is_reading && !c->held && !c->stopping; i++) {
+	for (unsigned i = 0; i < c->n && !c->is_reading && !c->held && !c->stopping && !c->restore; i++) {
 		struct catalog_zone *z = &c->items[i];
 		struct zone_item *item = z->is_due ? zones_item(c->options.zones, &z->apex) : NULL;
 		if (item && zone_item_served(item))
@@ -275,6 +339,112 @@ catalog_zones_are_known(const struct catalog_zones *c)
 	return !c->has_lost;
 }
 
+bool
+catalog_zones_are_good(const struct catalog_zones *c)
+{
+	for (unsigned i = 0; i < catalogs_count(c->catalogs); i++)
+		if (catalogs_status(c->catalogs, i).why[0])
+			return false;
+	return true;
+}
+
+/* -------- from before a restart -------- */
+
+static void
+restore_work(uv_work_t *work)
+{
+	struct catalog_zones *c = work->data;
+	c->restore->err = catalog_batch_read(c->options.state, &c->restore->batch);
+}
+
+static void
+restore_end(struct catalog_zones *c)
+{
+	struct restore *r = c->restore;
+	c->restore = NULL;
+	if (r->err)
+		log_error("state-dir: members of catalogs cannot be read: %s; they wait for their catalogs",
+			  strerror(-r->err));
+	if (r->batch.broken)
+		log_warning(
+			"state-dir: of %llu members of catalogs the note is damaged; they wait for their catalogs",
+			(unsigned long long)r->batch.broken);
+	if (r->n)
+		log_info("catalogs: %llu members are known from before", (unsigned long long)r->n);
+	zones_op_release(r->first_load);
+	free(r);
+	read_next(c);
+}
+
+/* One that is not admitted any more waits for its catalog, or for zones_prune(). */
+static void
+restore_one(struct catalog_zones *c, const struct catalog_note *n)
+{
+	const struct zone_item *item = zones_item(c->options.zones, &n->member);
+	int err = catalogs_restore(c->catalogs, &n->catalog, &n->parts);
+	if (!err)
+		c->restore->n++;
+	else if (item && !zone_item_member(item))
+		note(c, n->member.bytes); /* the configuration has taken it over */
+	else if (err == -ENOMEM || err == -ENOSPC)
+		complain(n->member.bytes, "added", err);
+}
+
+static void restore_read(uv_work_t *work, int status);
+
+static void
+restore_next(struct catalog_zones *c)
+{
+	c->restore->work.data = c;
+	c->restore->is_reading = true;
+	uv_queue_work(c->options.loop, &c->restore->work, restore_work, restore_read);
+}
+
+static void
+restore_take(struct catalog_zones *c)
+{
+	struct restore *r = c->restore;
+	struct catalog_note n;
+	edit_begin(c);
+	if (c->edit)
+		zones_edit_join(c->edit, r->first_load);
+	r->is_taking = true;
+	while (!c->stopping && catalog_batch_next(&r->batch, &n))
+		restore_one(c, &n);
+	r->is_taking = false;
+	if (edit_end(c) != 0)
+		c->has_lost = true;
+	if (c->stopping || r->batch.is_end)
+		restore_end(c);
+	else
+		restore_next(c);
+}
+
+static void
+restore_read(uv_work_t *work, int status)
+{
+	struct catalog_zones *c = work->data;
+	c->restore->is_reading = false;
+	if (c->held) /* the batch waits for catalog_zones_resume() */
+		tell_ready(c);
+	else
+		restore_take(c);
+}
+
+int
+catalog_zones_restore(struct catalog_zones *c, struct zones_op *first_load)
+{
+	if (!c->options.state || catalogs_count(c->catalogs) == 0)
+		return 0;
+	c->restore = calloc(1, sizeof(*c->restore));
+	if (!c->restore)
+		return -ENOMEM;
+	c->restore->first_load = first_load;
+	zones_op_hold(first_load);
+	restore_next(c);
+	return 0;
+}
+
 /* -------- configuration -------- */
 
 void
@@ -282,7 +452,7 @@ catalog_zones_hold(struct catalog_zones *c, void (*ready)(void *arg), void *arg)
 {
 	c->held = true;
 	zones_hold_edits(c->options.zones, true);
-	if (!c->is_reading) {
+	if (!c->is_reading && !(c->restore && c->restore->is_reading)) {
 		ready(arg);
 		return;
 	}
@@ -295,7 +465,10 @@ catalog_zones_resume(struct catalog_zones *c)
 {
 	c->held = false;
 	zones_hold_edits(c->options.zones, false);
-	read_next(c);
+	if (c->restore && !c->restore->is_reading)
+		restore_take(c);
+	else
+		read_next(c);
 }
 
 /* The catalogs of the new configuration, with what was read of those that were there before. */
@@ -304,8 +477,8 @@ make_items(const struct catalog_zones *c, const struct config *config)
 {
 	struct catalog_zone *items = calloc(config->n_catalogs + 1, sizeof(*items));
 	for (unsigned i = 0; items && i < config->n_catalogs; i++) {
-		const struct catalog_zone *old = find(c, config->catalogs[i].zone.name.bytes);
-		items[i].apex = config->catalogs[i].zone.name;
+		const struct catalog_zone *old = find(c, config->catalogs[i].zone.name);
+		name_copy(&items[i].apex, config->catalogs[i].zone.name);
 		items[i].is_produced = config->catalogs[i].produce.enabled;
 		items[i].is_due = !items[i].is_produced;
 		if (!old || !old->read)
@@ -369,7 +542,12 @@ catalog_zones_new(const struct catalog_zones_options *options, struct catalog_zo
 					       .arg = c};
 	c->options = *options;
 	int err = catalogs_new(&events, &c->catalogs);
+	if (!err && c->options.state) {
+		c->notes = catalog_notes_new(c->options.state, note_of, c);
+		err = c->notes ? 0 : -ENOMEM;
+	}
 	if (err) {
+		catalogs_free(c->catalogs);
 		free(c);
 		return err;
 	}
@@ -386,7 +564,7 @@ catalog_zones_stop(struct catalog_zones *c)
 bool
 catalog_zones_are_idle(const struct catalog_zones *c)
 {
-	return !c->is_reading;
+	return !c->is_reading && !c->restore && (!c->notes || catalog_notes_are_idle(c->notes));
 }
 
 void
@@ -398,5 +576,6 @@ catalog_zones_free(struct catalog_zones *c)
 		release(c, &c->items[i].read);
 	free(c->items);
 	catalogs_free(c->catalogs);
+	catalog_notes_free(c->notes);
 	free(c);
 }

@@ -5,6 +5,8 @@
  *     catalog zone published ─> pool: difference (catalogs_prepare()) ─> loop: who owns what (catalogs_commit())
  *         ─> one edit of the zones (zones.h) ─> members are loaded, transferred, notified like any other zone
  *
+ *     and kept beside their state (catalog_notes.h) ──> the next start: members are served before a catalog is read
+ *
  * One catalog is read at a time; a version that comes meanwhile is read behind it. Adding or removing a member
  * costs what that member costs. Control thread.
  */
@@ -25,6 +27,7 @@ struct catalog_zones_options {
 	struct zones *zones; /* this and the following outlive it */
 	struct publisher *publisher;
 	struct secondaries *secondaries;
+	struct state *state;     /* where members are noted; NULL: they are not */
 	void (*read)(void *arg); /* a catalog has been read, well or not; may be NULL */
 	void *arg;
 };
@@ -34,10 +37,22 @@ int catalog_zones_new(const struct catalog_zones_options *options, struct catalo
 
 /*
  * The catalogs of a configuration that the zones have just been committed to, in the same turn of the loop; members
- * get their new settings. 0; -ENOMEM: some members have the settings of before still, so that configuration must
- * stay.
+ * get their new settings. 0; -ENOMEM: members go on with the settings of before, so that configuration must stay.
  */
 int catalog_zones_configure(struct catalog_zones *c, const struct config *config) MUST_CHECK;
+
+/*
+ * Once, at the start, behind catalog_zones_configure(): members of before are served again by what was noted of
+ * them, and only then catalogs are read. `first_load` does not end before that, and waits for the members, too. 0
+ * or -ENOMEM.
+ */
+int catalog_zones_restore(struct catalog_zones *c, struct zones_op *first_load) MUST_CHECK;
+
+/* A member that was reset has been transferred as a whole: what is noted of it is true again. */
+void catalog_zones_reset_done(struct catalog_zones *c, struct zone_item *item);
+
+/* The state has completed requests: goes on noting members. */
+void catalog_zones_on_state(struct catalog_zones *c);
 
 /*
  * Before a plan of zones is made: edits of zones have to wait until catalog_zones_resume(), and nothing is read.
@@ -54,6 +69,9 @@ void catalog_zones_published(struct catalog_zones *c, struct zone_item *item);
  */
 bool catalog_zones_are_known(const struct catalog_zones *c);
 
+/* False where the newest version of a catalog is broken, so that its members are those of before. */
+bool catalog_zones_are_good(const struct catalog_zones *c);
+
 /* The plan is committed or thrown away: goes on with what waited. */
 void catalog_zones_resume(struct catalog_zones *c);
 
@@ -61,7 +79,7 @@ void catalog_zones_resume(struct catalog_zones *c);
 bool
 catalog_zones_status(const struct catalog_zones *c, const uint8_t *apex, struct catalogs_status *out) MUST_CHECK;
 
-/* Reads nothing more; idle when what runs has ended. */
+/* Reads nothing more; idle when what runs has ended, and all members are noted. */
 void catalog_zones_stop(struct catalog_zones *c);
 bool catalog_zones_are_idle(const struct catalog_zones *c);
 void catalog_zones_free(struct catalog_zones *c); /* idle, before the zones. NULL is allowed */

@@ -36,7 +36,7 @@ struct plan {
 	const struct config *config;
 	struct seat *seats;
 	unsigned n;
-	const struct name **taken; /* sorted: names that no member may have */
+	const uint8_t **taken; /* sorted: names that no member may have */
 	size_t n_taken;
 };
 
@@ -87,8 +87,8 @@ plan_seat(const struct plan *p, const uint8_t *apex)
 static int
 compare_names(const void *a, const void *b)
 {
-	const struct name *const *x = a, *const *y = b;
-	return name_compare((*x)->bytes, (*y)->bytes);
+	const uint8_t *const *x = a, *const *y = b;
+	return name_compare(*x, *y);
 }
 
 static bool
@@ -97,7 +97,7 @@ plan_is_taken(const struct plan *p, const uint8_t *name)
 	size_t low = 0, high = p->n_taken;
 	while (low < high) {
 		size_t mid = (low + high) / 2;
-		int order = name_compare(p->taken[mid]->bytes, name);
+		int order = name_compare(p->taken[mid], name);
 		if (order == 0)
 			return true;
 		if (order < 0)
@@ -141,11 +141,13 @@ seat_fill(struct seat *seat, const struct config *config)
 }
 
 static struct catalog *
-catalog_new(const struct name *apex)
+catalog_new(const uint8_t *name)
 {
+	struct name apex;
 	struct catalog *catalog = calloc(1, sizeof(*catalog));
+	name_copy(&apex, name);
 	if (catalog)
-		catalog_members_init(&catalog->members, apex);
+		catalog_members_init(&catalog->members, &apex);
 	return catalog;
 }
 
@@ -175,9 +177,9 @@ plan_free(struct plan *p, const struct plan *kept)
 static int
 plan_add_seat(struct plan *p, const struct plan *old, const struct config_catalog *config)
 {
-	const struct seat *before = plan_seat(old, config->zone.name.bytes);
+	const struct seat *before = plan_seat(old, config->zone.name);
 	struct seat *seat = &p->seats[p->n];
-	seat->catalog = before ? before->catalog : catalog_new(&config->zone.name);
+	seat->catalog = before ? before->catalog : catalog_new(config->zone.name);
 	if (!seat->catalog)
 		return -ENOMEM;
 	seat->config = config;
@@ -190,13 +192,13 @@ plan_fill(struct plan *p, const struct plan *old, const struct config *config)
 {
 	p->config = config;
 	p->seats = calloc(config->n_catalogs + 1u, sizeof(*p->seats));
-	p->taken = calloc((size_t)config->n_zones + config->n_catalogs + 1, sizeof(struct name *));
+	p->taken = calloc((size_t)config->n_zones + config->n_catalogs + 1, sizeof(const uint8_t *));
 	if (!p->seats || !p->taken)
 		return -ENOMEM;
 	for (unsigned i = 0; i < config->n_zones; i++)
-		p->taken[p->n_taken++] = &config->zones[i].name;
+		p->taken[p->n_taken++] = config->zones[i].name;
 	for (unsigned i = 0; i < config->n_catalogs; i++) {
-		p->taken[p->n_taken++] = &config->catalogs[i].zone.name;
+		p->taken[p->n_taken++] = config->catalogs[i].zone.name;
 		if (!config->catalogs[i].produce.enabled && plan_add_seat(p, old, &config->catalogs[i]) != 0)
 			return -ENOMEM;
 	}
@@ -375,7 +377,8 @@ tell(const struct catalogs *c, const struct decision *d)
 		events->remove(events->arg, catalog_member_name(d->old));
 		return;
 	}
-	struct catalogs_zone z = {.member = d->new, .settings = settings_of(&c->plan, d->new)};
+	struct catalogs_zone z = {
+		.member = d->new, .settings = settings_of(&c->plan, d->new), .member_changed = d->new != d->old};
 	if (d->action == ACTION_ADD)
 		events->add(events->arg, &z);
 	else if (d->action == ACTION_RESET)

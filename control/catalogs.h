@@ -41,7 +41,8 @@ struct catalogs;
 struct catalogs_zone {
 	const struct config_zone *settings; /* as of a configured zone; their `name` is without meaning */
 	const struct catalog_member
-		*member; /* its name; and catalog, ID, groups, coo, to be kept for catalogs_restore() */
+		*member;     /* its name; and catalog, ID, groups, coo, to be kept for catalogs_restore() */
+	bool member_changed; /* not the settings alone: what is kept is to be another */
 };
 
 /*
@@ -52,7 +53,7 @@ struct catalogs_events {
 	void (*add)(void *arg, const struct catalogs_zone *z);
 	void (*remove)(void *arg, const uint8_t *name);           /* with all its state */
 	void (*reset)(void *arg, const struct catalogs_zone *z);  /* drop its state, transfer it anew */
-	void (*change)(void *arg, const struct catalogs_zone *z); /* settings, or what is kept for restoring */
+	void (*change)(void *arg, const struct catalogs_zone *z); /* settings, or the member */
 	void *arg;
 };
 

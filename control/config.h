@@ -220,7 +220,7 @@ struct config_update_rule {
 
 /* What holds for one zone; a template that it names has been applied already. */
 struct config_zone {
-	struct name name;      /* lower case; in templates and catalog members the root, without meaning */
+	const uint8_t *name;   /* wire form, lower case; in templates and catalog members the root, without meaning */
 	enum config_role role; /* primary: file is set (but for catalogs that we make); secondary: primaries are */
 	const char *file;      /* path; NULL for secondaries */
 	const struct config_remote **primaries; /* in the order of preference */

@@ -278,6 +278,9 @@ check_timers(struct config_reader *r, const struct config_node *map, const struc
 	check_timer_pair(r, map, "expire-min", zone->expire_min_s, "expire-max", zone->expire_max_s);
 }
 
+/* Of what is no zone itself: the root, so that nobody has to look for NULL. */
+static const uint8_t no_name[1] = {0};
+
 bool
 config_prepare_zone(struct config_reader *r, const struct config_node *map, void *value)
 {
@@ -289,7 +292,7 @@ config_prepare_zone(struct config_reader *r, const struct config_node *map, void
 	if (template == NULL)
 		return false;
 	*zone = template->zone;
-	zone->name = (struct name){0}; /* absent until it is read */
+	zone->name = NULL; /* absent until it is read */
 	return true;
 }
 
@@ -330,11 +333,10 @@ config_check_update_rule(struct config_reader *r, const struct config_node *map,
 
 /* Can a name that the pattern covers be one of the zone? */
 static bool
-pattern_meets_zone(const struct name *pattern, const struct name *zone)
+pattern_meets_zone(const uint8_t *pattern, const uint8_t *zone)
 {
-	bool is_star = pattern->bytes[0] == 1 && pattern->bytes[1] == '*';
-	return name_is_under(pattern->bytes, zone->bytes) ||
-	       (is_star && name_is_under(zone->bytes, name_parent(pattern->bytes, 1)));
+	bool is_star = pattern[0] == 1 && pattern[1] == '*';
+	return name_is_under(pattern, zone) || (is_star && name_is_under(zone, name_parent(pattern, 1)));
 }
 
 /* Every name of the rules that stand in this zone can be the owner of one of its records. */
@@ -346,8 +348,8 @@ check_update_names(struct config_reader *r, const struct config_node *policy, co
 		const struct config_node *node = config_node_find(rule, "name");
 		for (unsigned j = 0; j < zone->update_policy[i].n_name; j++) {
 			const struct name *name = &zone->update_policy[i].name[j];
-			bool is_known = name->len != 0 && zone->name.len != 0;
-			if (is_known && !pattern_meets_zone(name, &zone->name))
+			bool is_known = name->len != 0 && zone->name != NULL;
+			if (is_known && !pattern_meets_zone(name->bytes, zone->name))
 				config_warning(r, node, "name: the zone has no names there; write them in full");
 		}
 	}
@@ -417,7 +419,7 @@ config_check_template(struct config_reader *r, const struct config_node *map, vo
 {
 	struct config_template *template = value;
 	const struct config_node *file = config_node_find(map, "file");
-	template->zone.name = (struct name){.len = 1};
+	template->zone.name = no_name;
 	template->zone.line = map->line;
 	template->zone.role = file != NULL ? CONFIG_PRIMARY : CONFIG_SECONDARY;
 	check_timers(r, map, &template->zone);
@@ -468,7 +470,7 @@ config_check_catalog(struct config_reader *r, const struct config_node *map, voi
 			     "template: \"%s\" has a file, but members of a catalog are "
 			     "secondaries; name a template with primaries or with neither",
 			     template->id);
-	member->name = (struct name){.len = 1};
+	member->name = no_name;
 	member->role = CONFIG_SECONDARY;
 	member->line = map->line;
 	member->template = template;
@@ -576,9 +578,9 @@ check_catalog_names(struct config_reader *r, const struct config_node *root)
 {
 	const struct config *c = r->config;
 	for (unsigned i = 0; i < c->n_catalogs; i++) {
-		const struct name *name = &c->catalogs[i].zone.name;
-		for (unsigned j = 0; j < c->n_zones && name->len != 0; j++) {
-			if (c->zones[j].name.len == 0 || !name_equal(c->zones[j].name.bytes, name->bytes))
+		const uint8_t *name = c->catalogs[i].zone.name;
+		for (unsigned j = 0; j < c->n_zones && name != NULL; j++) {
+			if (c->zones[j].name == NULL || !name_equal(c->zones[j].name, name))
 				continue;
 			const struct config_node *node = config_node_find(list_node(root, "catalogs", i), "name");
 			config_error(r, node, "name: \"%s\" is a zone too, at line %u; remove one of the two",

@@ -135,6 +135,19 @@ report_unknown_reference(struct config_reader *r, const struct config_row *row, 
 /* -------- values -------- */
 
 static int
+parse_name(struct config_reader *r, const char *text, const uint8_t **out, struct config_why *why)
+{
+	struct name name;
+	int err = config_parse_name(text, &name, why);
+	uint8_t *copy = err == 0 ? config_arena_alloc(r->arena, name.len) : NULL;
+	if (copy == NULL)
+		return err != 0 ? err : -ENOMEM;
+	memcpy(copy, name.bytes, name.len);
+	*out = copy;
+	return 0;
+}
+
+static int
 parse_path(struct config_reader *r, const char *dir, const char *text, const char **out, struct config_why *why)
 {
 	if (text[0] == '\0')
@@ -242,7 +255,7 @@ parse_value(struct config_reader *r, const struct config_row *row, const char *t
 	case CONFIG_KIND_PREFIX:
 		return config_parse_prefix(text, v, why);
 	case CONFIG_KIND_NAME:
-		return config_parse_name(text, v, why);
+		return parse_name(r, text, v, why);
 	case CONFIG_KIND_PATTERN:
 		return config_parse_pattern(text, v, why);
 	case CONFIG_KIND_RRTYPE:
@@ -408,12 +421,12 @@ identity_text(struct config_reader *r, const struct config_row *row, const struc
 		return NULL;
 	if (row->kind != CONFIG_KIND_NAME)
 		return node->text;
-	struct name name;
+	const uint8_t *name;
 	memcpy(&name, value, sizeof(name));
-	if (name.len == 0)
+	if (name == NULL)
 		return NULL;
 	char text[NAME_TEXT_MAX];
-	size_t len = name_to_text(name.bytes, text);
+	size_t len = name_to_text(name, text);
 	return config_read_copy(r, text, len);
 }
 

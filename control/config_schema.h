@@ -31,7 +31,7 @@ enum config_kind {
 	CONFIG_KIND_WORD,      /* enum, index into row.words */
 	CONFIG_KIND_ADDRESS,   /* struct config_address */
 	CONFIG_KIND_PREFIX,    /* struct config_prefix */
-	CONFIG_KIND_NAME,      /* struct name */
+	CONFIG_KIND_NAME,      /* const uint8_t *, wire form in lower case; struct name would be 256 octets a zone */
 	CONFIG_KIND_PATTERN,   /* struct name */
 	CONFIG_KIND_RRTYPE,    /* uint16_t */
 	CONFIG_KIND_CORES,     /* unsigned *, count at row.second */

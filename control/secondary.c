@@ -127,14 +127,15 @@ expire_if_over(struct secondary *s)
 static void
 refresh_now(struct secondary *s, bool is_urgent)
 {
-	bool whole = s->wants_whole;
+	bool whole = s->wants_whole || s->item->is_reset;
+	s->runs_reset = s->item->is_reset;
 	s->was_notified = s->wants_whole = false;
 	s->served = s->waiters;
 	s->waiters = NULL;
 	refresh_begin(s, is_urgent, whole);
 }
 
-#define DUE_AT_ONCE_MAX 1000 /* zones a turn of the loop */
+#define DUE_AT_ONCE_MAX 400 /* zones a turn of the loop: some 2 ms */
 
 static void
 timer_fired(uv_timer_t *t)
@@ -170,12 +171,18 @@ secondary_meta(const struct secondary *s, const struct snapshot *snapshot, uint3
 	snprintf(out->primary, sizeof(out->primary), "%s", source ? source : "");
 }
 
+static void
+expire_at(struct secondary *s, int64_t wall_s)
+{
+	s->expires_at_s = wall_s;
+	atomic_store_explicit(&s->item->slot->expires_at_s, (uint32_t)wall_s, memory_order_relaxed);
+}
+
 void
 secondary_take_meta(struct secondary *s, const struct state_meta *meta)
 {
 	s->refreshed_at_s = meta->refreshed_at_s;
-	s->expires_at_s = meta->expires_at_s;
-	atomic_store_explicit(&s->item->slot->expires_at_s, (uint32_t)meta->expires_at_s, memory_order_relaxed);
+	expire_at(s, meta->expires_at_s);
 	if (s->source && strcmp(s->source, meta->primary) == 0)
 		return;
 	free(s->source);
@@ -201,6 +208,18 @@ set_error(struct secondary *s, const char *error)
 	s->error = error ? strdup(error) : NULL;
 }
 
+/* A version has come that was asked for as a whole, after the reset. */
+static void
+reset_end(struct secondary *s)
+{
+	const struct secondaries_options *options = &s->all->options;
+	if (!s->runs_reset)
+		return;
+	s->runs_reset = s->item->is_reset = false;
+	if (options->reset_done)
+		options->reset_done(options->arg, s->item);
+}
+
 void
 secondary_refreshed(struct secondary *s, enum refresh_end end, const char *error)
 {
@@ -222,6 +241,8 @@ secondary_refreshed(struct secondary *s, enum refresh_end end, const char *error
 		s->failures = 0;
 		set_error(s, NULL);
 		zone_revive(all->options.zones, item);
+		if (end == REFRESH_NEW)
+			reset_end(s);
 		s->next_ms = now_ms(all) + with_jitter(refresh_ms(s));
 	}
 	zone_item_update(all->options.zones, item);
@@ -307,8 +328,8 @@ secondary_loaded(struct secondaries *all, struct zone_item *item, const struct s
 		s->rejected_serial = meta->flags;
 	}
 	if (item->served && !s->expires_at_s) /* it was no secondary before */
-		s->expires_at_s = time(NULL) + soa_expire_s(s, item->served->snapshot);
-	s->next_ms = s->wants_whole || item->was_notified ? now_ms(all) : first_refresh_ms(s);
+		expire_at(s, time(NULL) + soa_expire_s(s, item->served->snapshot));
+	s->next_ms = s->wants_whole || item->is_reset || item->was_notified ? now_ms(all) : first_refresh_ms(s);
 	item->was_notified = false;
 	zone_item_update(all->options.zones, item);
 	due_again(s);
@@ -411,12 +432,17 @@ secondary_refresh(struct secondaries *all, struct zone_item *item, bool whole, s
 void
 secondary_reset(struct secondaries *all, struct zone_item *item)
 {
-	item->force = true; /* for secondary_loaded() */
-	if (!item->secondary)
+	item->is_reset = true;
+	if (!item->secondary) /* secondary_loaded() sees to it */
 		return;
-	item->force = false;
-	item->secondary->wants_whole = true;
+	item->secondary->runs_reset = false; /* what is under way may be from before */
 	wake(item->secondary);
+}
+
+bool
+secondary_is_reset(const struct zone_item *item)
+{
+	return item->is_reset;
 }
 
 void

@@ -35,6 +35,9 @@ struct secondaries_options {
 	struct peers *peers;
 	struct asks *asks;
 	struct transfers *transfers;
+	/* A zone that was reset has been transferred as a whole, and is served. May be NULL. */
+	void (*reset_done)(void *arg, struct zone_item *item);
+	void *arg;
 };
 
 /* 0 or -ENOMEM. */
@@ -78,8 +81,14 @@ typedef void secondary_done_fn(void *arg, const char *error);
 int secondary_refresh(struct secondaries *s, struct zone_item *item, bool whole, secondary_done_fn *done,
 		      void *arg) MUST_CHECK;
 
-/* Its catalog has reset it: the whole zone is transferred anew, whatever its serial, as soon as it is loaded. */
+/*
+ * Its catalog has reset it: the whole zone is transferred anew, whatever its serial, as soon as it is loaded and as
+ * often as that fails. Does not outlast the process.
+ */
 void secondary_reset(struct secondaries *s, struct zone_item *item);
+
+/* It was, and that is not done yet. */
+bool secondary_is_reset(const struct zone_item *item);
 
 /* Gives up the refresh that runs, if one does: something more urgent wants the zone. It is tried again soon. */
 void secondary_interrupt(struct zone_item *item);

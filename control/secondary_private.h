@@ -33,15 +33,19 @@ struct secondary {
 	char *source;     /* id of the remote that the data came from; NULL: unknown */
 	uint64_t next_ms; /* loop time of the next refresh */
 	int64_t refreshed_at_s, expires_at_s;
+	uint64_t behind_since_ms; /* loop time from which another primary has been ahead of `preferred`; 0: none is
+				   */
 	uint32_t failures;
 	uint32_t rejected_serial;
 	uint16_t n_primaries;
-	uint16_t preferred;       /* the primary to begin with; with primary-pin, the one that the data came from */
-	uint64_t behind_since_ms; /* loop time from which another primary has been ahead of that one; 0: none is */
-	bool was_notified;        /* since the last refresh began */
+	uint16_t preferred; /* the primary to begin with; with primary-pin, the one that the data came from */
+	bool was_notified;  /* since the last refresh began */
 	bool wants_whole;
+	bool runs_reset; /* the refresh under way began after item->is_reset was set */
 	bool has_rejected;
 };
+
+_Static_assert(sizeof(struct secondary) <= 128, "the next larger block would be 160 octets");
 
 struct secondaries {
 	struct secondaries_options options;

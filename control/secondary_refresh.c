@@ -13,6 +13,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ struct refresh {
 	uint32_t new_serial;
 	unsigned n_asking; /* questions that have not come back */
 	unsigned n, at;    /* candidates, the one being tried */
-	char error[TRANSFER_WHY_MAX + 128];
+	char *error;       /* owned; NULL: nothing has failed yet */
 	struct candidate candidates[];
 };
 
@@ -79,12 +80,37 @@ base_set(struct refresh *r, struct served *base)
 }
 
 static void
+clear_error(struct refresh *r)
+{
+	free(r->error);
+	r->error = NULL;
+}
+
+/* Of many refreshes that wait few have one: it does not lie in them. */
+PRINTF_LIKE(2, 3) static void set_error(struct refresh *r, const char *fmt, ...)
+{
+	va_list ap;
+	clear_error(r);
+	va_start(ap, fmt);
+	if (vasprintf(&r->error, fmt, ap) < 0)
+		r->error = NULL;
+	va_end(ap);
+}
+
+static const char *
+error_text(const struct refresh *r)
+{
+	return r->error ? r->error : "out of memory";
+}
+
+static void
 refresh_free(struct refresh *r)
 {
 	base_set(r, NULL);
 	for (unsigned i = 0; i < r->n; i++)
 		peer_release(r->candidates[i].peer);
 	r->all->n_refreshes--;
+	clear_error(r);
 	free(r);
 }
 
@@ -95,11 +121,11 @@ refresh_over(struct refresh *r, enum refresh_end end)
 	char zone[NAME_TEXT_MAX];
 	if (end == REFRESH_FAILED && s) {
 		name_to_text(r->apex.bytes, zone);
-		log_write(CONFIG_LOG_WARNING, zone, "refresh failed: %s", r->error);
+		log_write(CONFIG_LOG_WARNING, zone, "refresh failed: %s", error_text(r));
 		s->was_notified |= r->is_outdated; /* the primaries of now have not been asked */
 	}
 	if (s)
-		secondary_refreshed(s, end, r->error);
+		secondary_refreshed(s, end, error_text(r));
 	if (r->has_turn)
 		zone_turn_end(&r->turn);
 	refresh_free(r);
@@ -115,8 +141,8 @@ is_cancelled(const struct refresh *r)
 static void
 note_error(struct refresh *r, const struct candidate *c, const char *why)
 {
-	if (!r->error[0])
-		snprintf(r->error, sizeof(r->error), "%s: %s", c->peer->remote.id, why);
+	if (!r->error)
+		set_error(r, "%s: %s", c->peer->remote.id, why);
 }
 
 static void
@@ -136,9 +162,10 @@ refresh_current(struct refresh *r, const struct candidate *c, uint32_t expire_s)
 	struct secondary *s = r->secondary;
 	struct state_meta meta;
 	secondary_meta(s, served_of(r), expire_s, s->source ? s->source : c->peer->remote.id, &meta);
-	if (expire_s &&
-	    meta.expires_at_s < s->expires_at_s) /* RFC 7314 section 4: a refresh does not shorten life */
-		meta.expires_at_s = s->expires_at_s;
+	int64_t longest_s = meta.refreshed_at_s + s->item->config->expire_max_s;
+	int64_t before_s = s->expires_at_s < longest_s ? s->expires_at_s : longest_s;
+	if (expire_s && meta.expires_at_s < before_s) /* RFC 7314 section 4: a refresh does not shorten life */
+		meta.expires_at_s = before_s;
 	secondary_take_meta(s, &meta);
 	zone_store_meta(r->all->options.zones, s->item, &meta);
 	refresh_over(r, REFRESH_CURRENT);
@@ -172,7 +199,7 @@ version_accepted(struct zone_version *v, int err)
 			    "state-dir: verified zone data cannot be stored: %s; what is served "
 			    "stays, and it is tried again",
 			    strerror(-err));
-		snprintf(r->error, sizeof(r->error), "state-dir: %s", strerror(-err));
+		set_error(r, "state-dir: %s", strerror(-err));
 		refresh_over(r, REFRESH_FAILED);
 		return;
 	}
@@ -263,7 +290,7 @@ transfer_over(void *arg, struct transfer_result *x)
 		throw_away(x);
 		refresh_over(r, REFRESH_CANCELLED);
 	} else if (x->end == TRANSFER_CANCELLED) {
-		snprintf(r->error, sizeof(r->error), INTERRUPTED);
+		set_error(r, INTERRUPTED);
 		refresh_over(r, REFRESH_FAILED);
 	} else if (x->end == TRANSFER_NEW_VERSION) {
 		take_version(r, x);
@@ -421,7 +448,7 @@ choose(struct refresh *r)
 	bool is_news =
 		!served || r->whole ||
 		(serial_is_newer(best->soa.serial, served->serial) && !is_rejected(r->secondary, best->soa.serial));
-	r->error[0] = 0;
+	clear_error(r);
 	if (is_news)
 		try_candidate(r);
 	else
@@ -535,7 +562,7 @@ refresh_begin(struct secondary *s, bool is_urgent, bool whole)
 	}
 	s->refresh = r;
 	if (!r->n) {
-		snprintf(r->error, sizeof(r->error), "none of its primaries is configured any more");
+		set_error(r, "none of its primaries is configured any more");
 		refresh_over(r, REFRESH_FAILED);
 		return;
 	}
@@ -553,7 +580,7 @@ refresh_interrupt(struct refresh *r)
 	if (r->transfer) {
 		transfer_cancel(r->transfer);
 	} else if (r->has_turn && peer_slot_cancel(r->candidates[r->at].peer, &r->candidates[r->at].wait)) {
-		snprintf(r->error, sizeof(r->error), INTERRUPTED);
+		set_error(r, INTERRUPTED);
 		refresh_over(r, REFRESH_FAILED);
 	}
 }

@@ -313,6 +313,7 @@ state_request_free(struct state_request *r)
 {
 	state_records_free(&r->slice);
 	state_changes_free(r->changes);
+	state_values_free(r->note);
 	zalloc_free(r, sizeof(*r));
 }
 
@@ -402,6 +403,30 @@ state_zone_put_meta(struct state *st, const struct name *apex, const struct stat
 {
 	struct state_request *r = request_new(STATE_PUT_META, apex, meta, done);
 	return r ? request_queue(st, r) : -ENOMEM;
+}
+
+int
+state_zone_put_note(struct state *st, const struct name *apex, const void *note, size_t len, struct state_done done)
+{
+	uint32_t value_len = (uint32_t)(STATE_VALUE_HEADER + len);
+	struct state_key key;
+	if (len > STATE_NOTE_MAX)
+		return -EMSGSIZE;
+	struct state_request *r = request_new(STATE_PUT_NOTE, apex, NULL, done);
+	if (r && len)
+		r->note = state_value_new(value_len, value_len);
+	if (!r || (len && !r->note)) {
+		if (r)
+			state_request_free(r);
+		return -ENOMEM;
+	}
+	if (len) {
+		memcpy(r->note->bytes + STATE_VALUE_HEADER, note, len);
+		state_key_kind(apex, STATE_NOTE, &key);
+		state_value_seal(&key, r->note->bytes, value_len, 0, 0);
+		r->queue_bytes += sizeof(*r->note) + value_len;
+	}
+	return request_queue(st, r);
 }
 
 int

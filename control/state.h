@@ -4,11 +4,13 @@
  *
  * For each zone there are its timers, the last verified zone as records in wire form (the base), and the
  * differences since then (the journal), which are also the history for IXFR (RFC 1995). Data is written here when
- * it has passed every check and before it is published; so a version that was ever served is never lost.
+ * it has passed every check and before it is published; so a version that was ever served is never lost. Beside
+ * them there may be a note of its owner's.
  *
  *     replace ──┐                                            ┌──> base     ──┐
  *     append  ──┼─> queue ─> writer thread: one transaction ─┼──> journal  ──┼─> load, history, walk (any thread)
- *     meta    ──┤            for many zones, then durable    ├──> timers   ──┘
+ *     meta    ──┤            for many zones, then durable    ├──> timers   ──┤
+ *     note    ──┤                     │                      ├──> notes    ──┘
  *     drop    ──┘                     └──> done()            └──> what is replaced, deleted bit by bit later
  *
  * Writing. Requests are queued and return at once. The writer thread takes what has come, writes it in one
@@ -115,7 +117,7 @@ struct state_meta {
 /* A zone as it is on disk. */
 struct state_zone {
 	struct state_meta meta;
-	bool has_data;            /* false: only `meta` was ever put; the rest is 0 */
+	bool has_data;            /* false: only `meta` or a note was ever put; the rest is 0 */
 	bool has_previous;        /* STATE_PREVIOUS can be loaded */
 	uint32_t serial;          /* of STATE_LATEST */
 	uint32_t previous_serial; /* of STATE_PREVIOUS */
@@ -214,7 +216,18 @@ int state_zone_append(struct state *st, const struct name *apex, const struct st
 int state_zone_put_meta(struct state *st, const struct name *apex, const struct state_meta *meta,
 			struct state_done done) MUST_CHECK;
 
-/* Forgets the zone, whether it is there, damaged, or not. */
+#define STATE_NOTE_MAX 1024 /* octets */
+
+/*
+ * What the caller wants to find again beside the zone, whose octets the state does not look into; also for a zone
+ * of which there is nothing else yet. It is copied, and takes the place of the one before; `len` 0: there is none
+ * any more. Whatever is written of the zone leaves it alone, but for state_zone_drop(). Also -EMSGSIZE: longer than
+ * STATE_NOTE_MAX.
+ */
+int state_zone_put_note(struct state *st, const struct name *apex, const void *note, size_t len,
+			struct state_done done) MUST_CHECK;
+
+/* Forgets the zone and its note, whether it is there, damaged, or not. */
 int state_zone_drop(struct state *st, const struct name *apex, struct state_done done) MUST_CHECK;
 
 /*
@@ -265,6 +278,13 @@ int state_zone_get(struct state *st, const struct name *apex, struct state_zone 
  */
 typedef int state_walk_fn(void *arg, const struct name *apex, int err, const struct state_zone *zone);
 int state_zones_walk(struct state *st, const struct name *after, state_walk_fn *fn, void *arg) MUST_CHECK;
+
+/*
+ * The same for the notes: calls fn for every zone that has one. `err` is -EBADMSG for one that is damaged, with
+ * `note` NULL; it says nothing about the zone's data.
+ */
+typedef int state_note_fn(void *arg, const struct name *apex, int err, const void *note, size_t len);
+int state_notes_walk(struct state *st, const struct name *after, state_note_fn *fn, void *arg) MUST_CHECK;
 
 /*
  * A place in the history of a zone, for IXFR out. Plain data, holds nothing: a peer may take as long as it wants.

@@ -257,17 +257,34 @@ apply_meta(struct state *st, MDB_txn *txn, const struct state_request *r)
 	return put_head(st, txn, &r->apex, &head);
 }
 
+/* Of a note or a head: gone, whether it was there or not. */
+static int
+delete_single(struct state *st, MDB_txn *txn, const struct name *apex, enum state_kind kind)
+{
+	struct state_key key;
+	state_key_kind(apex, kind, &key);
+	MDB_val k = {key.len, key.bytes};
+	int rc = mdb_del(txn, st->zones, &k, NULL);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int
+apply_note(struct state *st, MDB_txn *txn, const struct state_request *r)
+{
+	struct state_key key;
+	if (!r->note)
+		return delete_single(st, txn, &r->apex, STATE_NOTE);
+	state_key_kind(&r->apex, STATE_NOTE, &key);
+	return put_value(st, txn, &key, r->note->bytes, r->note->len);
+}
+
 static int
 apply_drop(struct state *st, MDB_txn *txn, const struct state_request *r)
 {
-	struct state_key key;
 	int rc = state_garbage_note_all(st, txn, &r->apex, 0);
-	if (rc)
-		return rc;
-	state_key_head(&r->apex, &key);
-	MDB_val k = {key.len, key.bytes};
-	rc = mdb_del(txn, st->zones, &k, NULL);
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	if (!rc)
+		rc = delete_single(st, txn, &r->apex, STATE_NOTE);
+	return rc ? rc : delete_single(st, txn, &r->apex, STATE_HEAD);
 }
 
 int
@@ -282,6 +299,8 @@ state_apply(struct state *st, MDB_txn *txn, struct state_request *r)
 		return apply_append(st, txn, r);
 	case STATE_PUT_META:
 		return apply_meta(st, txn, r);
+	case STATE_PUT_NOTE:
+		return apply_note(st, txn, r);
 	case STATE_DROP:
 		return apply_drop(st, txn, r);
 	}

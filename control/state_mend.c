@@ -4,7 +4,7 @@
  *
  *     state.mdb ──check──> fine
  *                   └────> damaged ──values that are whole──> state.mdb.new ──> state.mdb
- *                                                 the file as it was ──> state.mdb.damaged
+ *                                                 the file as it was ──> state.mdb.damaged-TIME
  *
  * Values speak for their zone and place, so those that are found can be put where they belong, whatever led to
  * them; what a zone has lost shows when it is loaded, as any damage does. Opening thread.
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/state_pages.h"
@@ -163,7 +164,7 @@ state_file_mend(struct state *st, struct diag_list *diag)
 	if (err == -EBADMSG) {
 		bool ok = asprintf(&names.fresh, "%s.new", st->path) >= 0 &&
 			  asprintf(&names.lock, "%s.new-lock", st->path) >= 0 &&
-			  asprintf(&names.damaged, "%s.damaged", st->path) >= 0;
+			  asprintf(&names.damaged, "%s.damaged-%lld", st->path, (long long)time(NULL)) >= 0;
 		err = ok ? mend(st, &p, &names, diag) : -ENOMEM;
 		free(names.fresh);
 		free(names.lock);

@@ -102,7 +102,10 @@ meta_read(const struct pages *p, unsigned i, struct pages_meta *out)
 		       out->last >= 1 && (out->txn % 2 == i || out->txn == 0);
 }
 
-/* The one that LMDB takes, or the other one where that cannot be. */
+/*
+ * The one that LMDB takes. Where one is damaged, it is still the newer one if its transaction follows the other's:
+ * what it leads to is not lost with a bit of its head.
+ */
 static const struct pages_meta *
 meta_newest(struct pages *p)
 {
@@ -113,8 +116,10 @@ meta_newest(struct pages *p)
 		wrong(p, "the metas' transactions, %" PRIu64 " and %" PRIu64 ", do not follow each other", a->txn,
 		      b->txn);
 	if (!a->is_sane)
-		return b;
-	return !b->is_sane || a->txn > b->txn ? a : b;
+		return a->txn == b->txn + 1 ? a : b;
+	if (!b->is_sane)
+		return b->txn == a->txn + 1 ? b : a;
+	return a->txn > b->txn ? a : b;
 }
 
 int

@@ -32,7 +32,7 @@
 
 /* -------- requests -------- */
 
-enum state_request_kind { STATE_REPLACE, STATE_COMPACT, STATE_APPEND, STATE_PUT_META, STATE_DROP };
+enum state_request_kind { STATE_REPLACE, STATE_COMPACT, STATE_APPEND, STATE_PUT_META, STATE_PUT_NOTE, STATE_DROP };
 
 /* One difference of a request, by the number of its values. */
 struct state_difference {
@@ -61,6 +61,7 @@ struct state_request {
 	struct state_result result;
 
 	struct state_changes *changes; /* append; owned */
+	struct state_value *note;      /* owned; NULL: there is to be none */
 
 	/* Replace and compaction: what is written so far. */
 	uint32_t serial;

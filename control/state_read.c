@@ -278,7 +278,8 @@ state_zone_get(struct state *st, const struct name *apex, struct state_zone *out
 
 /* -------- all zones -------- */
 
-/* Moves the cursor behind all values of the zone. Most zones have one value: the next is tried before a search. */
+/* Moves the cursor behind all values of the zone. Most zones have few values: the next are tried before a search.
+ */
 static int
 next_zone(MDB_cursor *cursor, const struct name *apex, MDB_val *k, MDB_val *v)
 {
@@ -293,22 +294,60 @@ next_zone(MDB_cursor *cursor, const struct name *apex, MDB_val *k, MDB_val *v)
 	return mdb_cursor_get(cursor, k, v, MDB_SET_RANGE);
 }
 
-/* Describes a head that the walk has found; what it is about takes no look at the journal. */
+/* A walk over all zones; one of the two is called. */
+struct walk {
+	struct state *st;
+	state_walk_fn *zone;
+	state_note_fn *note;
+	void *arg;
+};
+
+/* What it is about takes no look at the journal. */
 static int
-walk_one(const struct state_place *place, const MDB_val *v, state_walk_fn *fn, void *arg)
+walk_head(const struct walk *w, const struct name *apex, int err, const struct state_head *head)
 {
-	struct state_head head;
 	struct state_zone zone;
-	struct state_key key;
-	state_key_head(&place->apex, &key);
-	if (state_head_read(&key, v->mv_data, v->mv_size, &head))
-		return fn(arg, &place->apex, -EBADMSG, NULL);
-	describe(&head, &zone);
-	return fn(arg, &place->apex, 0, &zone);
+	if (err)
+		return w->zone(w->arg, apex, err, NULL);
+	describe(head, &zone);
+	return w->zone(w->arg, apex, 0, &zone);
 }
 
 static int
-walk(MDB_cursor *cursor, const struct name *after, state_walk_fn *fn, void *arg)
+walk_note(const struct walk *w, const struct name *apex, const MDB_val *v)
+{
+	struct state_header header;
+	struct state_key key;
+	state_key_kind(apex, STATE_NOTE, &key);
+	if (state_value_check(&key, v->mv_data, v->mv_size, &header))
+		return w->note(w->arg, apex, -EBADMSG, NULL, 0);
+	return w->note(w->arg, apex, 0, (const uint8_t *)v->mv_data + STATE_VALUE_HEADER,
+		       v->mv_size - STATE_VALUE_HEADER);
+}
+
+/*
+ * The first value of a zone. A note lies before the head, which is looked for so that the cursor stays; where there
+ * is none, the note is all.
+ */
+static int
+walk_one(const struct walk *w, MDB_cursor *cursor, const struct state_place *place, const MDB_val *v)
+{
+	struct state_head head = {0};
+	if (w->note)
+		return place->kind == STATE_NOTE ? walk_note(w, &place->apex, v) : 0;
+	if (place->kind != STATE_NOTE && place->kind != STATE_HEAD)
+		return 0;
+	struct state_key key;
+	state_key_head(&place->apex, &key);
+	int err = place->kind == STATE_HEAD ? state_head_read(&key, v->mv_data, v->mv_size, &head)
+					    : state_get_head(w->st, mdb_cursor_txn(cursor), &place->apex, &head);
+	if (err && err != -ENOENT && err != -EBADMSG)
+		return err;
+	return walk_head(w, &place->apex, err == -ENOENT ? 0 : err, &head);
+}
+
+static int
+walk_from(const struct walk *w, MDB_cursor *cursor, const struct name *after)
 {
 	MDB_val k, v;
 	struct state_key key;
@@ -326,7 +365,7 @@ walk(MDB_cursor *cursor, const struct name *after, state_walk_fn *fn, void *arg)
 			rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 			continue;
 		}
-		int stop = place.kind == STATE_HEAD ? walk_one(&place, &v, fn, arg) : 0;
+		int stop = walk_one(w, cursor, &place, &v);
 		if (stop)
 			return stop;
 		rc = next_zone(cursor, &place.apex, &k, &v);
@@ -334,9 +373,10 @@ walk(MDB_cursor *cursor, const struct name *after, state_walk_fn *fn, void *arg)
 	return rc == MDB_NOTFOUND ? 0 : state_error(rc);
 }
 
-int
-state_zones_walk(struct state *st, const struct name *after, state_walk_fn *fn, void *arg)
+static int
+walk(const struct walk *w, const struct name *after)
 {
+	struct state *st = w->st;
 	struct state_reading rd;
 	MDB_cursor *cursor;
 	int err = state_reading_begin(st, &rd);
@@ -344,11 +384,25 @@ state_zones_walk(struct state *st, const struct name *after, state_walk_fn *fn, 
 		return err;
 	err = state_error(mdb_cursor_open(rd.txn, st->zones, &cursor));
 	if (!err) {
-		err = walk(cursor, after, fn, arg);
+		err = walk_from(w, cursor, after);
 		mdb_cursor_close(cursor);
 	}
 	state_reading_end(&rd);
 	return err;
+}
+
+int
+state_zones_walk(struct state *st, const struct name *after, state_walk_fn *fn, void *arg)
+{
+	const struct walk w = {.st = st, .zone = fn, .arg = arg};
+	return walk(&w, after);
+}
+
+int
+state_notes_walk(struct state *st, const struct name *after, state_note_fn *fn, void *arg)
+{
+	const struct walk w = {.st = st, .note = fn, .arg = arg};
+	return walk(&w, after);
 }
 
 /* What a walk has found that nobody wants. */

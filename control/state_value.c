@@ -44,14 +44,14 @@ state_key_parse(const void *bytes, size_t len, struct state_place *out)
 	if (apex_len < 0)
 		return -EBADMSG;
 	size_t rest = len - (size_t)apex_len;
-	bool is_head = rest == 1 && p[apex_len] == STATE_HEAD;
+	bool is_single = rest == 1 && (p[apex_len] == STATE_NOTE || p[apex_len] == STATE_HEAD);
 	bool is_place = rest == STATE_PLACE_LEN && (p[apex_len] == STATE_BASE || p[apex_len] == STATE_JOURNAL);
-	if (!is_head && !is_place)
+	if (!is_single && !is_place)
 		return -EBADMSG;
 	name_copy(&out->apex, p);
 	out->kind = p[apex_len];
-	out->generation = is_head ? 0 : load_be64(p + apex_len + 1);
-	out->seq = is_head ? 0 : load_be64(p + apex_len + 9);
+	out->generation = is_single ? 0 : load_be64(p + apex_len + 1);
+	out->seq = is_single ? 0 : load_be64(p + apex_len + 9);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  * All values of all zones are in one table, so that a zone's lie side by side and a start reads them in one go. No
  * name in wire form begins with another one, so neither do zones get between each other:
  *
+ *     apex NOTE                          what the owner of the zone wants to find again
  *     apex HEAD                          meta, and two lineages: the latest and the previous one
  *     apex BASE     generation seq       records of the whole zone, in values of at most STATE_VALUE_MAX octets
  *     apex JOURNAL  epoch      seq       parts of differences
@@ -32,7 +33,7 @@
 
 #include "control/state.h"
 
-enum state_kind { STATE_HEAD = 1, STATE_BASE = 2, STATE_JOURNAL = 3, STATE_KIND_END = 4 };
+enum state_kind { STATE_NOTE = 0, STATE_HEAD = 1, STATE_BASE = 2, STATE_JOURNAL = 3, STATE_KIND_END = 4 };
 
 /* -------- keys -------- */
 
@@ -47,7 +48,7 @@ struct state_key {
 struct state_place {
 	struct name apex;
 	enum state_kind kind;
-	uint64_t generation, seq; /* 0 for a head */
+	uint64_t generation, seq; /* 0 for a note and a head */
 };
 
 void state_key_head(const struct name *apex, struct state_key *out);

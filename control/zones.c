@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "control/zones_pool.h"
 #include "control/zones_private.h"
 
 static const char *const state_texts[ZONE_STATE_COUNT] = {
@@ -123,11 +124,13 @@ answer_config_fill(struct answer_config *out, const struct zones *z, const struc
 
 /* Notes a zone with its item: the one that there is, or a new one. */
 static int
-plan_zone(const struct zones *z, struct zones_plan *plan, const struct name *apex, const struct config_zone *config)
+plan_zone(const struct zones *z, struct zones_plan *plan, const struct config_zone *config)
 {
-	struct zone_item *item = zones_find(z, apex);
+	struct name apex;
+	name_copy(&apex, config->name);
+	struct zone_item *item = zones_find(z, &apex);
 	if (!item)
-		item = zone_item_new(apex);
+		item = zone_item_new(&apex);
 	if (!item)
 		return -ENOMEM;
 	plan->configs[plan->n_items] = config;
@@ -144,9 +147,9 @@ plan_items(const struct zones *z, struct zones_plan *plan)
 	plan->configs = calloc(n, sizeof(const struct config_zone *));
 	int err = plan->items && plan->configs ? 0 : -ENOMEM;
 	for (size_t i = 0; !err && i < config->n_zones; i++)
-		err = plan_zone(z, plan, &config->zones[i].name, &config->zones[i]);
+		err = plan_zone(z, plan, &config->zones[i]);
 	for (size_t i = 0; !err && i < config->n_catalogs; i++)
-		err = plan_zone(z, plan, &config->catalogs[i].zone.name, &config->catalogs[i].zone);
+		err = plan_zone(z, plan, &config->catalogs[i].zone);
 	return err;
 }
 
@@ -350,9 +353,11 @@ zones_new(const struct zones_options *options, struct zones **out)
 	}
 	z->parked_last = &z->parked_first;
 	z->storing_last = &z->storing_first;
+	z->pool = zones_pool_new(options->loop, options->builders);
 	struct zones_plan *plan;
-	int err = zones_plan(z, &nothing, &plan);
+	int err = z->pool ? zones_plan(z, &nothing, &plan) : -ENOMEM;
 	if (err) {
+		zones_pool_free(z->pool);
 		free(z);
 		return err;
 	}
@@ -377,6 +382,7 @@ zones_free(struct zones *z)
 	}
 	served_set_free(z->set);
 	names_free(&z->by_name);
+	zones_pool_free(z->pool);
 	free(z->items);
 	free(z);
 }

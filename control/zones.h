@@ -114,6 +114,11 @@ int zones_edit_add(struct zones_edit *edit, const struct name *apex, const struc
 /* A zone less; what the state has of it is forgotten. 0 or -ENOMEM. */
 int zones_edit_remove(struct zones_edit *edit, struct zone_item *item) MUST_CHECK;
 
+struct zones_op;
+
+/* The operation waits for the zones that this edit adds, too; where memory runs out, not for all of them. */
+void zones_edit_join(struct zones_edit *edit, struct zones_op *op);
+
 /*
  * Puts it into force and begins to load what is new; costs what the zones in it cost. 0, and the edit is consumed;
  * else nothing has changed: -ENOMEM; -EEXIST: one zone twice; -EBUSY: a plan is being made, try again behind it.
@@ -150,8 +155,6 @@ struct zones_report {
 /* Called once, from the loop, when every zone of the operation has been dealt with; `report` dies afterwards. */
 typedef void zones_done_fn(void *arg, const struct zones_report *report);
 
-struct zones_op;
-
 /*
  * Loads every primary zone whose file, or a file that it includes, is not the one that is served (by device, inode,
  * size and times), and those whose last load failed. *op can be asked for progress until `done` is called, which
@@ -167,6 +170,10 @@ int zones_load_one(struct zones *z, const struct name *apex, zones_done_fn *done
 		   struct zones_op **op) MUST_CHECK;
 
 const struct zones_report *zones_op_report(const struct zones_op *op);
+
+/* It does not end before zones_op_release(), which may call its done(): zones will join it. */
+void zones_op_hold(struct zones_op *op);
+void zones_op_release(struct zones_op *op);
 
 /* Room has appeared in the retired list: publishes what waited for it. */
 void zones_on_room(struct zones *z);

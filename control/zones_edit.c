@@ -13,6 +13,7 @@
 
 struct zones_edit {
 	struct zones *zones;
+	struct zones_op *op; /* waits for what is added; NULL: none */
 	struct zone_item **added, **removed;
 	size_t n_added, cap_added, n_removed, cap_removed;
 };
@@ -55,6 +56,12 @@ zones_edit_add(struct zones_edit *edit, const struct name *apex, const struct co
 		return 0;
 	zone_item_free(item);
 	return -ENOMEM;
+}
+
+void
+zones_edit_join(struct zones_edit *edit, struct zones_op *op)
+{
+	edit->op = op;
 }
 
 int
@@ -149,13 +156,15 @@ take_out(struct zones *z, struct zone_item *item)
 }
 
 static void
-put_in(struct zones *z, struct zone_item *item)
+put_in(struct zones *z, struct zone_item *item, struct zones_op *op)
 {
 	item->generation = z->generation;
 	item->index = (uint32_t)z->n_items;
 	z->items[z->n_items++] = item;
 	z->states[item->state]++;
 	zone_queue_append(z, item);
+	if (op)
+		zone_wait_join(op, item);
 	zone_item_update(z, item);
 }
 
@@ -164,6 +173,10 @@ zones_edit_commit(struct zones_edit *edit)
 {
 	struct zones *z = edit->zones;
 	struct garbage garbage = {0};
+	if (!edit->n_added && !edit->n_removed) {
+		edit_free(edit);
+		return 0;
+	}
 	int err = z->edits_are_held ? -EBUSY : reserve_items(z, z->n_items + edit->n_added);
 	struct names_txn *txn = err ? NULL : names_txn_begin(&z->by_name, edit->n_added);
 	if (!err)
@@ -180,7 +193,7 @@ zones_edit_commit(struct zones_edit *edit)
 	for (size_t i = 0; i < edit->n_removed; i++)
 		take_out(z, edit->removed[i]);
 	for (size_t i = 0; i < edit->n_added; i++)
-		put_in(z, edit->added[i]);
+		put_in(z, edit->added[i], edit->op);
 	edit_free(edit);
 	zones_pump(z);
 	return 0;

@@ -10,8 +10,8 @@
  * difference in the journal. Where a zone takes updates, the state is ahead of the file, and the file counts only
  * if its serial is the newer one.
  */
-#include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +21,7 @@
 
 #include "control/catalog_produce.h"
 #include "control/log.h"
+#include "control/zones_pool.h"
 #include "control/zones_private.h"
 #include "zones/load/zonefile.h"
 #include "zones/store/diff.h"
@@ -38,7 +39,7 @@ enum load_outcome {
 };
 
 struct load_job {
-	uv_work_t work;
+	struct pool_task task;
 	struct zones *zones;
 	struct zone_item *item; /* NULL: not configured any more */
 	struct zone_turn turn;
@@ -242,10 +243,16 @@ job_read_state(struct load_job *job)
 	diag_clear(&diag);
 }
 
-static void
-job_work(uv_work_t *work)
+static struct load_job *
+job_of(struct pool_task *t)
 {
-	struct load_job *job = work->data;
+	return (struct load_job *)((char *)t - offsetof(struct load_job, task));
+}
+
+static void
+job_work(struct pool_task *task)
+{
+	struct load_job *job = job_of(task);
 	job->start_ns = publish_now_ns();
 	if (job->path)
 		job_read_file(job);
@@ -327,9 +334,9 @@ job_produce(struct load_job *job)
 }
 
 static void
-job_compare(uv_work_t *work)
+job_compare(struct pool_task *task)
 {
-	struct load_job *job = work->data;
+	struct load_job *job = job_of(task);
 	if (job->catalog)
 		job_produce(job);
 	if (job->snapshot && job->base && job->outcome == LOAD_SERVE && job->snapshot != job->base)
@@ -506,9 +513,9 @@ job_accept(struct load_job *job)
 }
 
 static void
-job_compared(uv_work_t *work, int status)
+job_compared(struct pool_task *task)
 {
-	struct load_job *job = work->data;
+	struct load_job *job = job_of(task);
 	job_hold(job, NULL);
 	if (job->turn.item && job->outcome == LOAD_FAILED) {
 		zone_turn_end(&job->turn);
@@ -527,12 +534,10 @@ job_compared(uv_work_t *work, int status)
 }
 
 static void
-job_queue(struct load_job *job, uv_work_cb work, uv_after_work_cb done)
+job_queue(struct load_job *job, void (*work)(struct pool_task *task), void (*done)(struct pool_task *task))
 {
-	job->work.data = job;
-	int err = uv_queue_work(job->zones->options.loop, &job->work, work, done);
-	assert(err == 0); /* fails only without a work function */
-	(void)err;
+	job->task = (struct pool_task){.work = work, .done = done};
+	zones_pool_add(job->zones->pool, &job->task);
 }
 
 static void
@@ -547,16 +552,14 @@ job_turn(struct zone_turn *turn)
 	if (item && (job->catalog || (job->keeps && job->path && job->base)))
 		job_queue(job, job_compare, job_compared);
 	else
-		job_compared(&job->work, 0);
+		job_compared(&job->task);
 }
 
 static void
-job_done(uv_work_t *work, int status)
+job_done(struct pool_task *task)
 {
-	struct load_job *job = work->data;
+	struct load_job *job = job_of(task);
 	struct zones *z = job->zones;
-	if (status == UV_ECANCELED)
-		job->outcome = LOAD_FAILED;
 	if (!job->item || z->stopping) {
 		job_finish(job, "the server stops");
 	} else if (job->outcome == LOAD_FAILED && job->is_dynamic && job->stored) {

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/zones_pool.h"
 #include "control/zones_private.h"
 
 struct zones_op {
@@ -221,6 +222,28 @@ zones_load_one(struct zones *z, const struct name *apex, zones_done_fn *done, vo
 	return 0;
 }
 
+void
+zone_wait_join(struct zones_op *op, struct zone_item *item)
+{
+	struct zone_wait *w = malloc(sizeof(*w));
+	if (!w)
+		return;
+	*w = (struct zone_wait){.item = item};
+	op_want(op, w, false);
+}
+
+void
+zones_op_hold(struct zones_op *op)
+{
+	op->pending++;
+}
+
+void
+zones_op_release(struct zones_op *op)
+{
+	op_one_done(op);
+}
+
 const struct zones_report *
 zones_op_report(const struct zones_op *op)
 {
@@ -228,6 +251,8 @@ zones_op_report(const struct zones_op *op)
 }
 
 /* -------- the queue -------- */
+
+#define JOBS_MAX 1024 /* begun and not ended: what several slices of the pool take of the smallest zones */
 
 /* At a stop: also those that were asked for while their zone was being loaded, or even later. */
 static void
@@ -242,7 +267,7 @@ queue_give_up(struct zones *z)
 	}
 }
 
-/* Keeps a few jobs more than there are builders: one that ends finds the next one waiting. */
+/* A job that waits for the pool costs little; what it has made is served as soon as the loop gets to it. */
 void
 zones_pump(struct zones *z)
 {
@@ -250,8 +275,7 @@ zones_pump(struct zones *z)
 		queue_give_up(z);
 		return;
 	}
-	unsigned window = 4 * z->options.builders;
-	while (z->queue_first && !z->n_parked && z->n_jobs < window) {
+	while (z->queue_first && !z->n_parked && z->n_jobs < JOBS_MAX) {
 		struct zone_item *item = z->queue_first;
 		queue_remove(z, item);
 		struct zone_wait *waits = item->waits;
@@ -280,11 +304,12 @@ zones_stop(struct zones *z)
 {
 	z->stopping = true;
 	queue_give_up(z);
+	zones_pool_stop(z->pool);
 	zones_on_room(z);
 }
 
 bool
 zones_are_idle(const struct zones *z)
 {
-	return !z->n_jobs && !z->n_ops && !z->n_versions;
+	return !z->n_jobs && !z->n_ops && !z->n_versions && zones_pool_is_idle(z->pool);
 }

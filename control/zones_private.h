@@ -4,6 +4,7 @@
  *
  *     zones.c         items, configuration, looking
  *     zones_load.c    operations, and the queue of zones to load
+ *     zones_pool.c    many small loads on the pool (zones_pool.h)
  *     zones_job.c     one load: zone files and state on disk become snapshots (pool)
  *     zones_accept.c  turns; verified versions become durable, then public
  *     zones_stored.c  a zone read back from state (pool)
@@ -58,6 +59,7 @@ struct zone_item {
 	bool is_queued;
 	bool force;             /* load though the stamp is the same; of a secondary: transfer the whole */
 	bool was_notified;      /* before its secondary was there to be told */
+	bool is_reset;          /* by its catalog: the whole is to be transferred (secondary.c's) */
 	bool was_loaded;        /* from state or file, or there was nothing: the first attempt is over */
 	bool is_confirmed;      /* a secondary, and its last refresh went well (secondary.c's) */
 	bool is_expired;        /* what is served is not in the slot */
@@ -79,6 +81,7 @@ struct zones {
 	uint64_t states[ZONE_STATE_COUNT];
 	struct served_set *set;
 	struct zone_item *queue_first, *queue_last;
+	struct zones_pool *pool;                            /* where loads are done */
 	struct zone_version *parked_first, **parked_last;   /* durable, waiting for room, oldest first */
 	struct zone_version *storing_first, **storing_last; /* waiting for room in the state's queue */
 	unsigned n_jobs, n_parked, n_ops, n_versions;
@@ -117,6 +120,9 @@ void zone_item_forget(struct zones *z, struct zone_item *item);
 
 /* zones_load.c: puts it into the queue of those to load. */
 void zone_queue_append(struct zones *z, struct zone_item *item);
+
+/* zones_load.c: the operation waits for this zone, which is queued, if there is memory for that. */
+void zone_wait_join(struct zones_op *op, struct zone_item *item);
 
 /* zones_load.c: tells every operation in the list how it went: `error` (NULL: well), and whether it was loaded. */
 void zone_waits_finish(struct zone_wait *waits, const struct zone_item *item, const char *error, bool is_loaded);

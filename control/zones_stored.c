@@ -104,18 +104,21 @@ zone_stored_load(struct state *st, const struct name *apex, enum state_version v
 
 /* -------- to state -------- */
 
+/* Thousands of them may wait for the writer, and it reads a few at a time: only these have a buffer. */
 struct zone_source {
 	struct records_cursor cursor;
 	struct name owner;
-	uint8_t rdata[RDATA_MAX_LEN];
+	uint8_t *rdata; /* RDATA_MAX_LEN octets, from the first record to the end; NULL: none */
 };
 
 struct zone_source *
 zone_source_new(const struct snapshot *s)
 {
 	struct zone_source *source = malloc(sizeof(*source));
-	if (source)
-		records_cursor_begin(&source->cursor, s);
+	if (!source)
+		return NULL;
+	source->rdata = NULL;
+	records_cursor_begin(&source->cursor, s);
 	return source;
 }
 
@@ -124,8 +127,15 @@ source_next(void *arg, struct state_record *out)
 {
 	struct zone_source *source = arg;
 	struct zone_record r;
-	if (!records_cursor_next(&source->cursor, source->rdata, &r))
+	if (!source->rdata)
+		source->rdata = malloc(RDATA_MAX_LEN);
+	if (!source->rdata)
+		return -ENOMEM;
+	if (!records_cursor_next(&source->cursor, source->rdata, &r)) {
+		free(source->rdata);
+		source->rdata = NULL;
 		return 0;
+	}
 	name_copy(&source->owner, r.owner);
 	*out = (struct state_record){
 		.owner = &source->owner, .type = r.type, .rdlen = r.rdlen, .ttl_s = r.ttl_s, .rdata = r.rdata};
@@ -141,6 +151,8 @@ zone_source_state(struct zone_source *source)
 void
 zone_source_free(struct zone_source *source)
 {
+	if (source)
+		free(source->rdata);
 	free(source);
 }
 

@@ -27,6 +27,7 @@ class Daemon:
         self.build, self.work, self.listen = build, work, listen
         self.state = state or os.path.join(work, "state")
         self.process = None
+        self.environment = None  # of the daemon; None: ours
         self.log_path = os.path.join(work, "anserd.log")
         self.path = os.path.join(work, "anser.yaml")
         for folder in ("run", "zones", "state"):
@@ -45,7 +46,7 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             # pylint: disable-next=consider-using-with
             self.process = subprocess.Popen([os.path.join(self.build, "anserd"), "-c", self.path], stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL)
+                                            stdin=subprocess.DEVNULL, env=self.environment)
 
     def wait_up(self, patience_s=30.0):
         """It answers on its control socket, and the first load of each zone is over."""

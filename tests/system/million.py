@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many small zones: a primary that reads them from text, and a secondary that has them from a catalog. TAP, and a figure a line.
 
-million.py BUILD DIRECTORY ZONES
+million.py BUILD DIRECTORY ZONES TURNS
+
+TURNS is turns.c, compiled.
 
 Wants a network namespace of its own: both servers listen on port 53, the primary on 127.0.0.2. Figures are only as good as the
 machine is idle, so what is checked is what does not hang on it: everything is served, nothing is transferred twice, and what
 counts memory.
 """
 import json
-import multiprocessing
 import os
 import socket
 import struct
@@ -26,7 +27,8 @@ SMALL_ZONE = 4           # records
 PATIENCE_S = int(os.environ.get("ANSER_PATIENCE", "120"))
 CATALOG = "catalog.test"
 REMOTES = 'remotes: [{id: primary, address: 127.0.0.2}, {id: secondary, address: 127.0.0.1}]\nacls: [{id: all, address: 127.0.0.0/8}]\n'
-TEMPLATES = "templates: [{id: open, allow-transfer: [all]}]\n"
+STORM_S = 6
+TEMPLATES = f"templates: [{{id: open, allow-transfer: [all]}}, {{id: quick, refresh-min: {STORM_S - 1}s, refresh-max: {STORM_S - 1}s}}]\n"
 
 
 def zone_name(i):
@@ -49,79 +51,38 @@ def write(path, text):
     os.rename(path + ".new", path)
 
 
-# -------- what is watched beside --------
-
 def notify_message(ident, apex):
     return xfr_wire.message(ident, xfr_wire.question(apex, xfr_wire.SOA), flags=0x0400, opcode=xfr_wire.NOTIFY)
 
 
-def send_again(s, target, opcode, apex, stop, found):
-    """One message after another, every two milliseconds; how long each answer took."""
-    ident = 0
-    while not stop.is_set():
-        ident = (ident + 1) & 0xffff
-        wire = xfr_wire.message(ident, xfr_wire.question(apex, xfr_wire.SOA), flags=0, opcode=opcode)
-        begin = time.monotonic()
-        s.sendto(wire, target)
-        try:
-            while s.recv(4096)[:2] != wire[:2]:
-                pass
-            found.append(time.monotonic() - begin)
-        except OSError:
-            found.append(float("inf"))
-        time.sleep(0.002)
-
-
-def watch(target, opcode, apex, stop, pipe):
-    found = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.settimeout(10)
-        send_again(s, target, opcode, apex, stop, found)
-    found.sort()
-    pipe.send(found)
-
-
-class Beside:
-    """NOTIFYs of a zone that is not there, which the control thread answers, and questions, which a worker does: how long they
-    take while something else goes on."""
-
-    def __init__(self, what, target):
-        self.what, self.target = what, target
-
-    def __enter__(self):
-        self.stop = multiprocessing.Event()
-        self.watchers = []
-        for text, opcode in (("control", xfr_wire.NOTIFY), ("worker", xfr_wire.QUERY)):
-            mine, theirs = multiprocessing.Pipe()
-            process = multiprocessing.Process(target=watch, args=(self.target, opcode, xfr_wire.name("nobody.test"), self.stop, theirs))
-            process.start()
-            self.watchers.append((text, mine, process))
-        time.sleep(0.1)
-        return self
-
-    def __exit__(self, *_):
-        time.sleep(0.05)
-        self.stop.set()
-        for text, pipe, process in self.watchers:
-            found = pipe.recv() or [0.0]
-            process.join()
-            quantile = {q: 1000 * found[min(len(found) - 1, int(len(found) * q))] for q in (0.5, 0.99, 0.999)}
-            note(f"{self.what}: {text}: {len(found)} answers, median {quantile[0.5]:.2f} ms, 99 % {quantile[0.99]:.2f}, "
-                 f"99.9 % {quantile[0.999]:.2f}, worst {1000 * found[-1]:.1f}")
-
-
 # -------- servers --------
 
+TURNS = struct.Struct("=QQQQ")  # struct turns of turns.c
+
+
 class Server(Daemon):
-    """With the time and the processor time since some event."""
+    """With what it has cost since some event: time, processor time, and the longest turn of the control loop."""
+
+    def __init__(self, build, work, config, target, turns):
+        super().__init__(build, work, config, listen=target[0])
+        self.target, self.marked = target, None
+        self.turns = os.path.join(work, "turns")
+        self.environment = dict(os.environ, LD_PRELOAD=turns, ANSER_TURNS=self.turns)
 
     def mark(self):
-        self.marked = time.monotonic(), self.cpu_s() if self.process and self.process.poll() is None else 0.0
+        with open(self.turns, "r+b") as f:
+            f.write(TURNS.pack(0, 0, 0, 0))
+        self.marked = time.monotonic(), self.cpu_s()
 
     def since(self):
-        return f"{time.monotonic() - self.marked[0]:.2f} s, {self.cpu_s() - self.marked[1]:.2f} s of processor"
+        with open(self.turns, "rb") as f:
+            longest_ns, count, _, over_5ms = TURNS.unpack(f.read())
+        return (f"{time.monotonic() - self.marked[0]:.2f} s, {self.cpu_s() - self.marked[1]:.2f} s of processor, longest turn "
+                f"{longest_ns / 1e6:.1f} ms, {over_5ms} of {count} over 5 ms")
 
     def launch(self):
+        with open(self.turns, "wb") as f:
+            f.write(TURNS.pack(0, 0, 0, 0))
         self.spawn()
         self.marked = time.monotonic(), 0.0
 
@@ -153,15 +114,15 @@ def rss(server, n, before_kib=0):
 
 
 class Campaign:
-    def __init__(self, build, work, n):
-        self.tap, self.build, self.work, self.n = Tap(), build, work, n
+    def __init__(self, build, work, n, turns):
+        self.tap, self.build, self.work, self.n, self.turns = Tap(), build, work, n, turns
         self.files = os.path.join(work, "files")
         self.empty_kib = 0
 
     def server(self, name, config, target):
         work = os.path.join(self.work, name)
         os.makedirs(work, exist_ok=True)
-        return Server(self.build, work, config, listen=target[0])
+        return Server(self.build, work, config, target, self.turns)
 
     def generate(self):
         begin = time.monotonic()
@@ -173,12 +134,12 @@ class Campaign:
                 f.write(zone_text(i, 1))
         note(f"{self.n} zone files of {SMALL_ZONE} records written in {time.monotonic() - begin:.1f} s")
 
-    def zones(self, template=""):
+    def zones(self, n, template=""):
         line = "  - {{name: {}, file: {}/{}" + template + "}}\n"
-        return "zones:\n" + "".join(line.format(zone_name(i), self.files, zone_path(i)) for i in range(self.n))
+        return "zones:\n" + "".join(line.format(zone_name(i), self.files, zone_path(i)) for i in range(n))
 
     def check_some(self, server, what, serial=1):
-        asker = Asker(target=server.target)
+        asker = Asker(10, server.target)
         step = max(1, self.n // 1000)
         wrong = [zone_name(i) for i in range(0, self.n, step) if asker.serial(xfr_wire.name(zone_name(i))) != serial]
         self.tap.same(what, [], wrong[:5])
@@ -187,19 +148,18 @@ class Campaign:
 
     def from_text(self):
         server = self.server("text", "", PRIMARY)
-        server.target = PRIMARY
-        server.start()
+        server.launch()
+        server.wait_up()
         self.empty_kib = server.memory_kib()
         self.tap.same("a server without zones ends", 0, server.stop())
-        server.configure(self.zones())
+        server.configure(self.zones(self.n))
         server.launch()
         server.wait_served(self.n)
         note(f"text: {self.n} zones served after {server.since()}; {rss(server, self.n, self.empty_kib)}")
         self.check_some(server, "zones of text files are served")
         self.look("text", server)
         server.mark()
-        with Beside("text: reload", PRIMARY):
-            server.ctl("reload")
+        server.ctl("reload")
         note(f"text: reload with nothing changed: {server.since()}; {rss(server, self.n, self.empty_kib)}")
         self.tap.same("it ends", 0, server.stop())
 
@@ -207,23 +167,25 @@ class Campaign:
         """What can be asked of a server with many zones must not stop it."""
         for command in ("status", "zones", "metrics"):
             server.mark()
-            with Beside(f"{what}: anserctl {command}", server.target):
-                size = len(server.ctl(command))
+            size = len(server.ctl(command))
             note(f"{what}: anserctl {command}: {size} octets, {server.since()}")
 
-    def primary_start(self):
+    def primary_config(self, n):
         catalog = f"catalogs: [{{name: {CATALOG}, produce: {{zones: [\"*.million.test\"]}}, allow-transfer: [all]}}]\n"
-        server = self.server("primary", REMOTES + TEMPLATES + catalog + self.zones(", template: open"), PRIMARY)
-        server.target = PRIMARY
+        return REMOTES + TEMPLATES + catalog + self.zones(n, ", template: open")
+
+    def primary_start(self):
+        server = self.server("primary", self.primary_config(self.n), PRIMARY)
         server.launch()
         server.wait_served(self.n + 1)
         note(f"primary: {self.n} zones and their catalog served after {server.since()}; {rss(server, self.n, self.empty_kib)}")
         return server
 
+    def secondary_config(self, template=""):
+        return REMOTES + TEMPLATES + f"catalogs: [{{name: {CATALOG}, primaries: [primary]{template}}}]\n"
+
     def secondary_start(self):
-        config = REMOTES + f"catalogs: [{{name: {CATALOG}, primaries: [primary]}}]\n"
-        server = self.server("secondary", config, SECONDARY)
-        server.target = SECONDARY
+        server = self.server("secondary", self.secondary_config(), SECONDARY)
         server.launch()
         return server
 
@@ -238,7 +200,8 @@ class Campaign:
              f"{rss(secondary, self.n, self.empty_kib)}")
         self.check_some(secondary, "members of the catalog are served")
         self.look("secondary", secondary)
-        self.changes(primary, secondary)
+        self.changes(primary, secondary, 2)
+        self.members(primary, secondary)
         return secondary
 
     def notify(self, apex):
@@ -246,25 +209,59 @@ class Campaign:
             s.bind((PRIMARY[0], 0))
             s.sendto(notify_message(1, xfr_wire.name(apex)), SECONDARY)
 
-    def changes(self, primary, secondary):
+    def changes(self, primary, secondary, serial):
         """One zone after another gets a new version at the primary; then its secondary is told."""
         asker, taken = Asker(target=SECONDARY), []
+        secondary.mark()
         for i in range(0, self.n, max(1, self.n // 50)):
             apex = zone_name(i)
-            write(os.path.join(self.files, zone_path(i)), zone_text(i, 2))
+            write(os.path.join(self.files, zone_path(i)), zone_text(i, serial))
             primary.ctl("zone", "reload", apex)
             begin = time.monotonic()
             self.notify(apex)
-            while asker.serial(xfr_wire.name(apex)) != 2 and time.monotonic() < begin + 5:
+            while asker.serial(xfr_wire.name(apex)) != serial and time.monotonic() < begin + 5:
                 pass
             taken.append(1000 * (time.monotonic() - begin))
         taken.sort()
-        note(f"update: NOTIFY to new answer: median {taken[len(taken) // 2]:.2f} ms, worst {taken[-1]:.2f} of {len(taken)}")
+        note(f"update: NOTIFY to new answer: median {taken[len(taken) // 2]:.2f} ms, worst {taken[-1]:.2f} of {len(taken)}; {secondary.since()}")
         self.tap.report(taken[-1] < 5000, "an update is served after its NOTIFY", f"{taken[-1]} ms")
 
+    def wait_answer(self, apex, wanted):
+        """Milliseconds until the secondary has this serial of it (None: has it no more)."""
+        asker, begin = Asker(target=SECONDARY), time.monotonic()
+        while asker.serial(xfr_wire.name(apex)) != wanted and time.monotonic() < begin + PATIENCE_S:
+            time.sleep(0.001)
+        self.tap.same(f"{apex} at the secondary", wanted, asker.serial(xfr_wire.name(apex)))
+        return 1000 * (time.monotonic() - begin)
+
     def members(self, primary, secondary):
-        """The catalog loses a member and gets it back; the zone itself stays as it is."""
-        ...
+        """The catalog loses a member and gets it back."""
+        apex, serial = zone_name(self.n - 1), Asker(target=SECONDARY).serial(xfr_wire.name(zone_name(self.n - 1)))
+        for what, n, wanted in (("removed", self.n - 1, None), ("added", self.n, serial)):
+            primary.configure(self.primary_config(n))
+            primary.mark()
+            primary.ctl("reload")
+            note(f"primary: reload with one zone {what}: {primary.since()}")
+            secondary.mark()
+            self.notify(CATALOG)
+            took_ms = self.wait_answer(apex, wanted)
+            note(f"secondary: NOTIFY of the catalog to member {what}: {took_ms:.1f} ms; {secondary.since()}")
+
+    def storm(self, primary, secondary):
+        """All zones are due at once, as after a day without power; a NOTIFY does not wait for them."""
+        secondary.configure(self.secondary_config(", template: quick"))
+        self.tap.same("the secondary ends", 0, secondary.stop())
+        time.sleep(STORM_S)
+        secondary.launch()
+        secondary.wait_served(self.n + 1)
+        secondary.mark()
+        self.changes(primary, secondary, 3)
+        end = time.monotonic() + PATIENCE_S
+        while secondary.metric("refreshes_total") < self.n and time.monotonic() < end:
+            time.sleep(0.1)
+        n = int(secondary.metric("refreshes_total"))
+        self.tap.report(n >= self.n, "all zones are refreshed", f"{n} of {self.n}")
+        note(f"refresh: {n} refreshes: {secondary.since()}")
 
     def restart(self, secondary):
         before = self.transferred(secondary)
@@ -277,7 +274,7 @@ class Campaign:
         note(f"restart: before it, {before} transfers")
 
     def check_some_all(self, server):
-        asker = Asker(target=server.target)
+        asker = Asker(10, server.target)
         step = max(1, self.n // 997)
         wrong = [zone_name(i) for i in range(0, self.n, step) if asker.serial(xfr_wire.name(zone_name(i))) not in (1, 2)]
         self.tap.same("zones out of the state are served", [], wrong[:5])
@@ -290,6 +287,7 @@ class Campaign:
         try:
             secondary = self.secondary(primary)
             self.restart(secondary)
+            self.storm(primary, secondary)
         finally:
             for server in (secondary, primary):
                 if server:
@@ -297,7 +295,7 @@ class Campaign:
 
 
 def main():
-    campaign = Campaign(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    campaign = Campaign(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])
     campaign.run()
     campaign.tap.done()
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # run, lib.sh and servers.sh set them
 # Catalog zones (RFC 9432). anserd follows one that is written by hand and served by Knot, one that Knot makes, and one that is kept in BIND by
 # UPDATE; Knot and BIND follow one that anserd makes.
 

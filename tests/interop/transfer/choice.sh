@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # run, lib.sh and servers.sh set them
 # Which primary is asked: the one that is ahead, another one when it is dead; and what cannot be had from one.
 
 choice_servers() {

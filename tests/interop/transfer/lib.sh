@@ -49,7 +49,7 @@ said() {
 ask() {
 	local server=$1
 	shift
-	kdig +nocookie +timeout=1 +retry=0 "@${address[$server]}" "$@"
+	kdig +nocookie +timeout=5 +retry=2 "@${address[$server]}" "$@"
 }
 
 serial() {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # run, lib.sh and servers.sh set them
 # Each peer as primary and as secondary of anserd, with each key: AXFR at the start, NOTIFY and IXFR after a change.
 # Zones PEER-KEY.in come from the peer, PEER-KEY.out go to it.
 

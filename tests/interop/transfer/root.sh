@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # run, lib.sh and servers.sh set them
 # Successive versions of the root zone flow Knot → anserd → NSD: signed at first where there is a real one, then without signatures.
-# shellcheck disable=SC2154 # real_zones is root_zones.sh's
 
 root_servers() {
 	knot_begin

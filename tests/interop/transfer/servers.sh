@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154,SC2034 # work is from lib.sh; the tables are for all
 # The servers, each on a loopback address of its own, with the same keys. A scenario begins a server's configuration, adds its zones to
 # $work/NAME/conf, and starts it. Used by lib.sh; uses $work.
 #

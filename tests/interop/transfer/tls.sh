@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # run, lib.sh and servers.sh set them
 # Transfers over TLS (RFC 9103): anserd asks BIND, which proves itself by name or key and may ask for a certificate; BIND, NSD and kdig ask anserd.
 
 # certificate NAME ISSUER: NAME.pem and NAME.key, of a server or client of that name. An issuer signs itself.
 certificate() {
-	local extensions="subjectAltName=DNS:$1.example"
-	[ "$1" != "$2" ] || extensions="basicConstraints=critical,CA:TRUE"
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1.example" -addext "$extensions" \
-		$([ "$1" = "$2" ] || echo -CA "$work/$2.pem" -CAkey "$work/$2.key") -keyout "$work/$1.key" -out "$work/$1.pem"
+	local what=(-addext "subjectAltName=DNS:$1.example" -CA "$work/$2.pem" -CAkey "$work/$2.key")
+	[ "$1" != "$2" ] || what=(-addext "basicConstraints=critical,CA:TRUE")
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1.example" "${what[@]}" \
+		-keyout "$work/$1.key" -out "$work/$1.pem"
 }
 
 certificates() {
@@ -124,7 +125,7 @@ tls_to_others() {
 	check "over TLS to kdig" has "host60.out.example." over_tls -y "${secret_of[k256]}"
 	check "over TLS to kdig, with a certificate" has "host60.out.example." \
 		over_tls -y "${secret_of[k256]}" +tls-certfile="$work/client.pem" +tls-keyfile="$work/client.key"
-	same "over TLS to kdig, without the key: nothing" "" "$(over_tls 2>&1 | grep host60)"
+	same "over TLS to kdig, with another key: nothing" "" "$(over_tls -y "${secret_of[k512]}" 2>&1 | grep host60)"
 	same "without TLS: nothing" "" "$(fetch anser out.example k256 | grep host60)"
 	zone out.example 2 >"$work/out"
 	reload anser

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # run, lib.sh and servers.sh set them
 # UPDATE by nsupdate and knsupdate: to anserd, and through a secondary of ours to anserd and to BIND.
 
 updates_servers() {

@@ -504,13 +504,14 @@ names_may_be_too_long_for_ids(void **state)
 	struct config *c = produce_config("", ", group: g");
 	struct diag_list diag = {0};
 	struct snapshot *s = NULL;
-	struct name *apex = &c->catalogs[0].zone.name;
+	struct name apex;
+	c->catalogs[0].zone.name = apex.bytes;
 	for (unsigned len = 180; len < NAME_MAX_LEN; len += 2) {
 		for (unsigned i = 0; i < len; i += 2)
-			memcpy(apex->bytes + i, "\1x", 2);
-		apex->bytes[len] = 0;
-		apex->len = (uint8_t)(len + 1);
-		bool fits = apex->len + 6 + 33 + 6 <= NAME_MAX_LEN;
+			memcpy(apex.bytes + i, "\1x", 2);
+		apex.bytes[len] = 0;
+		apex.len = (uint8_t)(len + 1);
+		bool fits = apex.len + 6 + 33 + 6 <= NAME_MAX_LEN;
 		assert_int_equal(catalog_produce(c, &c->catalogs[0], NULL, 1, &s, &diag), fits ? 0 : -EINVAL);
 		assert_int_equal(diag.n_errors > 0, !fits);
 		snapshot_free(s);

@@ -224,6 +224,14 @@ assert_address(const struct config_address *a, const char *text)
 }
 
 static void
+assert_zone_name(const uint8_t *name, const char *text)
+{
+	char got[NAME_TEXT_MAX];
+	name_to_text(name, got);
+	assert_string_equal(got, text);
+}
+
+static void
 assert_name(const struct name *name, const char *text)
 {
 	char got[NAME_TEXT_MAX];
@@ -380,7 +388,7 @@ check_full_zones(const struct config *c)
 {
 	const struct config_zone *z = c->zones;
 	assert_int_equal(c->n_zones, 2);
-	assert_name(&z[0].name, "example.com.");
+	assert_zone_name(z[0].name, "example.com.");
 	assert_int_equal(z[0].role, CONFIG_PRIMARY);
 	assert_string_equal(z[0].file, "/etc/anser/zones/example.com.zone");
 	assert_int_equal(z[0].n_notify, 1);
@@ -402,7 +410,7 @@ check_full_zones(const struct config *c)
 	assert_int_equal(z[1].transfer_limits.types_per_name, 1000);
 	assert_int_equal(z[1].transfer_limits.time_ms, 3600000);
 	assert_int_equal(c->n_catalogs, 2);
-	assert_name(&c->catalogs[0].zone.name, "catalog.example.");
+	assert_zone_name(c->catalogs[0].zone.name, "catalog.example.");
 	assert_int_equal(c->catalogs[0].zone.role, CONFIG_SECONDARY);
 	assert_false(c->catalogs[0].produce.enabled);
 	assert_ptr_equal(c->catalogs[0].member.primaries[0], &c->remotes[0]);
@@ -457,9 +465,9 @@ relative_things_are_resolved(void **state)
 	assert_string_equal(c->server.user, "");
 	assert_string_equal(c->server.version, "1.0");
 	assert_string_equal(c->zones[0].file, good_path("zones/sub.zone"));
-	assert_name(&c->zones[0].name, "sub.example.com.");
+	assert_zone_name(c->zones[0].name, "sub.example.com.");
 	assert_string_equal(c->zones[1].file, "/srv/root.zone");
-	assert_name(&c->zones[1].name, ".");
+	assert_zone_name(c->zones[1].name, ".");
 	assert_int_equal(c->zones[2].n_primaries, 1);
 	assert_ptr_equal(c->zones[2].primaries[0], &c->remotes[0]);
 	assert_ptr_equal(c->zones[2].allow_notify[0], &c->acls[0]);
@@ -482,7 +490,7 @@ static void
 check_templated_zones(const struct config *c)
 {
 	const struct config_zone *plain = &c->zones[0], *own = &c->zones[1];
-	assert_name(&plain->name, "plain.example.");
+	assert_zone_name(plain->name, "plain.example.");
 	assert_ptr_equal(plain->template, &c->templates[0]);
 	assert_int_equal(plain->role, CONFIG_SECONDARY);
 	assert_int_equal(plain->n_primaries, 2);

@@ -216,25 +216,17 @@ test_differences(void **state)
 	drop_result();
 }
 
-/* A chain that goes on and on, over a zone of four records. Each step is two SOAs and two addresses. */
 static void
-test_long_chain(void **state)
+test_chain_longer_than_zone(void **state)
 {
-	static const unsigned steps[] = {DRAFT_DIFFERENCES_MIN / 4, DRAFT_DIFFERENCES_MIN / 4 + 1};
-	for (unsigned i = 0; i < ARRAY_LEN(steps); i++) {
-		char *script = malloc((size_t)steps[i] * 80), *p = script;
-		p += sprintf(p, "@%u\n", steps[i] + 1);
-		for (unsigned k = 1; k <= steps[i]; k++)
-			p += sprintf(p, "@%u\nwww A 192.0.2.%u\n@%u\nwww A 192.0.2.%u\n%s", k, 2 + (k - 1) % 2,
-				     k + 1, 2 + k % 2, k % 500 == 0 ? "---\n" : "");
-		sprintf(p, "@%u\n", steps[i] + 1);
-		assert_int_equal(run(RRTYPE_IXFR, true, script),
-				 i == 0 ? TRANSFER_NEW_VERSION : TRANSFER_TRY_WHOLE);
-		if (i == 1)
-			assert_non_null(strstr(result.why, "longer than the zone, which has 4 records"));
-		drop_result();
-		free(script);
-	}
+	char *script = malloc(DRAFT_DIFFERENCES_MIN * 20), *p = script + sprintf(script, "@1000000\n");
+	for (unsigned k = 1; k <= DRAFT_DIFFERENCES_MIN / 4 + 1; k++)
+		p += sprintf(p, "@%u\nwww A 192.0.2.%u\n@%u\nwww A 192.0.2.%u\n%s", k, 2 + (k - 1) % 2, k + 1,
+			     2 + k % 2, k % 500 == 0 ? "---\n" : "");
+	assert_int_equal(run(RRTYPE_IXFR, true, script), TRANSFER_TRY_WHOLE);
+	assert_non_null(strstr(result.why, "longer than the zone, which has 4 records"));
+	free(script);
+	drop_result();
 }
 
 static void
@@ -791,7 +783,7 @@ main(void)
 		cmocka_unit_test(test_whole_over_base),
 		cmocka_unit_test(test_whole_is_other),
 		cmocka_unit_test(test_differences),
-		cmocka_unit_test(test_long_chain),
+		cmocka_unit_test(test_chain_longer_than_zone),
 		cmocka_unit_test(test_up_to_date),
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_ends),
