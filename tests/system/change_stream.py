@@ -182,8 +182,9 @@ class Campaign:
                 self.judge(answers, fault, seconds)
                 if with_changes:
                     made = stream["versions"] / stream["seconds"]
-                    wanted = FRACTION if seconds >= SHORT_S else FRACTION_SHORT
-                    self.tap.report(done >= wanted * made, "versions become public as fast as they are made", f"{done:.0f} of {made:.0f}")
+                    wanted = FRACTION * made if seconds >= SHORT_S else 1
+                    name = "versions become public" + (" as fast as they are made" if seconds >= SHORT_S else "")
+                    self.tap.report(done >= wanted, name, f"{done:.0f} of {made:.0f}")
                     self.settle()
         note(f"{self.answers:.0f} answers in all; with changes {self.kept(self.rates):.1f} % of the rate without, and "
              f"{self.kept(self.capacity):.1f} % of the answers to a second of the worker's core")
