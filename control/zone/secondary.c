@@ -378,6 +378,8 @@ static void
 wake(struct secondary *s)
 {
 	s->was_notified = true;
+	if (s->refresh && !s->all->stopping)
+		refresh_hurry(s->refresh);
 	if (s->refresh || s->all->stopping)
 		return;
 	refresh_now(s, true);

@@ -63,6 +63,12 @@ void refresh_begin(struct secondary *s, bool is_urgent, bool whole);
 /* The zone goes: the refresh ends by itself, without it. */
 void refresh_orphan(struct refresh *r);
 
+/*
+ * Where it waits for a slot behind others that a timer woke, it does so no more: with many zones due at once, that
+ * may be minutes.
+ */
+void refresh_hurry(struct refresh *r);
+
 /* Ends as if all primaries had failed. */
 void refresh_interrupt(struct refresh *r);
 

@@ -574,6 +574,30 @@ refresh_begin(struct secondary *s, bool is_urgent, bool whole)
 	try_candidate(r);
 }
 
+static void
+wait_hurry(struct candidate *c)
+{
+	if (peer_slot_cancel(c->peer, &c->wait))
+		peer_slot_take(c->peer, &c->wait, true);
+}
+
+void
+refresh_hurry(struct refresh *r)
+{
+	if (r->is_urgent || !r->n)
+		return;
+	r->is_urgent = true;
+	if (!r->n_asking) { /* a transfer, if anything, is what waits */
+		if (r->at < r->n)
+			wait_hurry(&r->candidates[r->at]);
+		return;
+	}
+	r->n_asking++; /* as in ask_all(): the last question may end in here */
+	for (unsigned i = 0; i < r->n; i++)
+		wait_hurry(&r->candidates[i]);
+	question_over(r);
+}
+
 void
 refresh_interrupt(struct refresh *r)
 {
