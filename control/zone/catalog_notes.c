@@ -21,7 +21,7 @@
 
 #define NOTE_FORMAT 1
 #define NOTE_GROUPS_MAX 100
-#define WRITING_MAX 1024 /* notes under way: others want to write, too */
+#define WRITING_MAX 512 /* notes under way: others want to write, too */
 #define BLOCK_BYTES 65536
 
 /* -------- one note -------- */
