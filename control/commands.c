@@ -157,7 +157,7 @@ memory_json(const struct daemon *d)
 
 /*
  * One word for the whole server, worst first: whoever watches this alone must not miss a zone that is not served.
- * `degraded` is every zone state but ok, and a reader that stalls.
+ * `degraded` is every zone state but ok, a broken catalog, and a reader that stalls.
  */
 static const char *
 overall_state(const struct daemon *d)
@@ -165,7 +165,8 @@ overall_state(const struct daemon *d)
 	const uint64_t *states = zones_states(d->zones);
 	if (d->first_load)
 		return "loading";
-	if (states[ZONE_STATE_OK] != zones_count(d->zones) || daemon_reader_stalls(d))
+	if (states[ZONE_STATE_OK] != zones_count(d->zones) || !catalog_zones_are_good(d->catalogs) ||
+	    daemon_reader_stalls(d))
 		return "degraded";
 	return "ok";
 }

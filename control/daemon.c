@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/base/log.h"
 #include "control/dispatch.h"
-#include "control/log.h"
 #include "control/notify.h"
 
 #define PROGRESS_AFTER_MS 2000 /* a load that is quicker than this needs no progress line */
@@ -63,6 +63,8 @@ state_async(uv_async_t *a)
 		return;
 	state_deliver(d->state);
 	zones_on_state(d->zones);
+	if (d->catalogs)
+		catalog_zones_on_state(d->catalogs);
 }
 
 /* A file that is damaged as a whole is kept for whoever wants to look, and all secondaries are transferred anew. */
@@ -374,20 +376,33 @@ catalog_read(void *arg)
 	prune_when_known(arg);
 }
 
+static void
+zone_reset(void *arg, struct zone_item *item)
+{
+	struct daemon *d = arg;
+	catalog_zones_reset_done(d->catalogs, item);
+}
+
 static int
 secondaries_start(struct daemon *d)
 {
 	int err = asks_new(&d->loop, &d->asks);
 	if (!err)
 		err = transfers_new(&d->loop, &d->transfers);
-	const struct secondaries_options options = {
-		.loop = &d->loop, .zones = d->zones, .peers = d->peers, .asks = d->asks, .transfers = d->transfers};
+	const struct secondaries_options options = {.loop = &d->loop,
+						    .zones = d->zones,
+						    .peers = d->peers,
+						    .asks = d->asks,
+						    .transfers = d->transfers,
+						    .reset_done = zone_reset,
+						    .arg = d};
 	if (!err)
 		err = secondaries_new(&options, &d->secondaries);
 	const struct catalog_zones_options catalogs = {.loop = &d->loop,
 						       .zones = d->zones,
 						       .publisher = &d->publisher,
 						       .secondaries = d->secondaries,
+						       .state = d->state,
 						       .read = catalog_read,
 						       .arg = d};
 	return err ? err : catalog_zones_new(&catalogs, &d->catalogs);
@@ -423,7 +438,9 @@ zones_start(struct daemon *d)
 		return err;
 	zones_commit(d->zones, plan);
 	err = catalog_zones_configure(d->catalogs, d->config);
-	return err ? err : zones_load_all(d->zones, first_load_done, d, &d->first_load);
+	if (!err)
+		err = zones_load_all(d->zones, first_load_done, d, &d->first_load);
+	return err ? err : catalog_zones_restore(d->catalogs, d->first_load);
 }
 
 int

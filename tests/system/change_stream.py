@@ -117,7 +117,7 @@ class Campaign:
         self.daemon.wait_up(120)
         self.primary.tell("settle 120")
         behind = self.primary.result()["behind"]
-        note(f"{self.zones} zones, {time.monotonic() - begin:.1f} s until all had been transferred, {self.daemon.memory_kib()} KiB")
+        note(f"{self.zones} zones, {time.monotonic() - begin:.1f} s until all had been transferred, memory {self.daemon.memory_kib('RssAnon')} KiB")
         self.tap.same("every zone was transferred", 0, behind)
 
     def counters(self):
@@ -163,7 +163,8 @@ class Campaign:
             note(f"  {counted['ixfr_new'] / took:.0f} IXFRs/s public, {stream['versions'] / stream['seconds']:.0f} versions/s made, "
                  f"{stream['of_several']:.0f} of several versions, {stream['again']:.0f} NOTIFYs sent again, "
                  f"{stream['behind']:.0f} zones behind at the end; {counted['state_commits_total'] / took:.0f} commits/s; "
-                 f"retired at most {watch.retired:.0f} octets; {self.daemon.memory_kib()} KiB")
+                 f"retired at most {watch.retired:.0f} octets; memory {self.daemon.memory_kib('RssAnon')} KiB, and "
+                 f"{self.daemon.memory_kib('RssFile')} KiB of files, the state among them")
         parts = ", ".join(f"{name} {value / took * 100:.0f}" for name, value in sorted(spent.items()) if value / took > 0.005)
         note(f"  % of a core: {parts}; {self.capacity[bool(rate)][-1]:.0f} answers to a second of the worker's core; "
              f"load of the machine {os.getloadavg()[0]:.1f}")

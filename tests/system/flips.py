@@ -16,7 +16,7 @@ from anser import Asker, Daemon
 from dnsclient import Tap, note
 
 PORT = 5301
-WAIT_S = 10
+WAIT_S = 60
 STEPS = 5  # differences in the journal
 BLOCK = 16
 PAGE, HEAD = 4096, 128 # each third bit is in what LMDB keeps in front of a page
@@ -31,7 +31,7 @@ class Flips:
         self.daemon = Daemon(build, work, "\n".join(
             ["remotes:", f"  - {{id: hidden, address: 127.0.0.1@{PORT}}}", "zones:", *zones]) + "\n")
         self.path = os.path.join(self.daemon.state, "state.mdb")
-        self.asker = Asker(0.3)
+        self.asker = Asker(2.0)
         self.lost = {}  # number of zones fetched anew: how often
         self.faults = []
         self.mended = 0

@@ -26,11 +26,12 @@ FACTOR = 5        # of one that is refused
 FACTOR_TAKEN = 14 # of one that is taken: sorted, compiled, written to disk
 SLACK = 24 * MIB  # threads, buffers of sockets, what allocators keep
 IN_FLIGHT = 12 * MIB  # octets sent that the daemon has not read: in the buffers of both sockets
-P99_US = 20000
-LAG_S = 2.0
+# On a machine that does nothing else, some 0.3 ms and 0.1 s; the notes have what it was.
+P99_US = 100000
+LAG_S = 5.0
 TIME_LIMIT_S = 3
 FLOOD_LOST = 3    # questions that a full socket buffer may cost beside
-FLOOD_LAG_S = 4.0 # a NOTIFY may be lost between the others, several times
+FLOOD_LAG_S = 8.0 # a NOTIFY may be lost between the others, several times
 
 TOO_LARGE = {"many-types": "record sets at one name|more than 1000 types", "big-set": "record set of 10500 records",
              "empty-messages": "no records", "endless-differences": "closed the connection"}

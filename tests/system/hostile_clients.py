@@ -25,7 +25,7 @@ IDLE_S = 3
 CONNECTION_KIB = 80  # what one may cost, whatever it asked for
 TRANSFER_KIB = 1024
 SLACK_KIB = 64 * 1024
-FLOOD_LAG_S = 4.0
+FLOOD_LAG_S = 8.0
 
 
 class Clients:
@@ -92,7 +92,7 @@ class Clients:
             time.sleep(0.2)
         return None
 
-    def others(self, name, lag_s=2.0):
+    def others(self, name, lag_s=5.0):
         f = self.bystanders.figures()
         note(f"{name}: bystanders: {f}")
         self.tap.report(f["lost"] == 0 and f["lag_s"] < lag_s and f["versions"] > 0, f"{name}: others are served as before", f)

@@ -95,7 +95,7 @@ zone_current(const struct zone *z)
 
 /*
  * Reader: for how long the zone may be served by those who copy it from us now: the rest of a secondary's time, or
- * what a primary's SOA says (RFC 7314 section 3.1).
+ * what a primary's SOA says (RFC 7314 section 3).
  */
 static inline uint32_t
 zone_expire_left_s(const struct zone *z, const struct snapshot *s, uint32_t now_s)

@@ -36,7 +36,7 @@ choice_servers() {
 	END
 	cat >>"$work/anser/conf" <<-END
 	zones:
-	  - {name: choice.example, primaries: [bind-k256, knot-k256, nsd-k512], refresh-max: 1s, refresh-min: 1s}
+	  - {name: choice.example, primaries: [bind-k256, knot-k256, nsd-k512], refresh-max: 1s, refresh-min: 1s, retry-max: 1s}
 	  - {name: plain.example, primaries: knot}
 	  - {name: wrong.example, primaries: bind-stranger}
 	  - {name: unsigned.example, primaries: bind}

@@ -11,7 +11,7 @@ here=$anser_src/tests/interop/transfer
 
 # poll SECONDS COMMAND...: true as soon as the command succeeds; looks every 0.05 s.
 poll() {
-	local end_us=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local patience=1 end_us=$((${EPOCHREALTIME/./} + $1 * 1000000))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "${EPOCHREALTIME/./}" -lt "$end_us" ] || return 1
@@ -45,11 +45,11 @@ said() {
 
 # -------- asking --------
 
-# ask SERVER NAME TYPE [OPTION...]
+# ask SERVER NAME TYPE [OPTION...]: once and patiently, for a machine with other work; inside of poll, where it comes again, not.
 ask() {
 	local server=$1
 	shift
-	kdig +nocookie +timeout=3 +retry=1 "@${address[$server]}" "$@"
+	kdig +nocookie +retry=0 "+timeout=${patience:-15}" "@${address[$server]}" "$@"
 }
 
 serial() {

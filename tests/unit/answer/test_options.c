@@ -218,7 +218,7 @@ test_padding(void **state)
 	assert_int_equal(server_send(&server, query, len, ENGINE_TLS, reply, sizeof(reply)), bare);
 }
 
-/* A secondary tells what is left, not what the SOA says (RFC 7314 section 3.1). */
+/* A secondary tells what is left, not what the SOA says (RFC 7314 section 3.2). */
 static void
 check_expire_of_secondary(void)
 {

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "zones/base/bytes.h"
+#include "zones/wire/edns.h"
 #include "zones/wire/lexer.h"
 #include "zones/wire/message.h"
 #include "zones/wire/rrtype.h"
@@ -46,7 +47,7 @@ struct primary {
 	unsigned n_conns;
 	struct zone_text zones[ZONES_MAX];
 	unsigned n_zones;
-	uint32_t others, refresh_s, retry_s, expire_s;
+	uint32_t others, refresh_s, retry_s, expire_s, expire_left_s;
 	unsigned faults;
 	bool stopping;
 	struct primary_counts counts;
@@ -158,6 +159,19 @@ put_line(struct answer *a, const char *line)
 	put(a, &r);
 }
 
+static void
+put_expire_left(struct answer *a, uint32_t left_s)
+{
+	uint8_t rdata[8] = {0, EDNS_EXPIRE, 0, 4};
+	store_be32(rdata + 4, left_s);
+	put(a, &(struct message_record){.owner = (const uint8_t *)"",
+					.rdata = rdata,
+					.rdlen = sizeof(rdata),
+					.type = RRTYPE_OPT,
+					.rrclass = 1232,
+					.section = MESSAGE_ADDITIONAL});
+}
+
 /* The lines of a version that the other one has not; of all if there is no other. */
 static void
 put_lines(struct answer *a, const struct version *v, const struct version *but_not)
@@ -259,6 +273,8 @@ answer_udp(struct primary *p)
 	} else {
 		p->counts.soas++;
 		put_soa(&a, version_of(p, &a.apex).serial);
+		if (p->expire_left_s)
+			put_expire_left(&a, p->expire_left_s);
 	}
 	(void)!sendto(p->udp, p->out + 2, p->w.len, 0, (struct sockaddr *)&from, from_len);
 }
@@ -468,6 +484,14 @@ primary_set_timers(struct primary *p, uint32_t refresh_s, uint32_t retry_s, uint
 	p->refresh_s = refresh_s;
 	p->retry_s = retry_s;
 	p->expire_s = expire_s;
+	primary_wake(p);
+}
+
+void
+primary_set_expire_left(struct primary *p, uint32_t left_s)
+{
+	pthread_mutex_lock(&p->mutex);
+	p->expire_left_s = left_s;
 	primary_wake(p);
 }
 

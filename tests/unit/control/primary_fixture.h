@@ -38,6 +38,9 @@ void primary_set_others(struct primary *p, uint32_t serial);
 /* Of all its SOAs. To begin with 3600, 900 and 604800. */
 void primary_set_timers(struct primary *p, uint32_t refresh_s, uint32_t retry_s, uint32_t expire_s);
 
+/* What it says over UDP that its zones have left (RFC 7314); 0, as to begin with: nothing. */
+void primary_set_expire_left(struct primary *p, uint32_t left_s);
+
 void primary_set_faults(struct primary *p, unsigned faults);
 
 struct primary_counts primary_counts(struct primary *p);

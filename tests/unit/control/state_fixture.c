@@ -233,6 +233,39 @@ drop_zone(struct state *st, const char *zone)
 	return err ? err : wait_done();
 }
 
+/* -------- notes -------- */
+
+int
+put_note(struct state *st, const char *zone, const void *note, size_t len)
+{
+	struct name apex = fixture_name(zone);
+	int err = state_zone_put_note(st, &apex, note, len, done_waiting());
+	return err ? err : wait_done();
+}
+
+static int
+take_note(void *arg, const struct name *apex, int err, const void *note, size_t len)
+{
+	struct found_note *out = arg;
+	if (!name_equal(apex->bytes, out->apex.bytes))
+		return 0;
+	assert_int_equal(out->err, -ENOENT); /* each zone comes once */
+	out->err = err;
+	out->len = len;
+	assert_true(len <= sizeof(out->bytes));
+	memcpy(out->bytes, note ? note : "", len);
+	return 0;
+}
+
+int
+find_note(struct state *st, const char *zone, struct found_note *out)
+{
+	out->apex = fixture_name(zone);
+	out->err = -ENOENT;
+	assert_int_equal(state_notes_walk(st, NULL, take_note, out), 0);
+	return out->err;
+}
+
 /* -------- records as a model -------- */
 
 static uint32_t *

@@ -10,7 +10,7 @@
 
 #include "tests/unit/control/control_fixture.h"
 
-#include "control/state.h"
+#include "control/state/state.h"
 
 #define MODEL_HOSTS 64
 
@@ -31,6 +31,7 @@ int put_model(struct state *st, const char *zone, const struct model *m);
 int compact_model(struct state *st, const char *zone, const struct model *m);
 int append_models(struct state *st, const char *zone, const struct model *from, const struct model *to);
 int drop_zone(struct state *st, const char *zone);
+int put_note(struct state *st, const char *zone, const void *note, size_t len);
 bool last_wants_compaction(void);
 
 /* A whole zone of `n` hosts with `padding` octets of data each; put, and loaded and counted. */
@@ -42,6 +43,15 @@ int load_model(struct state *st, const char *zone, enum state_version version, s
 
 /* The differences on top of a model, in place. */
 extern const struct state_sink model_sink_ops;
+
+/* The note of a zone by a walk over all. 0, -EBADMSG, -ENOENT. */
+struct found_note {
+	struct name apex;
+	int err;
+	size_t len;
+	uint8_t bytes[STATE_NOTE_MAX];
+};
+int find_note(struct state *st, const char *zone, struct found_note *out);
 
 void assert_model(struct state *st, const char *zone, enum state_version version, uint32_t serial);
 

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include "control/zones_private.h"
+#include "control/zone/zones_private.h"
 
 #define REMOTE "remotes: [{id: p, address: 127.0.0.1@%u}]\n"
 #define CATALOG REMOTE "catalogs: [{name: cat.test, primaries: [p]}]\n"
@@ -79,7 +79,7 @@ members_survive_a_restart(void **state)
 	assert_int_equal(primary_counts(r->primary).axfrs, before.axfrs);
 }
 
-/* Its members are not known then, and what the state has of them is kept. */
+/* Its members are served by what was noted of them. */
 static void
 members_survive_a_catalog_that_is_gone(void **state)
 {
@@ -92,10 +92,11 @@ members_survive_a_catalog_that_is_gone(void **state)
 	rig_start(r, CATALOG);
 	RIG_WAIT(r, rig_secondary(r, "cat.test.").failures == 1);
 	RIG_WAIT(r, rig_is_quiet(r));
-	assert_true(is_in_state(r, "a.m.test."));
+	assert_true(rig_serial(r, "a.m.test.") == 1 && rig_serial(r, "b.m.test.") == 1);
 	unsigned axfrs = primary_counts(r->primary).axfrs;
 	primary_set_faults(r->primary, 0);
-	RIG_WAIT(r, rig_serial(r, "a.m.test.") == 1 && rig_serial(r, "b.m.test.") == 1);
+	RIG_WAIT(r, rig_serial(r, "cat.test.") == 1 && catalog_zones_are_known(r->d.catalogs) && rig_is_quiet(r));
+	assert_true(rig_serial(r, "a.m.test.") == 1 && rig_serial(r, "b.m.test.") == 1);
 	assert_int_equal(primary_counts(r->primary).axfrs, axfrs + 1); /* the catalog's */
 }
 
@@ -166,6 +167,241 @@ another_id_resets_the_zone(void **state)
 	change(r, 2, HEAD "other.zones PTR a.m.test.\n");
 	RIG_WAIT(r, rig_serial(r, "a.m.test.") == 0);
 	assert_int_equal(primary_counts(r->primary).axfrs, axfrs + 1);
+}
+
+/* -------- notes -------- */
+
+#define TWO                                                                                                        \
+	REMOTE "catalogs: [{name: cat.test, primaries: [p]}, {name: other.test, primaries: [p]}]\n"                \
+	       "templates: [{id: g, primaries: [p], refresh-max: 100s}]\n"
+#define BROKEN "version TXT \"9\"\n1.zones PTR a.m.test.\n"
+
+static struct catalogs_status
+status_of(struct rig *r, const char *catalog)
+{
+	struct catalogs_status status;
+	struct name apex = fixture_name(catalog);
+	assert_true(catalog_zones_status(r->d.catalogs, apex.bytes, &status));
+	return status;
+}
+
+static void
+restart(struct rig *r, const char *config)
+{
+	rig_stop(r);
+	rig_start(r, config);
+}
+
+static int
+count_note(void *arg, const struct name *apex, int err, const void *note, size_t len)
+{
+	++*(unsigned *)arg;
+	return err;
+}
+
+static unsigned
+notes(struct rig *r)
+{
+	unsigned n = 0;
+	assert_int_equal(state_notes_walk(r->d.state, NULL, count_note, &n), 0);
+	return n;
+}
+
+/* They are served when the start has ended, however that may be with their catalog. */
+static void
+members_survive_a_broken_catalog(void **state)
+{
+	struct rig *r = *state;
+	primary_set(r->primary, "other.test.", 1, HEAD);
+	serving(state, TWO, AB "group.1.zones TXT \"x\"\ngroup.1.zones TXT \"g\"\n");
+	RIG_WAIT(r, rig_serial(r, "a.m.test.") == 1 && rig_serial(r, "b.m.test.") == 1 && rig_is_quiet(r));
+	change(r, 2, BROKEN);
+	assert_false(catalog_zones_are_good(r->d.catalogs));
+	unsigned axfrs = primary_counts(r->primary).axfrs;
+	for (unsigned i = 0; i < 3; i++) {
+		restart(r, TWO);
+		RIG_WAIT(r, !r->d.first_load);
+		assert_true(rig_serial(r, "a.m.test.") == 1 && rig_serial(r, "b.m.test.") == 1);
+		assert_int_equal(zone_item_config(rig_item(r, "a.m.test."))->refresh_max_s, 100);
+		assert_true(zone_item_config(rig_item(r, "b.m.test."))->refresh_max_s > 100);
+		RIG_WAIT(r, !catalog_zones_are_good(r->d.catalogs) && rig_is_quiet(r));
+		assert_int_equal(status_of(r, "cat.test.").owned, 2);
+	}
+	assert_int_equal(primary_counts(r->primary).axfrs, axfrs);
+	change(r, 3, A);
+	assert_int_equal(rig_serial(r, "a.m.test."), 1);
+	assert_int_equal(rig_serial(r, "b.m.test."), -1);
+	assert_true(zone_item_config(rig_item(r, "a.m.test."))->refresh_max_s > 100);
+	RIG_WAIT(r, notes(r) == 1 && rig_is_quiet(r));
+}
+
+/* The last thing that was told of a member is what a restart knows. */
+static void
+notes_follow_changes(void **state)
+{
+	struct rig *r = *state;
+	primary_set(r->primary, "other.test.", 1, HEAD);
+	serving(state, TWO, A "group.1.zones TXT \"g\"\n");
+	RIG_WAIT(r, rig_serial(r, "a.m.test.") == 1 && rig_is_quiet(r));
+	change(r, 2, A);
+	change(r, 3, BROKEN);
+	RIG_WAIT(r, rig_is_quiet(r));
+	restart(r, TWO);
+	RIG_WAIT(r, !r->d.first_load && rig_is_quiet(r));
+	assert_true(zone_item_config(rig_item(r, "a.m.test."))->refresh_max_s > 100);
+	change(r, 4, HEAD);
+	RIG_WAIT(r, notes(r) == 0 && rig_is_quiet(r));
+	change(r, 5, BROKEN);
+	restart(r, TWO);
+	RIG_WAIT(r, !r->d.first_load && rig_is_quiet(r));
+	assert_null(rig_item(r, "a.m.test."));
+}
+
+static void
+an_id_that_changed_meanwhile_resets_the_zone(void **state)
+{
+	struct rig *r = serving(state, CATALOG, A);
+	RIG_WAIT(r, rig_serial(r, "a.m.test.") == 1 && rig_is_quiet(r));
+	rig_stop(r);
+	primary_set(r->primary, "cat.test.", 2, HEAD "other.zones PTR a.m.test.\n");
+	primary_set_others(r->primary, 0);
+	rig_start(r, CATALOG);
+	RIG_WAIT(r, !r->d.first_load);
+	assert_int_equal(rig_serial(r, "a.m.test."), 1);
+	rig_notify(r, "cat.test.", 2);
+	RIG_WAIT(r, rig_serial(r, "a.m.test.") == 0);
+	RIG_WAIT(r, rig_is_quiet(r));
+	/* Once is enough. */
+	unsigned axfrs = primary_counts(r->primary).axfrs;
+	restart(r, CATALOG);
+	RIG_WAIT(r, catalog_zones_are_known(r->d.catalogs) && !r->d.first_load && rig_is_quiet(r));
+	assert_int_equal(rig_serial(r, "a.m.test."), 0);
+	assert_int_equal(primary_counts(r->primary).axfrs, axfrs);
+}
+
+/* Members are at a primary of their own, so that the catalog can be had and they cannot. */
+static void
+a_reset_that_was_not_done_is_done_after_a_restart(void **state)
+{
+	static const char config[] = "remotes: [{id: p, address: 127.0.0.1@%u}, {id: q, address: 127.0.0.1@%u}]\n"
+				     "templates: [{id: g, primaries: [q]}]\n"
+				     "catalogs: [{name: cat.test, primaries: [p]}]\n";
+	struct rig *r = *state;
+	r->second = primary_start();
+	serving(state, config, A "group.1.zones TXT \"g\"\n");
+	RIG_WAIT(r, rig_serial(r, "a.m.test.") == 1 && rig_is_quiet(r));
+	primary_set_faults(r->second, PRIMARY_REFUSES);
+	primary_set_others(r->second, 0);
+	change(r, 2, HEAD "other.zones PTR a.m.test.\ngroup.other.zones TXT \"g\"\n");
+	for (unsigned i = 0; i < 3; i++) {
+		RIG_WAIT(r, rig_secondary(r, "a.m.test.").failures > 0 && rig_is_quiet(r));
+		assert_true(secondary_is_reset(rig_item(r, "a.m.test.")));
+		assert_int_equal(rig_serial(r, "a.m.test."), 1);
+		restart(r, config);
+	}
+	primary_set_faults(r->second, 0);
+	restart(r, config);
+	RIG_WAIT(r, rig_serial(r, "a.m.test.") == 0);
+	RIG_WAIT(r, rig_is_quiet(r));
+	assert_false(secondary_is_reset(rig_item(r, "a.m.test.")));
+}
+
+/* The catalog that is later in the file had it first. */
+static void
+who_came_first_is_known_after_a_restart(void **state)
+{
+	struct rig *r = *state;
+	primary_set(r->primary, "other.test.", 1, A);
+	serving(state, TWO, HEAD);
+	RIG_WAIT(r, rig_serial(r, "a.m.test.") == 1);
+	change(r, 2, AB);
+	RIG_WAIT(r, rig_serial(r, "b.m.test.") == 1 && rig_is_quiet(r));
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(status_of(r, "other.test.").owned, 1);
+		assert_int_equal(status_of(r, "cat.test.").owned, 1);
+		restart(r, TWO);
+		RIG_WAIT(r, catalog_zones_are_known(r->d.catalogs) && rig_is_quiet(r));
+	}
+	/* One that gives it away does so, too; the ID is the same, so its data stays. */
+	unsigned axfrs = primary_counts(r->primary).axfrs;
+	primary_set(r->primary, "other.test.", 2, A "coo.1.zones PTR cat.test.\n");
+	rig_notify(r, "other.test.", 2);
+	RIG_WAIT(r, status_of(r, "cat.test.").owned == 2 && rig_is_quiet(r));
+	restart(r, REMOTE "catalogs: [{name: cat.test, primaries: [p]}]\n");
+	RIG_WAIT(r, !r->d.first_load);
+	assert_int_equal(rig_serial(r, "a.m.test."), 1);
+	assert_int_equal(status_of(r, "cat.test.").owned, 2);
+	assert_in_range(primary_counts(r->primary).axfrs, axfrs, axfrs + 1); /* other.test may come as a whole */
+}
+
+static void
+what_the_configuration_takes_over_loses_its_note(void **state)
+{
+	const char *taken = CATALOG "zones: [{name: a.m.test, primaries: [p]}]\n";
+	struct rig *r = serving(state, CATALOG, AB);
+	RIG_WAIT(r, rig_serial(r, "a.m.test.") == 1 && rig_serial(r, "b.m.test.") == 1 && rig_is_quiet(r));
+	assert_int_equal(notes(r), 2);
+	restart(r, taken);
+	RIG_WAIT(r, notes(r) == 1 && rig_serial(r, "a.m.test.") == 1 && rig_is_quiet(r));
+	rig_reload(r, CATALOG);
+	RIG_WAIT(r, notes(r) == 2 && rig_is_quiet(r));
+	rig_reload(r, taken);
+	RIG_WAIT(r, notes(r) == 1 && rig_is_quiet(r));
+	assert_int_equal(rig_serial(r, "a.m.test."), 1);
+}
+
+/* Notes as they are written for many members, with some that make no sense in between. */
+static void
+put_notes(struct rig *r, unsigned n)
+{
+	static const uint8_t note[] = "\1\3cat\4test\0\0\1i\0\0";
+	char text[64];
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "%c%u.m.test.", i % 100 == 99 ? 'x' : 'm', i);
+		struct name apex = fixture_name(text);
+		size_t len = i % 100 == 99 ? 5 : sizeof(note) - 1;
+		assert_int_equal(state_zone_put_note(r->d.state, &apex, note, len, (struct state_done){0}), 0);
+	}
+}
+
+/* In many batches, with reloads in between; what the catalog does not know goes when it is read. */
+static void
+many_members_are_restored(void **state)
+{
+	enum { MANY = 4000 };
+	struct rig *r = serving(state, CATALOG, A);
+	RIG_WAIT(r, rig_serial(r, "a.m.test.") == 1 && rig_is_quiet(r));
+	change(r, 2, BROKEN);
+	put_notes(r, MANY);
+	rig_stop(r);
+	primary_set_faults(r->primary, PRIMARY_SILENT | PRIMARY_REFUSES);
+	rig_start(r, CATALOG);
+	rig_reload_begin(r, CATALOG);
+	RIG_WAIT(r, zones_count(r->d.zones) > 1000);
+	rig_reload(r, CATALOG);
+	RIG_WAIT(r, !r->d.first_load);
+	assert_int_equal(zones_count(r->d.zones), 2 + MANY / 100 * 99);
+	assert_int_equal(status_of(r, "cat.test.").owned, 1 + MANY / 100 * 99);
+	assert_int_equal(zones_states(r->d.zones)[ZONE_STATE_LOADING], 0);
+	primary_set_faults(r->primary, 0);
+	primary_set(r->primary, "cat.test.", 3, A);
+	rig_notify(r, "cat.test.", 3);
+	RIG_WAIT(r, zones_count(r->d.zones) == 2);
+	RIG_WAIT(r, notes(r) == 1); /* and those without sense, as zones that nobody wants */
+}
+
+static void
+a_stop_ends_the_restoring(void **state)
+{
+	struct rig *r = serving(state, CATALOG, A);
+	RIG_WAIT(r, rig_serial(r, "a.m.test.") == 1 && rig_is_quiet(r));
+	put_notes(r, 3000);
+	restart(r, CATALOG);
+	restart(r, CATALOG);
+	RIG_WAIT(r, zones_count(r->d.zones) > 2 || catalog_zones_are_known(r->d.catalogs));
+	rig_reload_begin(r, CATALOG);
+	restart(r, CATALOG);
+	RIG_WAIT(r, zones_count(r->d.zones) == 2 && notes(r) == 1);
 }
 
 /* -------- reloads -------- */
@@ -244,6 +480,14 @@ main(void)
 		TEST(many_are_forgotten),
 		TEST(a_version_that_is_no_catalog_changes_nothing),
 		TEST(another_id_resets_the_zone),
+		TEST(members_survive_a_broken_catalog),
+		TEST(notes_follow_changes),
+		TEST(an_id_that_changed_meanwhile_resets_the_zone),
+		TEST(a_reset_that_was_not_done_is_done_after_a_restart),
+		TEST(who_came_first_is_known_after_a_restart),
+		TEST(what_the_configuration_takes_over_loses_its_note),
+		TEST(many_members_are_restored),
+		TEST(a_stop_ends_the_restoring),
 		TEST(settings_follow_a_reload_and_members_the_admission),
 		TEST(members_that_are_transferred_may_go),
 		TEST(a_version_during_a_reload_is_read_behind_it),

@@ -3,7 +3,7 @@
  */
 #include "tests/unit/control/daemon_fixture.h"
 
-#include "control/zones_private.h"
+#include "control/zone/zones_private.h"
 
 #define REMOTE "remotes: [{id: p, address: 127.0.0.1@%u}]\n"
 #define ONE REMOTE "zones: [{name: z.test, primaries: [p]}]\n"
@@ -331,6 +331,29 @@ new_primaries_are_asked_at_once(void **state)
 }
 
 /* A zone of a file becomes secondary of a primary that is not there: it does not live for ever. */
+static int64_t
+life_s(struct rig *r)
+{
+	return rig_secondary(r, "z.test.").expires_at_s - time(NULL);
+}
+
+/* What a primary has left does not shorten what we have (RFC 7314 section 4), but what is configured does. */
+static void
+a_lower_expire_max_holds_from_the_next_refresh_on(void **state)
+{
+	struct rig *r = serving(state);
+	struct rig_wish w;
+	primary_set_expire_left(r->primary, 1000);
+	wish(r, "z.test.", false, &w);
+	RIG_WAIT(r, w.is_done);
+	assert_in_range(life_s(r), 604700, 604801);
+	rig_reload(r, REMOTE "zones: [{name: z.test, primaries: [p], expire-max: 5000s}]\n");
+	assert_in_range(life_s(r), 604700, 604801);
+	wish(r, "z.test.", false, &w);
+	RIG_WAIT(r, w.is_done);
+	assert_in_range(life_s(r), 4900, 5001);
+}
+
 static void
 what_came_from_a_file_expires_too(void **state)
 {
@@ -404,6 +427,56 @@ a_notify_goes_before_those_that_are_due(void **state)
 		peer_slot_end(peer);
 }
 
+/* -------- resets -------- */
+
+/* It is not enough that it was tried: the next refresh takes the whole, too, though the serial is not newer. */
+static void
+a_reset_lasts_until_it_is_done(void **state)
+{
+	struct rig *r = serving(state);
+	struct rig_wish w;
+	primary_set_faults(r->primary, PRIMARY_REFUSES);
+	primary_set(r->primary, "z.test.", 0, NULL);
+	secondary_reset(r->d.secondaries, rig_item(r, "z.test."));
+	RIG_WAIT(r, rig_secondary(r, "z.test.").failures == 1);
+	assert_true(secondary_is_reset(rig_item(r, "z.test.")));
+	primary_set_faults(r->primary, 0);
+	wish(r, "z.test.", false, &w);
+	RIG_WAIT(r, w.is_done);
+	assert_int_equal(rig_serial(r, "z.test."), 0);
+	assert_false(secondary_is_reset(rig_item(r, "z.test.")));
+}
+
+static void
+a_reset_before_the_zone_is_loaded_is_not_lost(void **state)
+{
+	struct rig *r = serving(state);
+	rig_stop(r);
+	primary_set(r->primary, "z.test.", 0, NULL);
+	rig_start(r, ONE);
+	secondary_reset(r->d.secondaries, rig_item(r, "z.test."));
+	RIG_WAIT(r, rig_serial(r, "z.test.") == 1);
+	RIG_WAIT(r, rig_serial(r, "z.test.") == 0);
+}
+
+/* A transfer that began before the reset is not what it asks for. */
+static void
+a_reset_during_a_transfer_takes_another_one(void **state)
+{
+	struct rig *r = serving(state);
+	struct rig_wish w;
+	primary_set_faults(r->primary, PRIMARY_HOLDS);
+	wish(r, "z.test.", true, &w);
+	RIG_WAIT(r, primary_counts(r->primary).held == 1);
+	secondary_reset(r->d.secondaries, rig_item(r, "z.test."));
+	unsigned axfrs = primary_counts(r->primary).axfrs;
+	primary_set_faults(r->primary, 0);
+	RIG_WAIT(r, w.is_done);
+	assert_true(secondary_is_reset(rig_item(r, "z.test.")));
+	RIG_WAIT(r, !secondary_is_reset(rig_item(r, "z.test.")));
+	assert_int_equal(primary_counts(r->primary).axfrs, axfrs + 1);
+}
+
 int
 main(void)
 {
@@ -424,9 +497,13 @@ main(void)
 		TEST(a_removed_zone_ends_its_transfer),
 		TEST(a_stop_ends_what_is_under_way),
 		TEST(new_primaries_are_asked_at_once),
+		TEST(a_lower_expire_max_holds_from_the_next_refresh_on),
 		TEST(what_came_from_a_file_expires_too),
 		TEST(a_stop_with_many_waiting),
 		TEST(a_notify_goes_before_those_that_are_due),
+		TEST(a_reset_lasts_until_it_is_done),
+		TEST(a_reset_before_the_zone_is_loaded_is_not_lost),
+		TEST(a_reset_during_a_transfer_takes_another_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

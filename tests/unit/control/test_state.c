@@ -264,6 +264,66 @@ timers_are_kept_without_data_too(void **state)
 }
 
 static void
+expect_note(struct state *st, const char *zone, const char *text)
+{
+	struct found_note note;
+	assert_int_equal(find_note(st, zone, &note), 0);
+	assert_int_equal(note.len, strlen(text));
+	assert_memory_equal(note.bytes, text, note.len);
+}
+
+/* Beside whatever becomes of the zone, until the zone is dropped. */
+static void
+notes_stay_beside_their_zone(void **state)
+{
+	struct state *st = open_state();
+	struct found_note note;
+	struct model m;
+	const struct state_meta meta = {.refreshed_at_s = 5};
+	struct name apex = fixture_name("example.");
+	assert_int_equal(put_note(st, "example.", "mine", 4), 0);
+	put_version(st, "example.", 1);
+	expect_note(st, "example.", "mine");
+	assert_int_equal(append_version(st, "example.", 1, 2), 0);
+	model_make(2, &m);
+	assert_int_equal(compact_model(st, "example.", &m), 0);
+	assert_int_equal(state_zone_put_meta(st, &apex, &meta, done_waiting()), 0);
+	assert_int_equal(wait_done(), 0);
+	put_version(st, "example.", 3);
+	st = reopen_state(st);
+	expect_note(st, "example.", "mine");
+	assert_model(st, "example.", STATE_LATEST, 3);
+	assert_int_equal(put_note(st, "example.", "another", 7), 0);
+	expect_note(st, "example.", "another");
+	assert_int_equal(put_note(st, "example.", NULL, 0), 0);
+	assert_int_equal(put_note(st, "example.", NULL, 0), 0);
+	assert_int_equal(find_note(st, "example.", &note), -ENOENT);
+	assert_int_equal(put_note(st, "example.", "mine", 4), 0);
+	assert_int_equal(drop_zone(st, "example."), 0);
+	assert_int_equal(find_note(st, "example.", &note), -ENOENT);
+	state_close(st);
+}
+
+static void
+notes_of_every_size_fit(void **state)
+{
+	struct state *st = open_state();
+	struct found_note note;
+	uint8_t bytes[STATE_NOTE_MAX + 1];
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7);
+	for (size_t len = 1; len <= STATE_NOTE_MAX; len = len < 16 ? len + 1 : 2 * len) {
+		assert_int_equal(put_note(st, ".", bytes, len), 0);
+		assert_int_equal(find_note(st, ".", &note), 0);
+		assert_int_equal(note.len, len);
+		assert_memory_equal(note.bytes, bytes, len);
+	}
+	assert_int_equal(put_note(st, ".", bytes, sizeof(bytes)), -EMSGSIZE);
+	assert_int_equal(note.len, STATE_NOTE_MAX);
+	state_close(st);
+}
+
+static void
 large_zones_take_many_transactions_and_grow_the_map(void **state)
 {
 	struct state *st = open_state();
@@ -338,6 +398,37 @@ zones_are_walked_dropped_and_pruned(void **state)
 	assert_model(st, "net.", STATE_LATEST, 1);
 	put_version(st, "example.", 9);
 	assert_model(st, "example.", STATE_LATEST, 9);
+	state_close(st);
+}
+
+/* Zones with a note alone stand between others, and are zones like them. */
+static void
+zones_with_notes_are_walked_and_pruned(void **state)
+{
+	static const char *const noted[] = {"a.example.", "b.example.", "c.example.", "f.example."};
+	struct state *st = open_state();
+	struct found_note note;
+	struct name last, after = fixture_name("c.example.");
+	unsigned n = 0;
+	for (unsigned i = 0; i < ARRAY_LEN(noted); i++)
+		assert_int_equal(put_note(st, noted[i], "x", 1), 0);
+	put_version(st, "b.example.", 1);
+	put_version(st, "d.example.", 1);
+	put_version(st, "net.", 1);
+	assert_int_equal(put_note(st, "net.", "x", 1), 0);
+	assert_int_equal(state_zones_walk(st, NULL, count_zone, &n), 0);
+	assert_int_equal(n, 6);
+	n = 0;
+	assert_int_equal(state_zones_walk(st, &after, count_zone, &n), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(state_zones_prune(st, NULL, wants_nothing_but_net, NULL, &last), 5);
+	st = reopen_state(st);
+	n = 0;
+	assert_int_equal(state_zones_walk(st, NULL, count_zone, &n), 0);
+	assert_int_equal(n, 1);
+	for (unsigned i = 0; i < ARRAY_LEN(noted); i++)
+		assert_int_equal(find_note(st, noted[i], &note), -ENOENT);
+	expect_note(st, "net.", "x");
 	state_close(st);
 }
 
@@ -532,7 +623,16 @@ memory_that_runs_out_changes_nothing(void **state)
 		failures++;
 	}
 	assert_model(st, "example.", STATE_LATEST, 100);
-	assert_true(failures > 4);
+	for (unsigned long n = 1;; n++) {
+		zalloc_fail_at(n);
+		int err = put_note(st, "example.", "a note", 6);
+		zalloc_fail_at(0);
+		if (!err)
+			break;
+		assert_int_equal(err, -ENOMEM);
+		failures++;
+	}
+	assert_true(failures > 6);
 	state_close(st);
 	assert_int_equal(zalloc_bytes(), before);
 }
@@ -551,9 +651,12 @@ main(void)
 		TEST(compaction_changes_nothing_and_keeps_history),
 		TEST(long_journals_ask_for_compaction_and_are_trimmed),
 		TEST(timers_are_kept_without_data_too),
+		TEST(notes_stay_beside_their_zone),
+		TEST(notes_of_every_size_fit),
 		TEST(large_zones_take_many_transactions_and_grow_the_map),
 		TEST(records_of_every_size_fit),
 		TEST(zones_are_walked_dropped_and_pruned),
+		TEST(zones_with_notes_are_walked_and_pruned),
 		TEST(a_full_map_is_reported_and_survived),
 		TEST(a_full_disk_is_reported_and_survived),
 		TEST(a_second_process_is_refused),

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-#include "control/state_private.h"
+#include "control/state/state_private.h"
 
 #define VALUES_MAX 16
 
@@ -269,6 +269,62 @@ a_walk_tells_of_damaged_heads(void **state)
 	values_free(&values);
 }
 
+/* Damage of a note is told, and is nothing to its zone or to other notes. */
+static void
+expect_damaged_note(void)
+{
+	struct found_note note;
+	unsigned n[2] = {0, 0};
+	int err = find_note(st, "example.", &note);
+	if (err != -EBADMSG)
+		fail_msg("the walk said %d", err);
+	assert_int_equal(find_note(st, "net.", &note), 0);
+	assert_model(st, "example.", STATE_LATEST, 104);
+	assert_int_equal(state_zones_walk(st, NULL, note_damaged, n), 0);
+	assert_int_equal(n[0], 3);
+	assert_int_equal(n[1], 0);
+}
+
+static void
+damaged_notes_are_found(void **state)
+{
+	struct values own, others;
+	struct found_note note;
+	assert_int_equal(put_note(st, "example.", "octets of a note", 16), 0);
+	assert_int_equal(put_note(st, "net.", "octets of a note", 16), 0);
+	raw_read("example.", &own);
+	raw_read("net.", &others);
+	struct value *v = &own.at[0];
+	assert_int_equal(v->len, STATE_VALUE_HEADER + 16);
+	for (size_t bit = 0; bit < 8 * v->len; bit++) {
+		v->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		restore(v);
+		expect_damaged_note();
+		v->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	for (size_t len = 0; len < v->len; len++) {
+		raw_put(v, v->bytes, len);
+		expect_damaged_note();
+	}
+	raw_put(v, others.at[0].bytes, others.at[0].len); /* right in itself, but not here */
+	expect_damaged_note();
+	raw_put(v, own.at[1].bytes, own.at[1].len);
+	expect_damaged_note();
+	assert_int_equal(put_note(st, "example.", "again", 5), 0);
+	assert_int_equal(find_note(st, "example.", &note), 0);
+	restore(v);
+	assert_int_equal(find_note(st, "example.", &note), 0);
+	/* A note tells of its zone though that is damaged. */
+	own.at[1].bytes[20] ^= 1;
+	restore(&own.at[1]);
+	expect_damage();
+	assert_int_equal(find_note(st, "example.", &note), 0);
+	assert_int_equal(drop_zone(st, "example."), 0);
+	assert_int_equal(find_note(st, "example.", &note), -ENOENT);
+	values_free(&own);
+	values_free(&others);
+}
+
 /* A generation's number may not come twice, whatever happens to the counter. */
 static void
 a_damaged_counter_is_made_up_for(void **state)
@@ -323,6 +379,7 @@ main(void)
 		TEST(values_from_earlier_are_found),
 		TEST(a_new_copy_heals),
 		TEST(a_walk_tells_of_damaged_heads),
+		TEST(damaged_notes_are_found),
 		TEST(a_damaged_counter_is_made_up_for),
 		TEST(a_cut_file_does_not_end_the_process),
 	};

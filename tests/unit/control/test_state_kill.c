@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kill -9 at random moments: a child writes versions and tells each serial that was acknowledged; the parent kills
- * it, opens the state again, and finds a serial not before that, with the contents that this serial has.
+ * kill -9 at random moments: a child writes versions, and notes with their serials, and tells each serial of which
+ * both were acknowledged; the parent kills it, opens the state again, and finds a serial not before that, with the
+ * contents that this serial has, and a note that is no older.
  * ANSER_KILLS: how often (30). And the time that a start with many zones takes: ANSER_STATE_ZONES (100000).
  */
 #include "tests/unit/control/state_fixture.h"
@@ -47,6 +48,8 @@ child_run(int out)
 		model_make(m.serial + 1, &next);
 		int err =
 			n % 13 == 12 ? put_model(st, "example.", &next) : append_models(st, "example.", &m, &next);
+		if (!err)
+			err = put_note(st, "example.", &next.serial, sizeof(next.serial));
 		if (!err && write(out, &next.serial, sizeof(next.serial)) != sizeof(next.serial))
 			_exit(2);
 		if (!err && n % 7 == 6)
@@ -91,6 +94,8 @@ nothing_acknowledged_is_lost(void **state)
 	srandom(1);
 	for (unsigned i = 0; i < kills; i++) {
 		struct model m, expected;
+		struct found_note note;
+		uint32_t noted = 0;
 		acknowledged = run_and_kill(2000 + (unsigned)random() % 150000, acknowledged);
 		struct state *st = open_state();
 		int err = load_model(st, "example.", STATE_LATEST, &m);
@@ -101,6 +106,11 @@ nothing_acknowledged_is_lost(void **state)
 			assert_true(m.serial >= acknowledged);
 			model_make(m.serial, &expected);
 			assert_memory_equal(&m, &expected, sizeof(m));
+			err = find_note(st, "example.", &note);
+			assert_true(err == 0 ? note.len == sizeof(noted) : err == -ENOENT);
+			if (err == 0)
+				memcpy(&noted, note.bytes, sizeof(noted));
+			assert_true(noted >= acknowledged && noted <= m.serial);
 		}
 		err = load_large(st, "large.", &n);
 		assert_true(err == -ENOENT || (err == 0 && n == 4001));
