@@ -9,8 +9,8 @@
 #include "bench/cases.h"
 #include "bench/harness.h"
 #include "bench/zones.h"
-#include "control/xfr_in.h"
-#include "control/xfr_out.h"
+#include "control/transfer/xfr_in.h"
+#include "control/transfer/xfr_out.h"
 #include "zones/base/bytes.h"
 
 #define ID 1

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "control/check_dnssec.h"
-#include "control/config.h"
+#include "control/config/config.h"
 #include "control/server.h"
 #include "zones/base/diag.h"
 #include "zones/load/zonefile.h"

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "control/commands_private.h"
-#include "control/zone_dump.h"
+#include "control/transfer/zone_dump.h"
 #include "zones/wire/serial.h"
 
 #define DUMP_PIECE_LEN 65536

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/base/log.h"
 #include "control/dispatch.h"
-#include "control/log.h"
 #include "control/notify.h"
 
 #define PROGRESS_AFTER_MS 2000 /* a load that is quicker than this needs no progress line */

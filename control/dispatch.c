@@ -4,10 +4,10 @@
 
 #include <time.h>
 
-#include "control/acl.h"
+#include "control/base/log.h"
 #include "control/daemon.h"
-#include "control/log.h"
-#include "control/notify_in.h"
+#include "control/net/acl.h"
+#include "control/transfer/notify_in.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/query.h"
 #include "zones/wire/rrtype.h"

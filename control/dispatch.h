@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who answers which inquiry: the one handler behind control/inquiry.h.
+ * Who answers which inquiry: the one handler behind control/net/inquiry.h.
  *
  *     inquiry ─> TSIG ─┬─ UPDATE ────────────> the zone's turn, or forwarded  updates.h
  *                      ├─ not good ──────────> refused                        answer_inquiry.h
@@ -13,7 +13,7 @@
 #ifndef ANSER_CONTROL_DISPATCH_H
 #define ANSER_CONTROL_DISPATCH_H
 
-#include "control/inquiry.h"
+#include "control/net/inquiry.h"
 
 /* inquiry_handle_fn; `arg` is the struct daemon. */
 void dispatch_inquiry(void *arg, struct inquiry *q);

@@ -18,10 +18,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "control/base/log.h"
+#include "control/base/thread.h"
 #include "control/daemon.h"
-#include "control/log.h"
 #include "control/privileges.h"
-#include "control/thread.h"
 #include "dataplane/dataplane.h"
 
 /*

@@ -11,14 +11,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "control/notify_out.h"
-#include "control/publish.h"
-#include "control/secondary.h"
-#include "control/serve_transfer.h"
-#include "control/state.h"
-#include "control/tcp.h"
-#include "control/updates.h"
-#include "control/zones.h"
+#include "control/net/tcp.h"
+#include "control/publish/publish.h"
+#include "control/state/state.h"
+#include "control/transfer/notify_out.h"
+#include "control/transfer/serve_transfer.h"
+#include "control/zone/secondary.h"
+#include "control/zone/updates.h"
+#include "control/zone/zones.h"
 #include "zones/base/counters.h"
 
 /* A UDP worker, as far as figures go. */

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "control/config.h"
+#include "control/config/config.h"
 #include "zones/base/compiler.h"
 #include "zones/base/diag.h"
 

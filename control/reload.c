@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/base/log.h"
 #include "control/daemon.h"
-#include "control/log.h"
+#include "control/net/tls.h"
 #include "control/notify.h"
-#include "control/tls.h"
 
 struct reload_waiter {
 	struct reload_waiter *next;

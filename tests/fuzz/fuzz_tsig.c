@@ -13,7 +13,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "control/tsig.h"
+#include "control/tsig/tsig.h"
 #include "tests/fuzz/check.h"
 #include "zones/base/bytes.h"
 

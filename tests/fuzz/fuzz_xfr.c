@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/xfr_in.h"
+#include "control/transfer/xfr_in.h"
 #include "tests/fuzz/check.h"
 #include "tests/fuzz/message.h"
 #include "zones/base/bytes.h"

@@ -7,8 +7,8 @@
 #include <arpa/inet.h>
 #include <signal.h>
 
-#include "control/transfer.h"
-#include "control/zone_dump.h"
+#include "control/transfer/transfer.h"
+#include "control/transfer/zone_dump.h"
 #include "tests/unit/control/control_fixture.h"
 #include "zones/load/zonefile.h"
 

@@ -90,8 +90,8 @@ class Daemon:
         return "\n".join(self.log().splitlines()[-lines:])
 
     def ctl(self, *command):
-        done = subprocess.run([os.path.join(self.build, "anserctl"), "-s", os.path.join(self.work, "run", "anser.sock"), "-t", str(self.patience_s),
-                               *command], capture_output=True, text=True, check=False)
+        done = subprocess.run([os.path.join(self.build, "anserctl"), "-s", os.path.join(self.work, "run", "anser.sock"),
+                               "-t", str(self.patience_s), *command], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"anserctl {' '.join(command)}: {done.returncode}: {done.stderr or done.stdout}")
         return done.stdout

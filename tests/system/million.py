@@ -23,12 +23,13 @@ from dnsclient import Tap, note
 
 PRIMARY, SECONDARY = ("127.0.0.2", 53), ("127.0.0.1", 53)
 FOLDER = 1000            # zone files each
-SMALL_ZONE = 4           # records
+SMALL_ZONE = 4           # records each
 PATIENCE_S = int(os.environ.get("ANSER_PATIENCE", "120"))
 CATALOG = "catalog.test"
-REMOTES = 'remotes: [{id: primary, address: 127.0.0.2}, {id: secondary, address: 127.0.0.1}]\nacls: [{id: all, address: 127.0.0.0/8}]\n'
-STORM_S = 6
-TEMPLATES = f"templates: [{{id: open, allow-transfer: [all]}}, {{id: quick, refresh-min: {STORM_S - 1}s, refresh-max: {STORM_S - 1}s}}]\n"
+REMOTES = "remotes: [{id: primary, address: 127.0.0.2}]\nacls: [{id: all, address: 127.0.0.0/8}]\n"
+STORM_S = 6              # all zones are due after so long
+TEMPLATES = (f"templates: [{{id: open, allow-transfer: [all]}}, {{id: quick, refresh-min: {STORM_S - 1}s, "
+             f"refresh-max: {STORM_S - 1}s}}]\n")
 
 
 def zone_name(i):
@@ -212,7 +213,7 @@ class Campaign:
 
     def changes(self, primary, secondary, serial):
         """One zone after another gets a new version at the primary; then its secondary is told."""
-        asker, taken = Asker(target=SECONDARY), []
+        asker, taken = Asker(10, SECONDARY), []
         secondary.mark()
         for i in range(0, self.n, max(1, self.n // 50)):
             apex = zone_name(i)
@@ -224,12 +225,14 @@ class Campaign:
                 pass
             taken.append(1000 * (time.monotonic() - begin))
         taken.sort()
-        note(f"update: NOTIFY to new answer: median {taken[len(taken) // 2]:.2f} ms, worst {taken[-1]:.2f} of {len(taken)}; {secondary.since()}")
+        middle, most = taken[len(taken) // 2], taken[len(taken) * 9 // 10]
+        note(f"update: NOTIFY to new answer: median {middle:.2f} ms, 90 % {most:.2f}, worst {taken[-1]:.2f} of {len(taken)}; "
+             f"{secondary.since()}")
         self.tap.report(taken[-1] < 5000, "an update is served after its NOTIFY", f"{taken[-1]} ms")
 
     def wait_answer(self, apex, wanted):
         """Milliseconds until the secondary has this serial of it (None: has it no more)."""
-        asker, begin = Asker(target=SECONDARY), time.monotonic()
+        asker, begin = Asker(10, SECONDARY), time.monotonic()
         while asker.serial(xfr_wire.name(apex)) != wanted and time.monotonic() < begin + PATIENCE_S:
             time.sleep(0.001)
         self.tap.same(f"{apex} at the secondary", wanted, asker.serial(xfr_wire.name(apex)))
@@ -237,7 +240,7 @@ class Campaign:
 
     def members(self, primary, secondary):
         """The catalog loses a member and gets it back."""
-        apex, serial = zone_name(self.n - 1), Asker(target=SECONDARY).serial(xfr_wire.name(zone_name(self.n - 1)))
+        apex, serial = zone_name(self.n - 1), Asker(10, SECONDARY).serial(xfr_wire.name(zone_name(self.n - 1)))
         for what, n, wanted in (("removed", self.n - 1, None), ("added", self.n, serial)):
             primary.configure(self.primary_config(n))
             primary.mark()

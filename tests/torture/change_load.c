@@ -4,8 +4,9 @@
  * none older than what had been seen of the zone when the question went out, on whatever socket.
  *
  *     change_load --zones N --seconds S [--answers N] [--server ADDRESS:PORT] [--sockets N] [--window N] [--rate N]
+ *                 [--patience SECONDS]
  *
- * `window` questions of a socket are on their way at a time; one that is not answered within a second is lost, and
+ * `window` questions of a socket are on their way at a time; one that is not answered in time (1 s) is lost, and
  * another takes its place. With --answers it ends when that many have come, at the latest after the seconds. Prints
  * one line of "name=value"; exit code 1: something was lost or wrong. One thread.
  */
@@ -24,7 +25,6 @@
 #define SOCKETS_MAX 64
 #define WINDOW_MAX 512
 #define BATCH 64
-#define LOST_AFTER_NS 1000000000ull
 #define REPLY_MAX 2048
 #define LOOK_EVERY_NS 50000000ull /* for lost ones */
 
@@ -49,6 +49,7 @@ struct asker {
 struct load {
 	unsigned n_zones, n_sockets, window;
 	double seconds, rate;
+	uint64_t lost_after_ns;
 	uint64_t wanted; /* answers; 0: any number */
 	struct sockaddr_in server;
 	uint32_t *newest; /* serial seen of each zone */
@@ -176,7 +177,7 @@ look_for_lost(struct load *l, struct asker *a, uint64_t now)
 {
 	for (unsigned i = 0; i < l->window; i++) {
 		struct slot *s = &a->slot[i];
-		if (!s->is_used || now - s->asked_ns < LOST_AFTER_NS)
+		if (!s->is_used || now - s->asked_ns < l->lost_after_ns)
 			continue;
 		s->is_used = false;
 		a->free[a->n_free++] = (uint16_t)i;
@@ -214,7 +215,7 @@ is_over(const struct load *l, uint64_t now)
 static void
 drain(struct load *l)
 {
-	uint64_t end = now_ns() + LOST_AFTER_NS;
+	uint64_t end = now_ns() + l->lost_after_ns;
 	unsigned n_open = 1;
 	while (n_open && now_ns() < end) {
 		n_open = 0;
@@ -279,6 +280,8 @@ option(struct load *l, const char *name, const char *value)
 		l->seconds = atof(value);
 	else if (strcmp(name, "--rate") == 0)
 		l->rate = atof(value);
+	else if (strcmp(name, "--patience") == 0)
+		l->lost_after_ns = (uint64_t)(atof(value) * 1e9);
 	else if (strcmp(name, "--answers") == 0)
 		l->wanted = strtoull(value, NULL, 10);
 	else if (strcmp(name, "--server") == 0 && sscanf(value, "%63[0-9.]:%u", host, &port) == 2)
@@ -293,7 +296,11 @@ option(struct load *l, const char *name, const char *value)
 int
 main(int argc, char **argv)
 {
-	static struct load l = {.n_sockets = 4, .window = 64, .seconds = 10, .random = 0x9e3779b97f4a7c15};
+	static struct load l = {.n_sockets = 4,
+				.window = 64,
+				.seconds = 10,
+				.lost_after_ns = 1000000000,
+				.random = 0x9e3779b97f4a7c15};
 	bool good = argc % 2 == 1 && option(&l, "--server", "127.0.0.1:53");
 	for (int i = 1; i + 1 < argc; i += 2)
 		good &= option(&l, argv[i], argv[i + 1]);

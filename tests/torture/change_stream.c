@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "control/tsig.h"
+#include "control/tsig/tsig.h"
 #include "tests/torture/changes.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/rrtype.h"

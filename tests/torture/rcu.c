@@ -25,8 +25,8 @@
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
-#include "control/publish.h"
-#include "control/thread.h"
+#include "control/base/thread.h"
+#include "control/publish/publish.h"
 #include "tests/torture/versions.h"
 #include "zones/answer/engine.h"
 #include "zones/base/alloc.h"

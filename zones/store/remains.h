@@ -11,7 +11,7 @@
  *     thrown away    snapshot_discard(): the newer side, at once; the base is whole again
  *
  * Versions form a row, and an older one uses what younger remains list: the remains of version k may be freed when
- * k has no reader and all versions older than k have been freed (control/publish.h keeps that order).
+ * k has no reader and all versions older than k have been freed (control/publish/publish.h keeps that order).
  *
  * Record sets that stand alone are counted (rrset.h), so both sides give references back and need no list of sets.
  */

@@ -2,7 +2,7 @@
 /*
  * The TSIG record on the wire (RFC 8945 section 4.2): found at the end of a message, and written there.
  *
- * Nothing here knows keys, clocks or hashes; control/tsig.h does. Pure, any thread, without RCU state.
+ * Nothing here knows keys, clocks or hashes; control/tsig/tsig.h does. Pure, any thread, without RCU state.
  */
 #ifndef ANSER_WIRE_TSIG_H
 #define ANSER_WIRE_TSIG_H

@@ -87,7 +87,7 @@ expiry_over_restart() {
 	before=$(zone_status chain.example '.["expires-at"]')
 	server_end anser
 	anser_start
-	reached "restart: the zone is served at once" 5 at anser chain.example 1
+	reached "restart: the zone is served at once" 20 at anser chain.example 1
 	after=$(zone_status chain.example '.["expires-at"]')
 	same "restart: EXPIRE goes on" "$before" "$after"
 	knot_start

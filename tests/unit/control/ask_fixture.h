@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <uv.h>
 
-#include "control/ask.h"
+#include "control/net/ask.h"
 
 #define TRY_MS 40 /* the first try; long enough for a loaded machine to answer in */
 

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "control/config.h"
+#include "control/config/config.h"
 
 /* Makes a new directory and goes there. */
 void fixture_enter(void);

@@ -4,9 +4,9 @@
 
 #include <sys/stat.h>
 
+#include "control/base/log.h"
 #include "control/dispatch.h"
-#include "control/log.h"
-#include "control/secondary_private.h"
+#include "control/zone/secondary_private.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/rrtype.h"
 

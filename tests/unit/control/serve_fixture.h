@@ -9,8 +9,8 @@
 
 #include "tests/unit/control/state_fixture.h"
 
-#include "control/serve_transfer.h"
-#include "control/xfr_in.h"
+#include "control/transfer/serve_transfer.h"
+#include "control/transfer/xfr_in.h"
 
 enum { ID = 4711, HOSTS = 3000, PAYLOAD = 1232 };
 

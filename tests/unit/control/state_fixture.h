@@ -10,7 +10,7 @@
 
 #include "tests/unit/control/control_fixture.h"
 
-#include "control/state.h"
+#include "control/state/state.h"
 
 #define MODEL_HOSTS 64
 

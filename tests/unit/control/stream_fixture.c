@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#include "control/tls.h"
+#include "control/net/tls.h"
 #include "tests/unit/control/tls_fixture.h"
 #include "tests/unit/control/tls_relay.h"
 #include "zones/base/bytes.h"

@@ -7,7 +7,7 @@
 
 #include <openssl/ssl.h>
 
-#include "control/stream.h"
+#include "control/net/stream.h"
 
 enum { MESSAGE_MAX = 65535 };
 

@@ -5,7 +5,7 @@
 
 #include "tests/unit/control/control_fixture.h"
 
-#include "control/tcp.h"
+#include "control/net/tcp.h"
 #include "zones/base/counters.h"
 #include "zones/store/zone.h"
 

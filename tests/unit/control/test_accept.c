@@ -8,8 +8,8 @@
 #include <sched.h>
 #include <sys/mount.h>
 
-#include "control/state_private.h"
-#include "control/zones_private.h"
+#include "control/state/state_private.h"
+#include "control/zone/zones_private.h"
 #include "zones/base/alloc.h"
 #include "zones/load/zonefile.h"
 #include "zones/store/builder.h"

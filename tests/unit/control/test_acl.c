@@ -4,7 +4,7 @@
 
 #include <arpa/inet.h>
 
-#include "control/acl.h"
+#include "control/net/acl.h"
 
 #define SECRET "bWFkZSB1cCBmb3IgdGhlIHRlc3RzLCAzMiBvY3RldHM="
 

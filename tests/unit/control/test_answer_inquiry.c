@@ -5,8 +5,8 @@
 
 #include <time.h>
 
-#include "control/answer_inquiry.h"
-#include "control/inquiries.h"
+#include "control/net/answer_inquiry.h"
+#include "control/net/inquiries.h"
 #include "zones/wire/query.h"
 #include "zones/wire/rrtype.h"
 

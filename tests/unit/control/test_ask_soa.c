@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "control/ask_soa.h"
+#include "control/transfer/ask_soa.h"
 #include "zones/wire/message.h"
 #include "zones/wire/rrtype.h"
 

@@ -15,9 +15,9 @@
 #include <ctype.h>
 #include <errno.h>
 
-#include "control/catalog.h"
-#include "control/catalog_produce.h"
-#include "control/catalogs.h"
+#include "control/zone/catalog.h"
+#include "control/zone/catalog_produce.h"
+#include "control/zone/catalogs.h"
 #include "zones/base/alloc.h"
 #include "zones/base/bytes.h"
 #include "zones/load/zonefile.h"

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "control/catalog_notes.h"
+#include "control/zone/catalog_notes.h"
 #include "zones/base/bytes.h"
 
 #define LONG_LABEL "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0"

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "control/zones_private.h"
+#include "control/zone/zones_private.h"
 
 #define REMOTE "remotes: [{id: p, address: 127.0.0.1@%u}]\n"
 #define CATALOG REMOTE "catalogs: [{name: cat.test, primaries: [p]}]\n"

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "control/config.h"
+#include "control/config/config.h"
 #include "zones/wire/rrtype.h"
 
 /* -------- files -------- */

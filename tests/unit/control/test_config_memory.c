@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "control/config.h"
-#include "control/config_arena.h"
+#include "control/config/config.h"
+#include "control/config/config_arena.h"
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);

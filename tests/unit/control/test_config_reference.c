@@ -11,8 +11,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "control/config_reference.h"
-#include "control/config_schema.h"
+#include "control/config/config_reference.h"
+#include "control/config/config_schema.h"
 
 static char *
 reference(enum config_reference_format format)

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "control/config_value.h"
+#include "control/config/config_value.h"
 
 static struct config_why why;
 

@@ -3,7 +3,7 @@
  */
 #include "tests/unit/control/control_fixture.h"
 
-#include "control/due.h"
+#include "control/zone/due.h"
 
 #define N 500
 

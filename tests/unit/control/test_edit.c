@@ -11,8 +11,8 @@
 #include <time.h>
 #include <urcu-qsbr.h>
 
-#include "control/log.h"
-#include "control/zones_private.h"
+#include "control/base/log.h"
+#include "control/zone/zones_private.h"
 
 enum { ALL = 100000, PIECE = 1000, PIECES = ALL / PIECE };
 

@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-#include "control/inquiries.h"
+#include "control/net/inquiries.h"
 
 enum { WORKERS = 3 };
 

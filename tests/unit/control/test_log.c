@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <time.h>
 
-#include "control/log.h"
+#include "control/base/log.h"
 
 static const struct timespec at = {.tv_sec = 1700000000, .tv_nsec = 42000000};
 

@@ -4,7 +4,7 @@
 
 #include <arpa/inet.h>
 
-#include "control/notify_in.h"
+#include "control/transfer/notify_in.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/rrtype.h"
 

@@ -8,8 +8,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
-#include "control/notify_in.h"
-#include "control/notify_out.h"
+#include "control/transfer/notify_in.h"
+#include "control/transfer/notify_out.h"
 #include "zones/base/alloc.h"
 #include "zones/load/zonefile.h"
 

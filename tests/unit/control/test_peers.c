@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <sys/stat.h>
 
-#include "control/peers.h"
+#include "control/net/peers.h"
 
 struct user {
 	struct peer_wait wait;

@@ -5,7 +5,7 @@
 
 #include <urcu-qsbr.h>
 
-#include "control/publish.h"
+#include "control/publish/publish.h"
 #include "tests/unit/store/change_fixture.h"
 #include "zones/base/alloc.h"
 

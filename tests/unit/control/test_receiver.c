@@ -5,10 +5,10 @@
  */
 #include <errno.h>
 
-#include "control/draft.h"
-#include "control/receiver.h"
-#include "control/xfr_out.h"
-#include "control/zone_dump.h"
+#include "control/transfer/draft.h"
+#include "control/transfer/receiver.h"
+#include "control/transfer/xfr_out.h"
+#include "control/transfer/zone_dump.h"
 #include "tests/unit/control/state_fixture.h"
 #include "tests/unit/control/tsig_fixture.h"
 #include "tests/unit/control/xfr_fixture.h"

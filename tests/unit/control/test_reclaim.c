@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <urcu-qsbr.h>
 
-#include "control/reclaim.h"
-#include "control/thread.h"
+#include "control/base/thread.h"
+#include "control/publish/reclaim.h"
 
 enum { OBJECTS_MAX = 5000 };
 

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "control/zones_private.h"
+#include "control/zone/zones_private.h"
 
 #define ONE "remotes: [{id: p, address: 127.0.0.1@%u}]\nzones: [{name: z.test, primaries: [p]}]\n"
 #define KEPT "acls: [{id: a, address: 127.0.0.1}]\nzones: [{name: z.test, file: z.zone, allow-transfer: [a]}]\n"

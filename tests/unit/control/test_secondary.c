@@ -3,7 +3,7 @@
  */
 #include "tests/unit/control/daemon_fixture.h"
 
-#include "control/zones_private.h"
+#include "control/zone/zones_private.h"
 
 #define REMOTE "remotes: [{id: p, address: 127.0.0.1@%u}]\n"
 #define ONE REMOTE "zones: [{name: z.test, primaries: [p]}]\n"
@@ -441,6 +441,42 @@ a_reset_during_a_transfer_takes_another_one(void **state)
 	assert_int_equal(primary_counts(r->primary).axfrs, axfrs + 1);
 }
 
+/* -------- many zones due at once -------- */
+
+static unsigned n_slots;
+
+static void
+slot_began(struct peer_wait *w)
+{
+	n_slots++;
+}
+
+/* A zone that waits for its turn among those that a timer woke goes before them when a NOTIFY comes. */
+static void
+a_notify_goes_before_those_that_are_due(void **state)
+{
+	struct rig *r = *state;
+	struct peer_wait slots[PEER_SLOTS], due = {.begin = slot_began};
+	primary_set(r->primary, "z.test.", 1, NULL);
+	n_slots = 0;
+	rig_start(r, ONE);
+	struct peer *peer = peers_at(r->d.peers, 0);
+	for (unsigned i = 0; i < PEER_SLOTS; i++) {
+		slots[i] = (struct peer_wait){.begin = slot_began};
+		peer_slot_take(peer, &slots[i], false);
+	}
+	assert_int_equal(n_slots, PEER_SLOTS);
+	peer_slot_take(peer, &due, false);
+	RIG_WAIT(r, peer->due_last != &due.next); /* the zone is behind it */
+	assert_int_equal(rig_notify(r, "z.test.", 1), RCODE_NOERROR);
+	peer_slot_end(peer);
+	assert_int_equal(n_slots, PEER_SLOTS); /* it was for the zone */
+	RIG_WAIT(r, rig_serial(r, "z.test.") == 1);
+	assert_int_equal(n_slots, PEER_SLOTS + 1);
+	for (unsigned i = 0; i < PEER_SLOTS; i++)
+		peer_slot_end(peer);
+}
+
 int
 main(void)
 {
@@ -467,6 +503,7 @@ main(void)
 		TEST(a_reset_lasts_until_it_is_done),
 		TEST(a_reset_before_the_zone_is_loaded_is_not_lost),
 		TEST(a_reset_during_a_transfer_takes_another_one),
+		TEST(a_notify_goes_before_those_that_are_due),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-#include "control/state_private.h"
+#include "control/state/state_private.h"
 
 #define VALUES_MAX 16
 

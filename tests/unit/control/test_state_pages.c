@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/state_pages.h"
+#include "control/state/state_pages.h"
 
 #define FILE_NAME "state.mdb"
 #define PAGE 4096

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "control/thread.h"
+#include "control/base/thread.h"
 #include "zones/base/bytes.h"
 
 /* -------- framing -------- */

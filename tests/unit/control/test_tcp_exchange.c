@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "control/inquiries.h"
-#include "control/thread.h"
+#include "control/base/thread.h"
+#include "control/net/inquiries.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/query.h"
 

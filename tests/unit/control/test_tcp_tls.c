@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#include "control/tls.h"
+#include "control/net/tls.h"
 #include "tests/unit/control/tls_fixture.h"
 #include "zones/base/bytes.h"
 

@@ -7,7 +7,7 @@
 #include <openssl/ssl.h>
 #include <time.h>
 
-#include "control/tls.h"
+#include "control/net/tls.h"
 #include "tests/unit/control/tls_fixture.h"
 
 /* -------- two ends, and the octets between them -------- */

@@ -12,8 +12,8 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-#include "control/transfer.h"
-#include "control/xfr_out.h"
+#include "control/transfer/transfer.h"
+#include "control/transfer/xfr_out.h"
 #include "tests/unit/control/control_fixture.h"
 #include "zones/base/alloc.h"
 #include "zones/base/bytes.h"

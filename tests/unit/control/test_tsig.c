@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "control/tsig_private.h"
+#include "control/tsig/tsig_private.h"
 #include "tests/unit/control/tsig_fixture.h"
 #include "zones/wire/query.h"
 

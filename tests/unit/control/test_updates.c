@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include "control/zones_private.h"
+#include "control/zone/zones_private.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/rrtype.h"
 

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-#include "control/xfr_history.h"
+#include "control/transfer/xfr_history.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/rrtype.h"
 

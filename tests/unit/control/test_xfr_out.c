@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "control/xfr_out.h"
-#include "control/zone_dump.h"
+#include "control/transfer/xfr_out.h"
+#include "control/transfer/zone_dump.h"
 #include "tests/unit/control/xfr_fixture.h"
 #include "zones/base/alloc.h"
 #include "zones/base/bytes.h"

@@ -8,9 +8,9 @@
 #include <time.h>
 #include <urcu-qsbr.h>
 
-#include "control/log.h"
-#include "control/thread.h"
-#include "control/zones.h"
+#include "control/base/log.h"
+#include "control/base/thread.h"
+#include "control/zone/zones.h"
 
 struct rig {
 	uv_loop_t loop;

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 
-#include "control/state_private.h"
-#include "control/zones_private.h"
+#include "control/state/state_private.h"
+#include "control/zone/zones_private.h"
 
 #define BOTH                                                                                                       \
 	"remotes: [{id: p, address: 127.0.0.1@%u}]\nzones: [{name: z.test, primaries: [p]}, "                      \

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "control/zones_pool.h"
+#include "control/zone/zones_pool.h"
 
 struct piece {
 	struct pool_task task; /* first */

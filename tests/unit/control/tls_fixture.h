@@ -3,7 +3,7 @@
 #ifndef ANSER_TESTS_TLS_FIXTURE_H
 #define ANSER_TESTS_TLS_FIXTURE_H
 
-#include "control/config.h"
+#include "control/config/config.h"
 
 #define TLS_FIXTURE_DAY_S 86400L
 

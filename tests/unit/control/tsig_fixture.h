@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "control/tsig.h"
+#include "control/tsig/tsig.h"
 #include "zones/base/bytes.h"
 
 #define NOW UINT64_C(0x123456789) /* more than 32 bits */

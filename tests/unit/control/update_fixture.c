@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/state_private.h"
-#include "control/zone_dump.h"
+#include "control/state/state_private.h"
+#include "control/transfer/zone_dump.h"
 #include "tests/fuzz/check.h"
 #include "zones/base/bytes.h"
 #include "zones/load/zonefile.h"

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "control/update.h"
+#include "control/zone/update.h"
 #include "zones/wire/message.h"
 
 struct name update_name(const char *text);

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "control/xfr_in.h"
+#include "control/transfer/xfr_in.h"
 #include "zones/wire/message.h"
 
 #define XFR_ID 4711

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/xfr_out.h"
+#include "control/transfer/xfr_out.h"
 #include "zones/base/bytes.h"
 #include "zones/load/zonefile.h"
 

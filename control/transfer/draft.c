@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A version in the making. See draft.h. */
+#include "control/transfer/draft.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "zones/store/builder.h"
+#include "zones/store/change.h"
+#include "zones/store/diff.h"
+#include "zones/store/replace.h"
+
+/*
+ * A difference may be this part of the zone, and some records more, to go into the journal; a larger one is better
+ * stored as a whole zone, which is read faster and needs no compaction soon.
+ */
+#define DIFF_PART 3
+#define DIFF_ALWAYS 64
+
+void
+draft_begin(struct draft *d)
+{
+	d->builder = NULL;
+	d->replace = NULL;
+	d->change = NULL;
+	d->changes = NULL;
+	d->touched = NULL;
+	d->touched_len = d->touched_cap = d->last_touched = 0;
+	d->n_different = 0;
+	d->warning[0] = '\0';
+}
+
+void
+draft_clear(struct draft *d)
+{
+	zone_builder_abort(d->builder);
+	zone_replace_abort(d->replace);
+	zone_change_abort(d->change);
+	state_changes_free(d->changes);
+	free(d->touched);
+	draft_begin(d);
+}
+
+/* -------- whole zones -------- */
+
+static int
+whole_begin(void *arg)
+{
+	struct draft *d = arg;
+	if (d->base)
+		d->replace = zone_replace_new(d->base->snapshot, d->diag);
+	else
+		d->builder = zone_builder_new(&d->apex);
+	return d->replace || d->builder ? 0 : -ENOMEM;
+}
+
+static int
+whole_add(void *arg, const struct zone_record *r)
+{
+	struct draft *d = arg;
+	struct name owner;
+	name_copy(&owner, r->owner);
+	if (d->replace)
+		return zone_replace_add(d->replace, &owner, r->type, r->ttl_s, r->rdata, r->rdlen);
+	return zone_builder_add(d->builder, &owner, r->type, r->ttl_s, r->rdata, r->rdlen, NULL);
+}
+
+/* -------- differences -------- */
+
+/* Remembers a name that gets a record; those of one name come in a row as a rule. */
+static int
+touch(struct draft *d, const struct name *owner)
+{
+	if (d->touched_len && name_equal(d->touched + d->last_touched, owner->bytes))
+		return 0;
+	if (d->touched_cap - d->touched_len < owner->len) {
+		size_t cap = d->touched_cap ? d->touched_cap * 2 : 2 * (size_t)NAME_MAX_LEN;
+		uint8_t *touched = realloc(d->touched, cap);
+		if (!touched)
+			return -ENOMEM;
+		d->touched = touched;
+		d->touched_cap = cap;
+	}
+	memcpy(d->touched + d->touched_len, owner->bytes, owner->len);
+	d->last_touched = d->touched_len;
+	d->touched_len += owner->len;
+	return 0;
+}
+
+static int
+difference_begin(void *arg, uint32_t from_serial)
+{
+	struct draft *d = arg;
+	if (!d->change) {
+		d->change = zone_change_new(d->base->snapshot, ZONE_CHANGE_STRICT, d->diag);
+		d->changes = state_changes_new(&d->apex);
+		if (!d->change || !d->changes)
+			return -ENOMEM;
+	}
+	return d->changes ? state_changes_begin(d->changes, from_serial) : 0;
+}
+
+static int
+count_different(struct draft *d)
+{
+	uint64_t records = d->base->snapshot->records;
+	if (++d->n_different <= DRAFT_DIFFERENCES_MIN || d->n_different <= 2 * records)
+		return 0;
+	diag_add(d->diag, DIAG_ERROR, NULL, 0, 0,
+		 "the differences are longer than the zone, which has %llu records", (unsigned long long)records);
+	return -ERANGE;
+}
+
+static struct state_record
+state_record_of(const struct zone_record *r, const struct name *owner)
+{
+	return (struct state_record){
+		.owner = owner, .type = r->type, .rdlen = r->rdlen, .ttl_s = r->ttl_s, .rdata = r->rdata};
+}
+
+static int
+difference_remove(void *arg, const struct zone_record *r)
+{
+	struct draft *d = arg;
+	struct name owner;
+	name_copy(&owner, r->owner);
+	struct state_record record = state_record_of(r, &owner);
+	int err = count_different(d);
+	if (!err)
+		err = zone_change_remove(d->change, &owner, r->type, r->rdata, r->rdlen);
+	if (!err && d->changes)
+		err = state_changes_remove(d->changes, &record);
+	return err;
+}
+
+static int
+difference_add(void *arg, const struct zone_record *r)
+{
+	struct draft *d = arg;
+	struct name owner;
+	name_copy(&owner, r->owner);
+	struct state_record record = state_record_of(r, &owner);
+	int err = count_different(d);
+	if (!err)
+		err = zone_change_add(d->change, &owner, r->type, r->ttl_s, r->rdata, r->rdlen);
+	if (!err && d->changes)
+		err = state_changes_add(d->changes, &record);
+	return err ? err : touch(d, &owner);
+}
+
+/* One that is forced may lead back to its own serial, which no journal can hold. */
+static int
+difference_end(void *arg, uint32_t from_serial, uint32_t to_serial)
+{
+	struct draft *d = arg;
+	if (d->changes && from_serial != to_serial)
+		return state_changes_end(d->changes, to_serial);
+	state_changes_free(d->changes);
+	d->changes = NULL;
+	return 0;
+}
+
+struct xfr_in_events
+draft_events(struct draft *d)
+{
+	return (struct xfr_in_events){
+		.axfr_begin = whole_begin,
+		.axfr_add = whole_add,
+		.ixfr_begin = difference_begin,
+		.ixfr_remove = difference_remove,
+		.ixfr_add = difference_add,
+		.ixfr_end = difference_end,
+		.arg = d,
+	};
+}
+
+/* -------- the finished zone -------- */
+
+/* A snapshot that nobody has seen yet, and what it does not share with its base (NULL: it has none). */
+struct made {
+	struct snapshot *snapshot;
+	struct snapshot_remains *remains;
+};
+
+static int
+make(struct draft *d, struct made *out)
+{
+	struct zone_builder *builder = d->builder;
+	struct zone_replace *replace = d->replace;
+	struct zone_change *change = d->change;
+	d->builder = NULL;
+	d->replace = NULL;
+	d->change = NULL;
+	out->remains = NULL;
+	if (change)
+		return zone_change_finish(change, &out->snapshot, &out->remains);
+	if (replace)
+		return zone_replace_finish(replace, &out->snapshot, &out->remains);
+	return zone_builder_finish(builder, d->diag, &out->snapshot);
+}
+
+static void
+unmake(struct made *made)
+{
+	if (made->remains)
+		snapshot_discard(made->snapshot, made->remains);
+	else
+		snapshot_free(made->snapshot);
+}
+
+static int
+check_touched(const struct draft *d, const struct snapshot *s)
+{
+	int err = 0;
+	for (size_t at = 0; !err && at < d->touched_len; at += name_len(d->touched + at))
+		err = xfr_in_check_name(s, d->touched + at, &d->limits, d->diag);
+	return err;
+}
+
+/* Many differences that are small may make a zone that is too large. */
+static int
+check_limits(const struct draft *d, const struct snapshot *s, bool is_difference)
+{
+	if (d->limits.records && s->records > d->limits.records) {
+		diag_add(d->diag, DIAG_ERROR, NULL, 0, 0, "the zone would have %llu records, more than %llu",
+			 (unsigned long long)s->records, (unsigned long long)d->limits.records);
+		return -E2BIG;
+	}
+	return is_difference ? check_touched(d, s) : xfr_in_check_zone(s, &d->limits, d->diag);
+}
+
+/* As anserd does with zone files (zones_load.c). Without a ZONEMD in the zone this costs one lookup. */
+static int
+check_zonemd(struct draft *d, const struct snapshot *s)
+{
+	enum zonemd_result result;
+	char why[ZONEMD_WHY_MAX];
+	if (d->zonemd == CONFIG_ZONEMD_OFF)
+		return 0;
+	int err = zonemd_verify(s, d->apex.bytes, &result, why);
+	bool is_required = d->zonemd == CONFIG_ZONEMD_REQUIRE;
+	if (err || result == ZONEMD_GOOD || (result == ZONEMD_ABSENT && !is_required))
+		return err;
+	if (!is_required) {
+		snprintf(d->warning, sizeof(d->warning), "ZONEMD: %s", why);
+		return 0;
+	}
+	diag_add(d->diag, DIAG_ERROR, NULL, 0, 0, "ZONEMD: %s", why);
+	return result == ZONEMD_BAD ? -EBADMSG : -ENOKEY;
+}
+
+static int
+check(struct draft *d, const struct snapshot *s, uint32_t serial, bool is_difference)
+{
+	if (s->serial != serial) {
+		diag_add(d->diag, DIAG_ERROR, NULL, 0, 0, "the zone has serial %u, the transfer promised %u",
+			 s->serial, serial);
+		return -EINVAL;
+	}
+	int err = check_limits(d, s, is_difference);
+	return err ? err : check_zonemd(d, s);
+}
+
+/* -------- a whole zone as a difference -------- */
+
+struct diff_taker {
+	const struct name *apex;
+	const struct snapshot *next;
+	struct state_changes *changes;
+	uint64_t left; /* records that it may still have */
+	bool has_added;
+};
+
+static int
+put_soa(struct diff_taker *t, const struct snapshot *s, bool is_added)
+{
+	uint8_t rdata[RDATA_MAX_LEN];
+	struct zone_record soa;
+	records_soa(s, rdata, &soa);
+	struct state_record record = state_record_of(&soa, t->apex);
+	return is_added ? state_changes_add(t->changes, &record) : state_changes_remove(t->changes, &record);
+}
+
+/* The SOAs are put where IXFR has them: before what else goes, and before what else comes. */
+static int
+take_difference(const struct diff_record *r, void *arg)
+{
+	struct diff_taker *t = arg;
+	struct name owner;
+	if (t->left-- == 0)
+		return -E2BIG;
+	if (r->type == RRTYPE_SOA)
+		return 0;
+	name_copy(&owner, r->owner);
+	struct state_record record = {
+		.owner = &owner, .type = r->type, .rdlen = r->rdlen, .ttl_s = r->ttl_s, .rdata = r->rdata};
+	if (!r->is_added)
+		return state_changes_remove(t->changes, &record);
+	int err = t->has_added ? 0 : put_soa(t, t->next, true);
+	t->has_added = true;
+	return err ? err : state_changes_add(t->changes, &record);
+}
+
+static int
+collect(struct diff_taker *t, const struct snapshot *base)
+{
+	int err = state_changes_begin(t->changes, base->serial);
+	if (!err)
+		err = put_soa(t, base, false);
+	if (!err)
+		err = snapshot_diff(base, t->next, take_difference, t);
+	if (!err && !t->has_added)
+		err = put_soa(t, t->next, true);
+	return err ? err : state_changes_end(t->changes, t->next->serial);
+}
+
+/* NULL: large, not to be had, or out of memory; the whole zone is stored then, which is always right. */
+static struct state_changes *
+changes_between(const struct name *apex, const struct snapshot *base, const struct snapshot *next)
+{
+	struct diff_taker t = {.apex = apex, .next = next, .left = next->records / DIFF_PART + DIFF_ALWAYS};
+	if (base->serial == next->serial)
+		return NULL;
+	t.changes = state_changes_new(apex);
+	if (!t.changes)
+		return NULL;
+	if (!collect(&t, base))
+		return t.changes;
+	state_changes_free(t.changes);
+	return NULL;
+}
+
+/* -------- the end -------- */
+
+static struct served *
+wrap(const struct draft *d, struct made *made)
+{
+	if (made->remains)
+		return served_new_changed(d->base, made->snapshot, made->remains);
+	return served_new(made->snapshot, snapshot_bytes(made->snapshot));
+}
+
+int
+draft_finish(struct draft *d, uint32_t serial, struct served **next, struct state_changes **changes)
+{
+	bool is_difference = d->change != NULL;
+	struct made made;
+	assert(d->builder || d->replace || d->change);
+	int err = make(d, &made);
+	if (err)
+		return err;
+	err = check(d, made.snapshot, serial, is_difference);
+	struct served *served = err ? NULL : wrap(d, &made);
+	if (!served) {
+		unmake(&made);
+		return err ? err : -ENOMEM;
+	}
+	if (d->base && !is_difference)
+		d->changes = changes_between(&d->apex, d->base->snapshot, made.snapshot);
+	*next = served;
+	*changes = d->changes;
+	d->changes = NULL;
+	return 0;
+}

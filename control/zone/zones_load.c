@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loading: operations, and the queue of zones that they want loaded. See zones.h.
+ *
+ * An operation (`reload`, `zone reload`, the start) wants a load of one zone or of all. Each zone that it wants
+ * goes into one queue, once however many operations want it; a few jobs at a time are on the libuv pool. A wish
+ * that arrives while a job for its zone runs is for a further job, since the running one may have read the file
+ * already.
+ *
+ * What a job does is in zones_job.c. One whose zone waits to be published counts as running, so that loading, and
+ * with it memory, stops growing.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/zone/zones_pool.h"
+#include "control/zone/zones_private.h"
+
+struct zones_op {
+	struct zones *zones;
+	struct zones_report report;
+	uint64_t pending; /* zones not dealt with, and one for `start` */
+	zones_done_fn *done;
+	void *arg;
+	uv_timer_t start; /* so that `done` never comes before the caller knows the op */
+};
+
+/* -------- operations -------- */
+
+static void
+op_closed(uv_handle_t *h)
+{
+	struct zones_op *op = h->data;
+	op->zones->n_ops--;
+	for (unsigned i = 0; i < op->report.n_failures; i++) {
+		free(op->report.failures[i].zone);
+		free(op->report.failures[i].message);
+	}
+	free(op);
+}
+
+static void
+op_one_done(struct zones_op *op)
+{
+	if (--op->pending)
+		return;
+	op->done(op->arg, &op->report);
+	uv_close((uv_handle_t *)&op->start, op_closed);
+}
+
+static void
+op_fail_zone(struct zones_op *op, const struct zone_item *item, const char *message)
+{
+	op->report.failed++;
+	if (op->report.n_failures == ZONES_FAILURES_MAX)
+		return;
+	char text[NAME_TEXT_MAX];
+	name_to_text(item->apex, text);
+	struct zones_failure f = {strdup(text), strdup(message)};
+	if (f.zone && f.message) {
+		op->report.failures[op->report.n_failures++] = f;
+	} else {
+		free(f.zone);
+		free(f.message);
+	}
+}
+
+/* Tells every operation in the list how it went with the item: `error` (NULL: well), and whether it was loaded. */
+void
+zone_waits_finish(struct zone_wait *waits, const struct zone_item *item, const char *error, bool is_loaded)
+{
+	while (waits) {
+		struct zone_wait *w = waits;
+		waits = w->next;
+		if (error)
+			op_fail_zone(w->op, item, error);
+		else if (is_loaded)
+			w->op->report.loaded++;
+		else
+			w->op->report.unchanged++;
+		op_one_done(w->op);
+		free(w);
+	}
+}
+
+static void
+op_started(uv_timer_t *t)
+{
+	struct zones_op *op = t->data;
+	zones_pump(op->zones);
+	op_one_done(op);
+}
+
+static struct zones_op *
+op_new(struct zones *z, zones_done_fn *done, void *arg)
+{
+	struct zones_op *op = calloc(1, sizeof(*op));
+	if (!op)
+		return NULL;
+	op->zones = z;
+	op->pending = 1;
+	op->done = done;
+	op->arg = arg;
+	uv_timer_init(z->options.loop, &op->start);
+	op->start.data = op;
+	uv_timer_start(&op->start, op_started, 0, 0);
+	z->n_ops++;
+	return op;
+}
+
+void
+zone_queue_append(struct zones *z, struct zone_item *item)
+{
+	item->is_queued = true;
+	item->prev = z->queue_last;
+	item->next = NULL;
+	if (z->queue_last)
+		z->queue_last->next = item;
+	else
+		z->queue_first = item;
+	z->queue_last = item;
+}
+
+static void
+queue_remove(struct zones *z, struct zone_item *item)
+{
+	item->is_queued = false;
+	*(item->prev ? &item->prev->next : &z->queue_first) = item->next;
+	*(item->next ? &item->next->prev : &z->queue_last) = item->prev;
+}
+
+static void
+op_want(struct zones_op *op, struct zone_wait *wait, bool force)
+{
+	struct zones *z = op->zones;
+	struct zone_item *item = wait->item;
+	wait->op = op;
+	wait->next = item->waits;
+	item->waits = wait;
+	item->force |= force;
+	op->pending++;
+	op->report.total++;
+	if (!item->is_queued && !item->job)
+		zone_queue_append(z, item);
+	zone_item_update(z, item);
+}
+
+static void
+waits_free(struct zone_wait *waits)
+{
+	while (waits) {
+		struct zone_wait *w = waits;
+		waits = w->next;
+		free(w);
+	}
+}
+
+/*
+ * A wait for each zone that has a file, and for those that were not looked for in the state yet, in the order of
+ * the configuration; false: out of memory.
+ */
+static bool
+waits_for_all(const struct zones *z, struct zone_wait **out)
+{
+	struct zone_wait *first = NULL, **last = &first;
+	for (size_t i = 0; i < z->n_items; i++) {
+		if (z->items[i]->config->role != CONFIG_PRIMARY && z->items[i]->was_loaded)
+			continue;
+		struct zone_wait *w = malloc(sizeof(*w));
+		if (!w) {
+			waits_free(first);
+			return false;
+		}
+		*w = (struct zone_wait){.item = z->items[i]};
+		*last = w;
+		last = &w->next;
+	}
+	*out = first;
+	return true;
+}
+
+int
+zones_load_all(struct zones *z, zones_done_fn *done, void *arg, struct zones_op **out)
+{
+	/* All that can fail comes first: an operation over half of the zones would be neither done nor refused. */
+	struct zone_wait *waits;
+	if (!waits_for_all(z, &waits))
+		return -ENOMEM;
+	struct zones_op *op = op_new(z, done, arg);
+	if (!op) {
+		waits_free(waits);
+		return -ENOMEM;
+	}
+	while (waits) {
+		struct zone_wait *w = waits;
+		waits = w->next;
+		op_want(op, w, false);
+	}
+	*out = op;
+	return 0;
+}
+
+int
+zones_load_one(struct zones *z, const struct name *apex, zones_done_fn *done, void *arg, struct zones_op **out)
+{
+	const struct names_entry *e = names_find(&z->by_name, name_hash(apex->bytes), apex->bytes, apex->len);
+	if (!e)
+		return -ENOENT;
+	struct zone_item *item = (struct zone_item *)(uintptr_t)e;
+	if (item->config->role != CONFIG_PRIMARY)
+		return -ENOTSUP;
+	struct zone_wait *w = malloc(sizeof(*w));
+	struct zones_op *op = w ? op_new(z, done, arg) : NULL;
+	if (!op) {
+		free(w);
+		return -ENOMEM;
+	}
+	w->item = item;
+	op_want(op, w, true);
+	*out = op;
+	return 0;
+}
+
+void
+zone_wait_join(struct zones_op *op, struct zone_item *item)
+{
+	struct zone_wait *w = malloc(sizeof(*w));
+	if (!w)
+		return;
+	*w = (struct zone_wait){.item = item};
+	op_want(op, w, false);
+}
+
+void
+zones_op_hold(struct zones_op *op)
+{
+	op->pending++;
+}
+
+void
+zones_op_release(struct zones_op *op)
+{
+	op_one_done(op);
+}
+
+const struct zones_report *
+zones_op_report(const struct zones_op *op)
+{
+	return &op->report;
+}
+
+/* -------- the queue -------- */
+
+#define JOBS_MAX 1024 /* begun and not ended: what several slices of the pool take of the smallest zones */
+
+/* At a stop: also those that were asked for while their zone was being loaded, or even later. */
+static void
+queue_give_up(struct zones *z)
+{
+	while (z->queue_first) {
+		struct zone_item *item = z->queue_first;
+		struct zone_wait *waits = item->waits;
+		queue_remove(z, item);
+		item->waits = NULL;
+		zone_waits_finish(waits, item, "the server stops", false);
+	}
+}
+
+/* A job that waits for the pool costs little; what it has made is served as soon as the loop gets to it. */
+void
+zones_pump(struct zones *z)
+{
+	if (z->stopping) {
+		queue_give_up(z);
+		return;
+	}
+	while (z->queue_first && !z->n_parked && z->n_jobs < JOBS_MAX) {
+		struct zone_item *item = z->queue_first;
+		queue_remove(z, item);
+		struct zone_wait *waits = item->waits;
+		if (!load_job_start(z, item)) {
+			item->waits = NULL;
+			zone_item_update(z, item);
+			zone_waits_finish(waits, item, "out of memory", false);
+		}
+	}
+}
+
+void
+zone_item_forget(struct zones *z, struct zone_item *item)
+{
+	if (item->is_queued)
+		queue_remove(z, item);
+	struct zone_wait *waits = item->waits;
+	item->waits = NULL;
+	zone_waits_finish(waits, item, "it is not configured any more", false);
+	if (item->job)
+		load_job_forget(item->job);
+}
+
+void
+zones_stop(struct zones *z)
+{
+	z->stopping = true;
+	queue_give_up(z);
+	zones_pool_stop(z->pool);
+	zones_on_room(z);
+}
+
+bool
+zones_are_idle(const struct zones *z)
+{
+	return !z->n_jobs && !z->n_ops && !z->n_versions && zones_pool_is_idle(z->pool);
+}
