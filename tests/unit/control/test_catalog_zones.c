@@ -294,6 +294,9 @@ a_reset_that_was_not_done_is_done_after_a_restart(void **state)
 	primary_set_faults(r->second, PRIMARY_REFUSES);
 	primary_set_others(r->second, 0);
 	change(r, 2, HEAD "other.zones PTR a.m.test.\ngroup.other.zones TXT \"g\"\n");
+	RIG_WAIT(r, rig_secondary(r, "a.m.test.").failures > 0 && rig_is_quiet(r));
+	/* Another change of the member must not make the note tell of the new ID. */
+	change(r, 3, HEAD "other.zones PTR a.m.test.\ngroup.other.zones TXT \"g\"\ngroup.other.zones TXT \"x\"\n");
 	for (unsigned i = 0; i < 3; i++) {
 		RIG_WAIT(r, rig_secondary(r, "a.m.test.").failures > 0 && rig_is_quiet(r));
 		assert_true(secondary_is_reset(rig_item(r, "a.m.test.")));
