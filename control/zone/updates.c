@@ -28,7 +28,7 @@ struct update {
 	struct updates *all;
 	struct inquiry *inquiry;
 	struct tsig_verdict tsig;   /* its key is held */
-	const struct tsig_key *key; /* that one; NULL: unsigned */
+	const struct tsig_key *key; /* that one, whether it was right or not; NULL: unsigned, or unknown */
 	struct zone_turn turn;
 	struct zone_version version;
 	struct served *base; /* held, as the next version shares with it; NULL: it was not worked on */
@@ -71,11 +71,18 @@ update_end(struct update *u, uint16_t rcode)
 	update_free(u);
 }
 
+/* Who signed, if that was proven. */
+static const struct name *
+signer_of(const struct update *u)
+{
+	return u->tsig.status == TSIG_GOOD ? tsig_key_name(u->key) : NULL;
+}
+
 static void
 log_update(const struct update *u, const char *what)
 {
 	char zone[NAME_TEXT_MAX], client[ACL_CLIENT_TEXT_MAX];
-	const struct acl_client who = {.from = u->inquiry->client, .key = u->key ? tsig_key_name(u->key) : NULL};
+	const struct acl_client who = {.from = u->inquiry->client, .key = signer_of(u)};
 	name_to_text(u->apex.bytes, zone);
 	log_write(CONFIG_LOG_INFO, zone, "update from %s: %s", acl_client_text(&who, client), what);
 }
@@ -110,7 +117,7 @@ update_work(uv_work_t *work)
 		.msg = u->msg,
 		.len = u->len,
 		.base = u->base,
-		.signer = u->key ? tsig_key_name(u->key) : NULL,
+		.signer = signer_of(u),
 		.rules = u->rules,
 		.n_rules = u->n_rules,
 		.serial_policy = u->serial_policy,
@@ -260,7 +267,7 @@ update_new(struct updates *all, struct inquiry *q, const struct tsig_verdict *v,
 	u->all = all;
 	u->inquiry = q;
 	u->tsig = *v;
-	u->key = v->status == TSIG_GOOD ? tsig_key_hold(v->key) : NULL;
+	u->key = v->key ? tsig_key_hold(v->key) : NULL;
 	u->apex = *apex;
 	memcpy(u->msg, q->msg, q->len);
 	u->len = tsig_strip(u->msg, v);
