@@ -457,19 +457,29 @@ touched_node(const struct reading *r, const struct snapshot *s, const struct tou
 	return child_of(s, name_hash(r->zones), r->zones, r->zones_len, (const char *)t->label);
 }
 
+/* The member zone that the base has under a label: 1 with its name in lower case, 0 if there is none, -errno. */
+static int
+old_zone(struct reading *r, const struct snapshot *base, const struct touched *t, struct name *zone)
+{
+	const struct node *node = touched_node(r, base, t);
+	const struct rrset *set = node ? node_find(node, RRTYPE_PTR).set : NULL;
+	if (!set)
+		return 0;
+	int err = read_pointer(r, node, set, zone);
+	if (err != 0)
+		return err;
+	name_lower(zone->bytes, zone->bytes, zone->len);
+	return 1;
+}
+
 /* Takes the old member under a label out; what is not put back later was removed. */
 static int
 take_out(struct reading *r, const struct snapshot *base, const struct touched *t)
 {
 	struct name zone;
-	const struct node *node = touched_node(r, base, t);
-	const struct rrset *set = node ? node_find(node, RRTYPE_PTR).set : NULL;
-	if (!set)
-		return 0;
-	int err = read_pointer(r, node, set, &zone);
-	if (err != 0)
-		return err;
-	name_lower(zone.bytes, zone.bytes, zone.len);
+	int rc = old_zone(r, base, t, &zone);
+	if (rc <= 0)
+		return rc;
 	return names_txn_remove(r->update->txn, name_hash(zone.bytes), zone.bytes, zone.len, NULL);
 }
 
@@ -478,14 +488,9 @@ static int
 note_removed(struct reading *r, const struct snapshot *base, const struct touched *t)
 {
 	struct name zone;
-	const struct node *node = touched_node(r, base, t);
-	const struct rrset *set = node ? node_find(node, RRTYPE_PTR).set : NULL;
-	if (!set)
-		return 0;
-	int err = read_pointer(r, node, set, &zone);
-	if (err != 0)
-		return err;
-	name_lower(zone.bytes, zone.bytes, zone.len);
+	int rc = old_zone(r, base, t, &zone);
+	if (rc <= 0)
+		return rc;
 	const struct catalog_member *old = catalog_members_find(r->members, zone.bytes);
 	return old && !member_in_txn(r->update->txn, old) ? note_change(r->update, old, NULL) : 0;
 }
