@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/publish/zonemd_rule.h"
+#include "control/state/state_difference.h"
 #include "zones/store/builder.h"
 #include "zones/store/change.h"
-#include "zones/store/diff.h"
 #include "zones/store/replace.h"
 
 /*
@@ -231,24 +232,20 @@ check_limits(const struct draft *d, const struct snapshot *s, bool is_difference
 	return is_difference ? check_touched(d, s) : xfr_in_check_zone(s, &d->limits, d->diag);
 }
 
-/* As anserd does with zone files (zones_load.c). Without a ZONEMD in the zone this costs one lookup. */
 static int
 check_zonemd(struct draft *d, const struct snapshot *s)
 {
-	enum zonemd_result result;
+	enum zonemd_rule rule;
 	char why[ZONEMD_WHY_MAX];
-	if (d->zonemd == CONFIG_ZONEMD_OFF)
-		return 0;
-	int err = zonemd_verify(s, d->apex.bytes, &result, why);
-	bool is_required = d->zonemd == CONFIG_ZONEMD_REQUIRE;
-	if (err || result == ZONEMD_GOOD || (result == ZONEMD_ABSENT && !is_required))
+	int err = zonemd_rule_judge(s, d->apex.bytes, d->zonemd, &rule, why);
+	if (err)
 		return err;
-	if (!is_required) {
+	if (rule == ZONEMD_RULE_WARN)
 		snprintf(d->warning, sizeof(d->warning), "ZONEMD: %s", why);
+	if (!zonemd_rule_refuses(rule))
 		return 0;
-	}
 	diag_add(d->diag, DIAG_ERROR, NULL, 0, 0, "ZONEMD: %s", why);
-	return result == ZONEMD_BAD ? -EBADMSG : -ENOKEY;
+	return rule == ZONEMD_RULE_REFUSE_BAD ? -EBADMSG : -ENOKEY;
 }
 
 static int
@@ -263,73 +260,13 @@ check(struct draft *d, const struct snapshot *s, uint32_t serial, bool is_differ
 	return err ? err : check_zonemd(d, s);
 }
 
-/* -------- a whole zone as a difference -------- */
-
-struct diff_taker {
-	const struct name *apex;
-	const struct snapshot *next;
-	struct state_changes *changes;
-	uint64_t left; /* records that it may still have */
-	bool has_added;
-};
-
-static int
-put_soa(struct diff_taker *t, const struct snapshot *s, bool is_added)
-{
-	uint8_t rdata[RDATA_MAX_LEN];
-	struct zone_record soa;
-	records_soa(s, rdata, &soa);
-	struct state_record record = state_record_of(&soa, t->apex);
-	return is_added ? state_changes_add(t->changes, &record) : state_changes_remove(t->changes, &record);
-}
-
-/* The SOAs are put where IXFR has them: before what else goes, and before what else comes. */
-static int
-take_difference(const struct diff_record *r, void *arg)
-{
-	struct diff_taker *t = arg;
-	struct name owner;
-	if (t->left-- == 0)
-		return -E2BIG;
-	if (r->type == RRTYPE_SOA)
-		return 0;
-	name_copy(&owner, r->owner);
-	struct state_record record = {
-		.owner = &owner, .type = r->type, .rdlen = r->rdlen, .ttl_s = r->ttl_s, .rdata = r->rdata};
-	if (!r->is_added)
-		return state_changes_remove(t->changes, &record);
-	int err = t->has_added ? 0 : put_soa(t, t->next, true);
-	t->has_added = true;
-	return err ? err : state_changes_add(t->changes, &record);
-}
-
-static int
-collect(struct diff_taker *t, const struct snapshot *base)
-{
-	int err = state_changes_begin(t->changes, base->serial);
-	if (!err)
-		err = put_soa(t, base, false);
-	if (!err)
-		err = snapshot_diff(base, t->next, take_difference, t);
-	if (!err && !t->has_added)
-		err = put_soa(t, t->next, true);
-	return err ? err : state_changes_end(t->changes, t->next->serial);
-}
-
 /* NULL: large, not to be had, or out of memory; the whole zone is stored then, which is always right. */
 static struct state_changes *
-changes_between(const struct name *apex, const struct snapshot *base, const struct snapshot *next)
+changes_between(const struct snapshot *base, const struct snapshot *next)
 {
-	struct diff_taker t = {.apex = apex, .next = next, .left = next->records / DIFF_PART + DIFF_ALWAYS};
-	if (base->serial == next->serial)
-		return NULL;
-	t.changes = state_changes_new(apex);
-	if (!t.changes)
-		return NULL;
-	if (!collect(&t, base))
-		return t.changes;
-	state_changes_free(t.changes);
-	return NULL;
+	struct state_difference difference;
+	uint64_t records_max = next->records / DIFF_PART + DIFF_ALWAYS;
+	return state_difference_make(base, next, records_max, &difference) == 0 ? difference.changes : NULL;
 }
 
 /* -------- the end -------- */
@@ -358,7 +295,7 @@ draft_finish(struct draft *d, uint32_t serial, struct served **next, struct stat
 		return err ? err : -ENOMEM;
 	}
 	if (d->base && !is_difference)
-		d->changes = changes_between(&d->apex, d->base->snapshot, made.snapshot);
+		d->changes = changes_between(d->base->snapshot, made.snapshot);
 	*next = served;
 	*changes = d->changes;
 	d->changes = NULL;

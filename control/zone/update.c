@@ -14,9 +14,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/state/state_difference.h"
 #include "control/zone/update_private.h"
 #include "zones/base/bytes.h"
-#include "zones/store/diff.h"
 #include "zones/store/records.h"
 #include "zones/wire/serial.h"
 
@@ -165,74 +165,6 @@ raise_serial(struct update *u)
 	return zone_change_put(u->change, &u->apex, RRTYPE_SOA, soa.ttl_s, rdata, soa.rdlen);
 }
 
-/* -------- differences -------- */
-
-struct differences {
-	struct state_changes *changes;
-	const struct snapshot *next;
-	unsigned n_removed, n_added;
-};
-
-static int
-put_record(struct differences *d, const uint8_t *owner_wire, const struct state_record *r, bool is_added)
-{
-	struct name owner;
-	struct state_record record = *r;
-	name_copy(&owner, owner_wire);
-	record.owner = &owner;
-	d->n_added += is_added;
-	d->n_removed += !is_added;
-	return is_added ? state_changes_add(d->changes, &record) : state_changes_remove(d->changes, &record);
-}
-
-/* The SOA comes first on both sides (RFC 1995 section 4). */
-static int
-put_soa(struct differences *d, const struct snapshot *s, bool is_added)
-{
-	uint8_t rdata[RDATA_MAX_LEN];
-	struct zone_record soa;
-	records_soa(s, rdata, &soa);
-	struct state_record r = {.type = RRTYPE_SOA, .rdlen = soa.rdlen, .ttl_s = soa.ttl_s, .rdata = rdata};
-	return put_record(d, soa.owner, &r, is_added);
-}
-
-static int
-put_difference(const struct diff_record *r, void *arg)
-{
-	struct differences *d = arg;
-	int err = 0;
-	if (r->type == RRTYPE_SOA)
-		return 0;
-	if (r->is_added && d->n_added == 0)
-		err = put_soa(d, d->next, true);
-	struct state_record record = {.type = r->type, .rdlen = r->rdlen, .ttl_s = r->ttl_s, .rdata = r->rdata};
-	return err != 0 ? err : put_record(d, r->owner, &record, r->is_added);
-}
-
-/* What leads from the base to the next version, as it will be stored; NULL: out of memory. */
-static struct state_changes *
-list_differences(struct update *u, const struct snapshot *next)
-{
-	const struct snapshot *base = u->request->base->snapshot;
-	struct differences d = {.changes = state_changes_new(&u->apex), .next = next};
-	int err = d.changes == NULL ? -ENOMEM : state_changes_begin(d.changes, base->serial);
-	if (err == 0)
-		err = put_soa(&d, base, false);
-	if (err == 0)
-		err = snapshot_diff(base, next, put_difference, &d);
-	if (err == 0 && d.n_added == 0)
-		err = put_soa(&d, next, true);
-	if (err == 0)
-		err = state_changes_end(d.changes, next->serial);
-	if (err != 0) {
-		state_changes_free(d.changes);
-		return NULL;
-	}
-	u->out->n_removed = d.n_removed;
-	u->out->n_added = d.n_added;
-	return d.changes;
-}
-
 /* -------- the whole -------- */
 
 /* The first error of the checks is the reason. */
@@ -255,16 +187,20 @@ finish(struct update *u)
 	u->change = NULL;
 	if (err != 0)
 		return err == -EINVAL ? refuse_zone(u) : err;
-	struct state_changes *changes = list_differences(u, next);
-	struct served *served = changes != NULL ? served_new_changed(u->request->base, next, remains) : NULL;
+	struct state_difference d = {0};
+	struct served *served = NULL;
+	if (state_difference_make(u->request->base->snapshot, next, UINT64_MAX, &d) == 0)
+		served = served_new_changed(u->request->base, next, remains);
 	if (served == NULL) {
-		state_changes_free(changes);
+		state_changes_free(d.changes);
 		snapshot_discard(next, remains);
 		return -ENOMEM;
 	}
 	u->out->serial = next->serial;
 	u->out->next = served;
-	u->out->changes = changes;
+	u->out->changes = d.changes;
+	u->out->n_removed = (unsigned)d.n_removed;
+	u->out->n_added = (unsigned)d.n_added;
 	return 0;
 }
 

@@ -20,12 +20,13 @@
 #include <xxhash.h>
 
 #include "control/base/log.h"
+#include "control/publish/zonemd_rule.h"
+#include "control/state/state_difference.h"
 #include "control/zone/catalog_produce.h"
 #include "control/zone/zones_pool.h"
 #include "control/zone/zones_private.h"
 #include "zones/load/zonefile.h"
 #include "zones/store/diff.h"
-#include "zones/store/zonemd.h"
 #include "zones/wire/serial.h"
 
 #define LOG_FAULTS_MAX 20 /* log lines for one zone's faults */
@@ -178,16 +179,14 @@ job_parse(struct load_job *job, struct zonefile_files **files, struct snapshot *
 static int
 job_verify(struct load_job *job, const struct snapshot *snapshot)
 {
-	enum zonemd_result result;
+	enum zonemd_rule rule;
 	char why[ZONEMD_WHY_MAX];
-	if (job->zonemd == CONFIG_ZONEMD_OFF)
-		return 0;
-	int err = zonemd_verify(snapshot, job->apex.bytes, &result, why);
-	bool is_required = job->zonemd == CONFIG_ZONEMD_REQUIRE;
-	if (err || result == ZONEMD_GOOD || (result == ZONEMD_ABSENT && !is_required))
+	int err = zonemd_rule_judge(snapshot, job->apex.bytes, job->zonemd, &rule, why);
+	if (err || rule == ZONEMD_RULE_TAKE)
 		return err;
-	diag_add(&job->diag, is_required ? DIAG_ERROR : DIAG_WARNING, job->path, 0, 0, "ZONEMD: %s", why);
-	return is_required ? -EINVAL : 0;
+	bool is_refused = zonemd_rule_refuses(rule);
+	diag_add(&job->diag, is_refused ? DIAG_ERROR : DIAG_WARNING, job->path, 0, 0, "ZONEMD: %s", why);
+	return is_refused ? -EINVAL : 0;
 }
 
 static void
@@ -302,10 +301,13 @@ job_judge(struct load_job *job)
 {
 	struct zone_version *v = &job->version;
 	const struct snapshot *base = job->base, *file = job->snapshot;
+	struct state_difference difference;
 	v->store = ZONE_STORE_WHOLE;
 	if (serial_is_newer(file->serial, base->serial)) {
-		if (zone_difference(base, file, &v->changes) == 0)
-			v->store = ZONE_STORE_CHANGES;
+		if (state_difference_make(base, file, UINT64_MAX, &difference) != 0)
+			return;
+		v->changes = difference.changes;
+		v->store = ZONE_STORE_CHANGES;
 		return;
 	}
 	bool is_same = file->serial == base->serial && !snapshot_diff(base, file, differs, NULL);

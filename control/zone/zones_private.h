@@ -210,8 +210,4 @@ struct zone_source *zone_source_new(const struct snapshot *s) MUST_CHECK;
 struct state_source zone_source_state(struct zone_source *source);
 void zone_source_free(struct zone_source *source);
 
-/* What leads from one snapshot to the next, for the journal. 0, -ENOMEM, -EINVAL (their serials are the same). */
-int
-zone_difference(const struct snapshot *base, const struct snapshot *next, struct state_changes **out) MUST_CHECK;
-
 #endif

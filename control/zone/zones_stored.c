@@ -13,7 +13,6 @@
 #include "control/zone/zones_private.h"
 #include "zones/store/builder.h"
 #include "zones/store/change.h"
-#include "zones/store/diff.h"
 #include "zones/store/records.h"
 
 /* -------- from state -------- */
@@ -154,38 +153,4 @@ zone_source_free(struct zone_source *source)
 	if (source)
 		free(source->rdata);
 	free(source);
-}
-
-/* -------- differences -------- */
-
-static int
-difference_record(const struct diff_record *d, void *arg)
-{
-	struct state_changes *changes = arg;
-	struct name owner;
-	name_copy(&owner, d->owner);
-	const struct state_record r = {
-		.owner = &owner, .type = d->type, .rdlen = d->rdlen, .ttl_s = d->ttl_s, .rdata = d->rdata};
-	return d->is_added ? state_changes_add(changes, &r) : state_changes_remove(changes, &r);
-}
-
-int
-zone_difference(const struct snapshot *base, const struct snapshot *next, struct state_changes **out)
-{
-	struct name apex;
-	name_copy(&apex, node_name(next->apex));
-	struct state_changes *changes = state_changes_new(&apex);
-	if (!changes)
-		return -ENOMEM;
-	int err = state_changes_begin(changes, base->serial);
-	if (!err)
-		err = snapshot_diff(base, next, difference_record, changes);
-	if (!err)
-		err = state_changes_end(changes, next->serial);
-	if (err) {
-		state_changes_free(changes);
-		return err;
-	}
-	*out = changes;
-	return 0;
 }
