@@ -15,6 +15,7 @@
 
 /* All threads are there when sending begins. */
 #define START_S 0.05
+#define GRACE_S 0.1
 #define POLL_NS 20000000
 
 /* Queries that may be on their way: what is sent until a reply is late, twice and a half, so that late ones are
@@ -184,6 +185,7 @@ runners_prepare(struct load *l, double rate, double seconds)
 		uint64_t offset = rate > 0 ? (uint64_t)(l->hz / rate * i) : 0;
 		pacer_start(&r->pacer, begin + offset, rate / n, ticks, l->hz);
 		r->end = begin + ticks;
+		r->grace = (uint64_t)(GRACE_S * l->hz);
 		r->done = false;
 	}
 }

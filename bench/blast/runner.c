@@ -199,12 +199,6 @@ receive_bursts(struct runner *r)
 
 /* -------- the step -------- */
 
-static bool
-is_stopped(const struct runner *r)
-{
-	return __atomic_load_n(&r->common->stop, __ATOMIC_RELAXED);
-}
-
 static void
 give_up(struct runner *r)
 {
@@ -212,11 +206,22 @@ give_up(struct runner *r)
 	__atomic_store_n(&r->tally->lost, r->window->n_expired, __ATOMIC_RELAXED);
 }
 
+/* Time is up; but a thread that was held up near the end still sends what was due, so that steps are whole. */
+static bool
+is_over(const struct runner *r, uint64_t now)
+{
+	if (__atomic_load_n(&r->common->stop, __ATOMIC_RELAXED))
+		return true;
+	if (now < r->end)
+		return false;
+	return pacer_due(&r->pacer, r->end, 1) == 0 || r->pacer.per_tick == 0 || now >= r->end + r->grace;
+}
+
 static void
 send_until_end(struct runner *r)
 {
 	unsigned turns = 0;
-	for (uint64_t now = clock_ticks(); now < r->end && !is_stopped(r); now = clock_ticks()) {
+	for (uint64_t now = clock_ticks(); !is_over(r, now); now = clock_ticks()) {
 		unsigned due = pacer_due(&r->pacer, now, LOAD_BURST);
 		unsigned sent = due > 0 ? send_burst(r, now, due) : 0;
 		pacer_sent(&r->pacer, sent);

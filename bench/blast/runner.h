@@ -41,8 +41,8 @@ struct runner {
 	uint32_t n_shown;
 	/* Of the step in hand: */
 	struct pacer pacer;
-	uint64_t end;      /* ticks, after which nothing is sent */
-	uint64_t finished; /* ticks, when it stopped sending */
+	uint64_t end, grace; /* ticks: when time is up, and how much longer it may take to send all */
+	uint64_t finished;   /* ticks, when it stopped sending */
 	bool done;
 	struct tally *tally;
 } __attribute__((aligned(CACHE_LINE)));
