@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""anserblast, the load: on core 1, over af_xdp on the client's end of the rig or over memif."""
+import json
+import os
+import subprocess
+
+from peers.host import ETHERNET, Failed, Rig, read
+
+CORE = "1"
+ENOUGH = 0.999           # of the questions answered: the highest rate is the last one with that
+DNSSEC = ["--dnssec"]
+
+
+def blast(command, out, patience_s):
+    """Runs it; what it measured as a dictionary."""
+    if os.path.exists(f"{out}.json"):
+        os.unlink(f"{out}.json")
+    with open(f"{out}.log", "ab") as log:
+        try:
+            code = subprocess.run(command + ["--json", f"{out}.json"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                  timeout=patience_s, start_new_session=True, check=False).returncode
+        except subprocess.TimeoutExpired:
+            code = f"none in {patience_s} s"
+    try:
+        with open(f"{out}.json", encoding="utf-8") as f:
+            return json.load(f)
+    except (OSError, ValueError):
+        raise Failed(f"anserblast: exit code {code}: {read(f'{out}.log')[-600:].strip()}") from None
+
+
+class Load:
+    """Questions of one mix to one server over the rig."""
+
+    def __init__(self, rig, tools, mix, queries, out, is_echo=False):
+        self.out = out
+        self.command = rig.on_client("taskset", "-c", CORE, tools.program("anserblast"), "--server", f"{rig.server}@{rig.port}",
+                                     "--mode", "af_xdp", "--device", Rig.client_device, "--source", rig.client, "--gateway",
+                                     ETHERNET[Rig.device], "--cores", CORE, "--queries", queries,
+                                     *(DNSSEC if mix.dnssec else []), *(["--echo"] if is_echo else []))
+
+    def flood(self, seconds):
+        return blast(self.command + ["--flood", "--time", str(seconds)], self.out, 60 + 2 * seconds)["steps"][-1]
+
+    def search(self, seconds, begin_qps):
+        """The highest rate with 99.9 % answered, searched for from a first guess."""
+        found = blast(self.command + ["--search", "--answered", f"{ENOUGH * 100:g}", "--time", str(seconds), "--rate", str(int(begin_qps))],
+                      self.out, 120 + 60 * seconds)
+        if not found.get("best"):
+            raise Failed(f"anserblast found no rate: {read(f'{self.out}.log')[-600:].strip()}")
+        return found["best"]
+
+    def steady(self, qps, seconds):
+        return blast(self.command + ["--rate", str(int(qps)), "--time", str(seconds)], self.out, 60 + 2 * seconds)["steps"][-1]
