@@ -32,6 +32,19 @@ def say(text):
 
 # -------- processes --------
 
+def end_by_signals():
+    """The first signal to end unwinds all contexts; a second one does not disturb that."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def ended(number, _frame):
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for each in numbers:
+        signal.signal(each, ended)
+
+
 def shell(function, *words):
     """The command that runs a function of deploy/lib.sh."""
     return ["bash", "-c", '. "$0" && "$@"', LIB, function, *words]

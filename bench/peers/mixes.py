@@ -4,6 +4,7 @@ hold many times what the caches of a core hold (but for `hot`, which is meant to
 import glob
 import os
 import random
+import shutil
 import subprocess
 from dataclasses import dataclass
 
@@ -147,7 +148,8 @@ class Kitchen:
     def _sign(self, origin, unsigned, path):
         """One key that signs keys and one that signs the rest, both ECDSA P-256; NSEC."""
         keys = f"{path}.keys"
-        os.makedirs(keys, exist_ok=True)
+        shutil.rmtree(keys, ignore_errors=True)
+        os.makedirs(keys)
         for flags in (["-f", "KSK"], []):
             host.run("dnssec-keygen", "-q", "-K", keys, "-a", "13", *flags, origin)
         with_keys = f"{keys}/zone"

@@ -79,11 +79,11 @@ zones:
 
 
 def knot(kind, zone, work, _tools):
-    listen = f"server:\n    listen: {LISTEN}"
-    if kind.way == "xdp":
-        listen = f"xdp:\n    listen: {Rig.device}@{Rig.port}\nserver:"
+    """With XDP, too, it is to listen on the address for all that is not UDP (knot.conf(5))."""
+    xdp = f"xdp:\n    listen: {Rig.device}@{Rig.port}\n" if kind.way == "xdp" else ""
     write(f"{work}/conf", f"""\
-{listen}
+{xdp}server:
+    listen: {LISTEN}
     rundir: "{work}"
     udp-workers: 1
     tcp-workers: 1
