@@ -335,7 +335,7 @@ interface_prepare(const struct dataplane_config *config, struct dpdk_port *port,
 		return 0;
 	int err = interface_check(port->device, diag);
 	if (err == 0 && config->mode == DATAPLANE_AF_XDP)
-		err = xdp_filter_open(port->device, diag, &port->xdp);
+		err = xdp_filter_open(port->device, XDP_FILTER_QUERIES, diag, &port->xdp);
 	return err;
 }
 

@@ -18,9 +18,12 @@
 
 #define MAPS_MAX 8
 
-/* The BPF object, byte by byte; written by the build. */
-static const unsigned char filter_object[] = {
+/* The BPF objects, byte by byte; written by the build. */
+static const unsigned char queries_object[] = {
 #include "xdp_filter.inc"
+};
+static const unsigned char replies_object[] = {
+#include "xdp_filter_replies.inc"
 };
 
 struct xdp_filter {
@@ -81,7 +84,8 @@ leftover_remove(const struct xdp_filter *f, struct diag_list *diag)
 	if (ours && bpf_xdp_detach((int)f->ifindex, 0, NULL) == 0)
 		return 0;
 	if (ours)
-		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "port %s: another anserd runs on it", f->device);
+		diag_add(diag, DIAG_ERROR, NULL, 0, 0, "port %s: another anserd or anserblast runs on it",
+			 f->device);
 	else
 		diag_add(diag, DIAG_ERROR, NULL, 0, 0,
 			 "port %s: there is already an XDP program on it (`%s`, id %u); if nobody needs that one, "
@@ -91,19 +95,21 @@ leftover_remove(const struct xdp_filter *f, struct diag_list *diag)
 }
 
 static int
-object_write(struct xdp_filter *f)
+object_write(struct xdp_filter *f, enum xdp_filter_takes takes)
 {
+	const unsigned char *object = takes == XDP_FILTER_QUERIES ? queries_object : replies_object;
+	size_t len = takes == XDP_FILTER_QUERIES ? sizeof(queries_object) : sizeof(replies_object);
 	f->object_fd = memfd_create("xdp_filter", MFD_CLOEXEC);
 	if (f->object_fd < 0)
 		return -errno;
-	if (write(f->object_fd, filter_object, sizeof(filter_object)) != (ssize_t)sizeof(filter_object))
+	if (write(f->object_fd, object, len) != (ssize_t)len)
 		return -EIO;
 	snprintf(f->path, sizeof(f->path), "/proc/self/fd/%d", f->object_fd);
 	return 0;
 }
 
 int
-xdp_filter_open(const char *device, struct diag_list *diag, struct xdp_filter **out)
+xdp_filter_open(const char *device, enum xdp_filter_takes takes, struct diag_list *diag, struct xdp_filter **out)
 {
 	struct xdp_filter *f = calloc(1, sizeof(*f));
 	if (f == NULL)
@@ -117,7 +123,7 @@ xdp_filter_open(const char *device, struct diag_list *diag, struct xdp_filter **
 	if (err == 0)
 		err = leftover_remove(f, diag);
 	if (err == 0) {
-		err = object_write(f);
+		err = object_write(f, takes);
 		if (err != 0)
 			diag_add(diag, DIAG_ERROR, NULL, 0, 0, "port %s: XDP filter: %s", device, strerror(-err));
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loading and removing the XDP filter (xdp_filter.bpf.c), whose object is part of the program. Private to
- * dataplane/; cold path, main thread.
+ * dataplane/ and the load generator (bench/blast); cold path, main thread.
  *
  * DPDK's af_xdp port loads the program from a file that we name, and attaches it in a way that outlives the
  * process. So it is then adopted: attached by a BPF link instead, which the kernel removes with the process,
@@ -17,12 +17,16 @@
 
 struct xdp_filter;
 
+/* Which packets it takes: those to a service address and port, or those from one (the load generator's end). */
+enum xdp_filter_takes { XDP_FILTER_QUERIES, XDP_FILTER_REPLIES };
+
 /*
  * Prepares the filter for an interface: makes the object available as a file and sees to it that no other program
  * is in the way. One of ours that nobody uses is removed, others are reported. 0, or -errno with the reason in
  * diag.
  */
-int xdp_filter_open(const char *device, struct diag_list *diag, struct xdp_filter **out) MUST_CHECK;
+int xdp_filter_open(const char *device, enum xdp_filter_takes takes, struct diag_list *diag,
+		    struct xdp_filter **out) MUST_CHECK;
 
 /* Where the port finds the object; no comma in it. Valid until xdp_filter_adopt(). */
 const char *xdp_filter_path(const struct xdp_filter *f);

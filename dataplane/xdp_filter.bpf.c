@@ -7,6 +7,9 @@
  * the frame parser handles. Anything stranger is the kernel's. Of a fragmented IPv4 datagram the first piece is
  * redirected (and there counted and dropped); the rest carries no ports and is passed on, as are all pieces in
  * IPv6.
+ *
+ * Compiled twice. With XDP_FILTER_REPLIES it is the other end's, and takes what comes from a service address and
+ * port.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -23,6 +26,14 @@
 #define VLAN_TAGS_MAX 2
 #define EXTENSIONS_MAX 4
 #define FRAGMENT_OFFSET 0x1fff
+
+#ifdef XDP_FILTER_REPLIES
+#define SERVICE_ADDRESS saddr
+#define SERVICE_PORT source
+#else
+#define SERVICE_ADDRESS daddr
+#define SERVICE_PORT dest
+#endif
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
@@ -48,7 +59,7 @@ struct extension {
 	__u8 len; /* in 8 octets, without the first 8 */
 };
 
-/* Both return where UDP begins, with the destination in *to, or NULL when this is the kernel's. */
+/* Both return where UDP begins, with the service in *to, or NULL when this is the kernel's. */
 static __always_inline void *
 ipv4_to_udp(void *at, void *end, struct xdp_filter_service *to)
 {
@@ -57,7 +68,7 @@ ipv4_to_udp(void *at, void *end, struct xdp_filter_service *to)
 		return NULL;
 	if (ip->frag_off & bpf_htons(FRAGMENT_OFFSET))
 		return NULL;
-	__builtin_memcpy(to->address, &ip->daddr, 4);
+	__builtin_memcpy(to->address, &ip->SERVICE_ADDRESS, 4);
 	return at + ip->ihl * 4;
 }
 
@@ -67,7 +78,7 @@ ipv6_to_udp(void *at, void *end, struct xdp_filter_service *to)
 	struct ipv6hdr *ip = at;
 	if ((void *)(ip + 1) > end)
 		return NULL;
-	__builtin_memcpy(to->address, &ip->daddr, 16);
+	__builtin_memcpy(to->address, &ip->SERVICE_ADDRESS, 16);
 	to->is_v6 = 1;
 	__u8 next = ip->nexthdr;
 	at = ip + 1;
@@ -114,7 +125,7 @@ anser_xdp(struct xdp_md *ctx)
 		udp = ipv6_to_udp(at, end, &to);
 	if (udp == NULL || (void *)(udp + 1) > end)
 		return XDP_PASS;
-	to.port_be = udp->dest;
+	to.port_be = udp->SERVICE_PORT;
 	if (bpf_map_lookup_elem(&services, &to) == NULL)
 		return XDP_PASS;
 	return (int)bpf_redirect_map(&xsks_map, ctx->rx_queue_index, XDP_PASS);
