@@ -99,7 +99,7 @@ def readme(results, introduction=INTRODUCTION):
     if results["unfinished"]:
         parts.append("**Unfinished**: the run was ended before its time.")
     for mix in figures.mixes:
-        parts += [f"## {mix}", MIXES[mix].title[0].upper() + MIXES[mix].title[1:] + f"; {results['names'][mix]:,} names.",
+        parts += [f"## {mix}", MIXES[mix].title[0].upper() + MIXES[mix].title[1:] + f"; the zone has {results['names'][mix]:,}.",
                   rates(figures, mix)]
         if mix in results["latency_qps"]:
             parts += [f"At {results['latency_qps'][mix]:,.0f} questions a second:", answers(figures, mix)]
