@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * DPDK's environment layer (EAL): started once a process, on the main thread, from our own configuration, and kept
- * until the process ends, because DPDK cannot start it twice. Private to dataplane/.
+ * until the process ends, because DPDK cannot start it twice. Private to dataplane/ and the load generator
+ * (bench/blast).
  *
  * DPDK and the libraries under it write nothing to our standard output or error: their log lines go to a buffer
  * here, from which failures quote.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What frame.c and frame_neighbour.c share: the numbers of the headers, Internet checksums, reply headers.
+ * What frame.c, frame_neighbour.c and the load generator (bench/blast) share: the numbers of the headers, Internet
+ * checksums, reply headers.
  *
  * Checksum sums are kept in the byte order of memory: ones' complement addition gives the same octets in either
  * order (RFC 1071 section 2 (B)), so data is added as it lies there and the result is stored as it is. Constants

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the kernel says about a network interface. Private to dataplane/; cold path, main thread. */
+/* What the kernel says about a network interface. Private to dataplane/ and bench/blast; cold path, main thread. */
 #ifndef ANSER_DATAPLANE_INTERFACE_H
 #define ANSER_DATAPLANE_INTERFACE_H
 

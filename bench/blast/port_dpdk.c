@@ -330,14 +330,25 @@ static const struct load_port_ops dpdk_ops = {
 	.close = dpdk_close,
 };
 
-/* AF_XDP gets packets only of the queues that it has, so there it is all that the interface has. */
+/* AF_XDP gets packets only of the queues that it has, so there it is all that the interface has. 0: too few. */
 static unsigned
-queues_wanted(const struct load_port_config *c)
+queues_wanted(const struct load_port_config *c, struct diag_list *diag)
 {
-	unsigned n = c->n_queues;
-	if (n == 0)
-		n = c->mode == LOAD_AF_XDP ? interface_queues(c->device).combined : c->n_threads;
-	return n < c->n_threads ? c->n_threads : n;
+	if (c->mode != LOAD_AF_XDP)
+		return RTE_MAX(c->n_queues, c->n_threads);
+	struct interface_queues has = interface_queues(c->device);
+	unsigned n = c->n_queues != 0 && c->n_queues < has.combined ? c->n_queues : has.combined;
+	if (n < has.total)
+		diag_add(diag, DIAG_WARNING, NULL, 0, 0,
+			 "port %s: it spreads packets over %u queues, but only %u are served, so replies may be "
+			 "lost; "
+			 "`ethtool -L` changes that",
+			 c->device, has.total, n);
+	if (n >= c->n_threads)
+		return n;
+	diag_add(diag, DIAG_ERROR, NULL, 0, 0, "port %s: each of the %u cores needs a queue, but AF_XDP has %u",
+		 c->device, c->n_threads, n);
+	return 0;
 }
 
 static int
@@ -348,9 +359,9 @@ port_start(const struct load_port_config *c, struct dpdk_port *p, struct diag_li
 	uint8_t hop[6];
 	uint16_t server_port;
 	bool knows_mac;
-	unsigned n = queues_wanted(c);
+	unsigned n = queues_wanted(c, diag);
 	const uint8_t *server = server_address(c, &server_port);
-	int err = find_addresses(c, &sources, hop, &knows_mac, diag);
+	int err = n == 0 ? -EINVAL : find_addresses(c, &sources, hop, &knows_mac, diag);
 	if (err == 0 && c->mode == LOAD_AF_XDP)
 		err = xdp_filter_open(c->device, XDP_FILTER_REPLIES, diag, &p->xdp);
 	if (err == 0)

@@ -4,19 +4,28 @@
 
 #include <errno.h>
 
+static int
+probe(const struct search_ops *ops, double rate, bool *passed)
+{
+	int err = ops->probe(ops->arg, rate, false, passed);
+	if (err == 0 && !*passed)
+		err = ops->probe(ops->arg, rate, false, passed);
+	return err;
+}
+
 /* Finds a rate that passes and one that fails, a factor of 2 apart. */
 static int
 bracket(const struct search_ops *ops, double first, double *good, double *bad)
 {
 	double rate = first;
 	bool passed;
-	int err = ops->probe(ops->arg, rate, false, &passed);
+	int err = probe(ops, rate, &passed);
 	if (err != 0)
 		return err;
 	bool up = passed;
 	while (rate > first / 64 && rate < SEARCH_RATE_MAX) {
 		double next = up ? rate * 2 : rate / 2;
-		err = ops->probe(ops->arg, next, false, &passed);
+		err = probe(ops, next, &passed);
 		if (err != 0)
 			return err;
 		if (passed != up) {
@@ -35,7 +44,7 @@ narrow(const struct search_ops *ops, double *good, double bad)
 	while (bad - *good > *good * SEARCH_PRECISION) {
 		double middle = (*good + bad) / 2;
 		bool passed;
-		int err = ops->probe(ops->arg, middle, false, &passed);
+		int err = probe(ops, middle, &passed);
 		if (err != 0)
 			return err;
 		if (passed)

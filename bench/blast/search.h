@@ -2,7 +2,8 @@
 /*
  * The search for the highest rate that is answered: doubles until a probe fails, halves the distance between what
  * passed and what failed until they are 2 % apart, then confirms the rate by one long probe, going down by 2 % each
- * time that this fails. It knows nothing of networks: the caller probes.
+ * time that this fails. A short probe that fails is repeated once, because one moment of a busy machine must not
+ * decide. It knows nothing of networks: the caller probes.
  */
 #ifndef ANSER_BLAST_SEARCH_H
 #define ANSER_BLAST_SEARCH_H

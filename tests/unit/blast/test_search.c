@@ -14,6 +14,7 @@
 struct server {
 	double limit, long_limit;
 	unsigned probes, fails_at; /* fails_at: the probe that ends with an error; 0: none */
+	unsigned hiccups;          /* every so many probes one fails for no reason; 0: never */
 	double last_confirmed;
 };
 
@@ -24,6 +25,8 @@ probe(void *arg, double rate, bool confirm, bool *passed)
 	if (++s->probes == s->fails_at)
 		return -EINTR;
 	*passed = rate <= (confirm ? s->long_limit : s->limit);
+	if (s->hiccups > 0 && s->probes % s->hiccups == 0)
+		*passed = false;
 	if (confirm)
 		s->last_confirmed = rate;
 	return 0;
@@ -46,7 +49,18 @@ finds_the_limit_from_below_and_above(void **state)
 		assert_int_equal(search(&s, firsts[i], &best), 0);
 		assert_true(best <= 123456 && best >= 123456 / 1.02);
 		assert_true(best == s.last_confirmed);
-		assert_true(s.probes < 25);
+		assert_true(s.probes < 30);
+	}
+}
+
+static void
+a_moment_does_not_decide(void **state)
+{
+	for (unsigned hiccups = 2; hiccups < 8; hiccups++) {
+		struct server s = {.limit = 123456, .long_limit = 123456, .hiccups = hiccups};
+		double best;
+		assert_int_equal(search(&s, 1000, &best), 0);
+		assert_true(best <= 123456 && best >= 123456 / 1.05); /* a confirmation may have met one */
 	}
 }
 
@@ -85,6 +99,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_the_limit_from_below_and_above),
+		cmocka_unit_test(a_moment_does_not_decide),
 		cmocka_unit_test(goes_down_until_a_rate_holds),
 		cmocka_unit_test(gives_up_where_nothing_holds),
 		cmocka_unit_test(ends_with_the_probes_error),
