@@ -41,9 +41,9 @@ class Load:
     def flood(self, seconds):
         return blast(self.command + ["--flood", "--time", str(seconds)], self.out, 60 + 2 * seconds)["steps"][-1]
 
-    def search(self, seconds, begin_qps):
-        """The highest rate with 99.9 % answered, searched for from a first guess."""
-        found = blast(self.command + ["--search", "--answered", f"{ENOUGH * 100:g}", "--time", str(seconds), "--rate", str(int(begin_qps))],
+    def search(self, seconds, begin_qps, enough=ENOUGH):
+        """The highest rate with enough answered, searched for from a first guess."""
+        found = blast(self.command + ["--search", "--answered", f"{enough * 100:g}", "--time", str(seconds), "--rate", str(int(begin_qps))],
                       self.out, 120 + 60 * seconds)
         if not found.get("best"):
             raise Failed(f"anserblast found no rate: {read(f'{self.out}.log')[-600:].strip()}")

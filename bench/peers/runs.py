@@ -19,10 +19,11 @@ PAUSE_S = 1              # before what is measured: the other end of the start's
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of each step of the search, of the flood, and of the steady rate."""
+    """Seconds of each step of the search, of the flood, and of the steady rate; and what share the search wants answered."""
     search_s: float
     flood_s: float
     steady_s: float
+    enough: float
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Campaign:
         def measure(server, load):
             flood = load.flood(self.times.flood_s)
             guess = max(FIRST_GUESS_QPS, flood["answered_qps"] / 2)
-            return {"flood": flood, "search": load.search(self.times.search_s, guess), "load_s": server.load_s}
+            return {"flood": flood, "search": load.search(self.times.search_s, guess, self.times.enough), "load_s": server.load_s}
         return self._under_load(kind, mix, work, measure)
 
     def _latency(self, kind, mix, work):
