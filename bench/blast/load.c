@@ -53,7 +53,7 @@ static int
 load_allocate(struct load *l, const struct load_config *c)
 {
 	unsigned n = c->port.n_threads;
-	l->common.windows = calloc(n, sizeof(*l->common.windows));
+	l->common.windows = aligned_alloc(CACHE_LINE, n * sizeof(*l->common.windows));
 	l->runners = aligned_alloc(CACHE_LINE, n * sizeof(*l->runners));
 	l->tallies = calloc(n, sizeof(*l->tallies));
 	l->threads = calloc(n, sizeof(*l->threads));
@@ -64,6 +64,7 @@ load_allocate(struct load *l, const struct load_config *c)
 	if (c->cores != NULL)
 		memcpy(l->cores, c->cores, n * sizeof(*l->cores));
 	memset(l->runners, 0, n * sizeof(*l->runners));
+	memset(l->common.windows, 0, n * sizeof(*l->common.windows));
 	for (unsigned i = 0; i < n; i++) {
 		l->runners[i].common = &l->common;
 		l->runners[i].index = i;
@@ -132,10 +133,10 @@ load_close(struct load *l)
 {
 	if (l == NULL)
 		return;
+	for (unsigned i = 0; l->port != NULL && i < l->common.n_runners; i++)
+		window_close(&l->common.windows[i]);
 	if (l->port != NULL)
 		l->port->ops->close(l->port);
-	for (unsigned i = 0; l->common.windows != NULL && i < l->common.n_runners; i++)
-		window_close(&l->common.windows[i]);
 	free(l->common.windows);
 	free(l->runners);
 	free(l->tallies);

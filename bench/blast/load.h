@@ -29,6 +29,9 @@ struct load_config {
 	uint32_t show; /* wrong replies that are printed */
 };
 
+/* A step in which less than this part of the target rate was sent is limited by us, not by the server. */
+#define LOAD_KEPT_PACE 0.98
+
 /* A finished step. */
 struct load_result {
 	double target_qps; /* 0: as fast as possible */

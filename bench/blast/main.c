@@ -25,9 +25,6 @@ enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 /* A probe of a search is this long, unless the whole step is shorter. */
 #define PROBE_S 1.0
 
-/* A rate that this program cannot send has not been passed, however much was answered. */
-#define KEPT_PACE 0.99
-
 struct run {
 	const struct options *o;
 	struct load *load;
@@ -117,7 +114,8 @@ probe(void *arg, double rate, bool confirm, bool *passed)
 	if (load_is_stopped(run->load))
 		return -EINTR;
 	struct load_result *r = run->results[run->n - 1];
-	*passed = load_answered_ratio(r) >= run->o->answered && load_sent_qps(r) >= KEPT_PACE * rate;
+	/* a rate that could not be sent has not been passed, however much was answered */
+	*passed = load_answered_ratio(r) >= run->o->answered && load_sent_qps(r) >= LOAD_KEPT_PACE * rate;
 	report_probe(r, *passed);
 	run->best = confirm && *passed ? r : NULL;
 	return 0;

@@ -89,7 +89,7 @@ report_step(FILE *out, const struct load_result *r)
 		t->latency.min * r->stamp_us, report_latency_us(r, 0.5), report_latency_us(r, 0.9),
 		report_latency_us(r, 0.99), report_latency_us(r, 0.999), t->latency.max * r->stamp_us,
 		histogram_mean(&t->latency) * r->stamp_us);
-	if (r->target_qps > 0 && load_sent_qps(r) < 0.99 * r->target_qps)
+	if (r->target_qps > 0 && load_sent_qps(r) < LOAD_KEPT_PACE * r->target_qps)
 		fprintf(out, "note      the target rate was not reached: this program or its port is the limit\n");
 	fflush(out);
 }

@@ -26,13 +26,15 @@ struct window_cursor {
 };
 
 struct window {
+	/* Set once; read by whoever has a reply. */
 	uint64_t *words;     /* a slot each: stamp << 32 | count of the source << 16 | uses << 2 | state */
 	uint32_t *questions; /* a slot each */
 	uint32_t n_slots, n_sources;
 	uint32_t ids_bits; /* each source has 2^ids_bits slots, at most 2^16 */
 	uint32_t run_bits; /* run = 2^run_bits */
 	uint16_t salt;     /* so that the ids of two programs differ */
-	struct window_cursor next;
+	/* The sending thread's. */
+	struct window_cursor next __attribute__((aligned(CACHE_LINE)));
 	uint64_t n_sent, n_passed; /* passed: from the oldest on, not waited for any more */
 	uint32_t oldest;           /* slot of query n_passed */
 	uint64_t n_expired;

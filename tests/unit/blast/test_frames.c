@@ -5,13 +5,16 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "bench/blast/ask_mac.h"
+#include "bench/blast/check.h"
 #include "bench/blast/frames.h"
 #include "bench/blast/questions.h"
+#include "bench/blast/random.h"
 #include "dataplane/frame.h"
 #include "zones/base/bytes.h"
 #include "zones/wire/rrtype.h"
@@ -134,6 +137,36 @@ other_frames_are_no_replies(void **state)
 	assert_true(frames_read(&frames, good, len, &reply));
 }
 
+/* Whatever comes from the wire: what is taken for a reply lies inside its frame. */
+static void
+replies_lie_inside_their_frames(void **state)
+{
+	uint64_t seed = 3;
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		struct frames_reply reply;
+		struct frame f;
+		uint8_t good[512];
+		begin(v6 ? "2001:2::1" : "198.18.0.9", v6 ? 128 : 32, v6 ? "2001:db8::53" : "192.0.2.53", 10);
+		uint32_t len = write_query(good, 5, 1, 0);
+		assert_int_equal(frame_classify(&server, good, len, false, &f), FRAME_QUERY);
+		assert_int_equal(frame_reflect(good, &f, f.payload_len, false, &len), 0);
+		for (unsigned i = 0; i < 100000; i++) {
+			uint32_t cut = random_below(&seed, 8) == 0 ? random_below(&seed, len + 1) : len;
+			uint8_t *frame = malloc(cut); /* of just that size, for the sanitizer */
+			assert_true(frame != NULL || cut == 0);
+			memcpy(frame, good, cut);
+			for (uint32_t n = random_below(&seed, 4); n > 0 && cut > 0; n--)
+				frame[random_below(&seed, cut)] = (uint8_t)random_next(&seed);
+			if (frames_read(&frames, frame, cut, &reply)) {
+				assert_true(reply.message + reply.len <= frame + cut && reply.source < 10);
+				(void)check_reply(reply.message, reply.len, question_message(&q, 0), q.items[0].len,
+						  CHECK_FULL);
+			}
+			free(frame);
+		}
+	}
+}
+
 /* The daemon's answers to ARP and ND. */
 static void
 the_servers_mac_can_be_asked_for(void **state)
@@ -177,6 +210,7 @@ main(void)
 		cmocka_unit_test(queries_and_replies_cross),
 		cmocka_unit_test(sources_are_spread_over_addresses_and_ports),
 		cmocka_unit_test(other_frames_are_no_replies),
+		cmocka_unit_test(replies_lie_inside_their_frames),
 		cmocka_unit_test(the_servers_mac_can_be_asked_for),
 	};
 	return cmocka_run_group_tests_name("blast-frames", tests, NULL, end);
