@@ -94,7 +94,8 @@ class Kitchen:
         """The query file of a mix, for its zone."""
         zone = self.zone(mix.zone)
         ask = getattr(self, f"_ask_{mix.name}")
-        return once(f"{self.directory}/{mix.name}-{zone.names}.queries", lambda path: self._write_queries(path, ask(zone)))
+        of_zone = os.path.basename(zone.path).removesuffix(".zone")
+        return once(f"{self.directory}/{mix.name}.{of_zone}.queries", lambda path: self._write_queries(path, ask(zone)))
 
     # -------- zones --------
 

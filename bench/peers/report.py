@@ -95,7 +95,8 @@ def readme(results, introduction=INTRODUCTION):
     figures = Figures(results)
     parts = [f"# Beside other servers, {results['began'][:10]}", introduction.format(rounds=results["rounds"]), conditions(results)]
     if results["quick"]:
-        parts.append("**A quick run**: small zones and short steps, to see that everything works. The figures mean nothing.")
+        parts.append("**A quick run**: small zones, short steps, and a rate counts when "
+                     f"{results['enough']:.0%} are answered, to see that everything works. The figures mean nothing.")
     if results["unfinished"]:
         parts.append("**Unfinished**: the run was ended before its time.")
     for mix in figures.mixes:
@@ -132,7 +133,7 @@ def plots(results):
                         for name in figures.servers if values(name)])
 
     return {
-        "rates.svg": bars_svg("Highest rate with 99.9 % answered, one core", "thousands a second", by_mix(
+        "rates.svg": bars_svg(f"Highest rate with {results['enough'] * 100:g} % answered, one core", "thousands a second", by_mix(
             figures, lambda name, mix: [rate / 1000 for rate in figures.rates(name, mix).values()])),
         "latency.svg": bars_svg("99th percentile of latency at half of the slowest peer's highest rate", "us", by_mix(
             figures, lambda name, mix: figures.latency_us(name, mix, "p99").values())),
