@@ -77,7 +77,7 @@ class Campaign:
             run |= getattr(self, f"_{what}")(kind, mix, work)
             shutil.rmtree(work)
         except Failed as reason:
-            run["failed"] = str(reason)
+            run["failed"] = str(reason).replace(self.work, "WORK").replace(host.TOP, ".") # it may end up in docs/
             self.progress.note(f"failed: {what} {kind.title} {name or ''}: {reason}; see {work}")
         self.results["runs"].append(run)
         self.save()
