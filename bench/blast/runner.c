@@ -8,6 +8,9 @@
 #include "bench/blast/clock.h"
 #include "bench/blast/random.h"
 
+/* Taken from a queue before it is time to send again. */
+#define RECEIVE_BURSTS 4
+
 /* Turns between two looks at what has waited too long. */
 #define EXPIRE_TURNS 64
 
@@ -176,23 +179,35 @@ take_reply(struct runner *r, const struct load_reply *reply, uint32_t stamp)
 	}
 }
 
-/* One burst of each of our queues; returns how many replies there were. */
+/* One burst of a queue; returns how many replies it had. */
+static unsigned
+receive_burst(struct runner *r, struct load_queue *q)
+{
+	struct load_reply replies[LOAD_BURST];
+	unsigned n = q->ops->receive(q, replies);
+	if (n == 0)
+		return 0;
+	uint32_t stamp = clock_stamp(clock_ticks());
+	for (unsigned k = 0; k < n; k++)
+		take_reply(r, &replies[k], stamp);
+	q->ops->release(q);
+	return n;
+}
+
+/* Takes from our queues more than we send in a turn, so that what is lost is not lost here; returns how many
+ * replies there were. */
 static unsigned
 receive_bursts(struct runner *r)
 {
 	const struct load_port *port = r->common->port;
-	struct load_reply replies[LOAD_BURST];
 	unsigned all = 0;
 	for (unsigned i = r->index; i < port->n_queues; i += r->common->n_runners) {
-		struct load_queue *q = port->queues[i];
-		unsigned n = q->ops->receive(q, replies);
-		if (n == 0)
-			continue;
-		uint32_t stamp = clock_stamp(clock_ticks());
-		for (unsigned k = 0; k < n; k++)
-			take_reply(r, &replies[k], stamp);
-		q->ops->release(q);
-		all += n;
+		for (unsigned bursts = 0; bursts < RECEIVE_BURSTS; bursts++) {
+			unsigned n = receive_burst(r, port->queues[i]);
+			all += n;
+			if (n < LOAD_BURST)
+				break;
+		}
 	}
 	return all;
 }
