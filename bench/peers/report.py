@@ -91,6 +91,12 @@ has no XDP port."""
 INTRODUCTION_ELSEWHERE = INTRODUCTION.replace("[the folder above](../../README.md)", "docs/perf/README.md")
 
 
+def about(mix, results):
+    title = MIXES[mix].title
+    where = f": {results['root_zone']}" if MIXES[mix].zone == "root" else ""
+    return f"{title[0].upper()}{title[1:]}; the zone has {results['names'][mix]:,}{where}."
+
+
 def readme(results, introduction=INTRODUCTION):
     figures = Figures(results)
     parts = [f"# Beside other servers, {results['began'][:10]}", introduction.format(rounds=results["rounds"]), conditions(results)]
@@ -100,8 +106,7 @@ def readme(results, introduction=INTRODUCTION):
     if results["unfinished"]:
         parts.append("**Unfinished**: the run was ended before its time.")
     for mix in figures.mixes:
-        parts += [f"## {mix}", MIXES[mix].title[0].upper() + MIXES[mix].title[1:] + f"; the zone has {results['names'][mix]:,}.",
-                  rates(figures, mix)]
+        parts += [f"## {mix}", about(mix, results), rates(figures, mix)]
         if mix in results["latency_qps"]:
             parts += [f"At {results['latency_qps'][mix]:,.0f} questions a second:", answers(figures, mix)]
     if any(run["kind"] == "load" for run in figures.runs):
