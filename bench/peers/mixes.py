@@ -28,21 +28,24 @@ class Zone:
 
 @dataclass(frozen=True)
 class Mix:
+    """`rcodes`: those that a good answer may have."""
     name: str
     zone: str
     dnssec: bool
+    rcodes: frozenset
     title: str
 
 
+THERE, NOT_THERE = frozenset({"NOERROR"}), frozenset({"NXDOMAIN"})
 MIXES = {mix.name: mix for mix in (
-    Mix("hot", "flat", False, f"{HOT_NAMES} names of a zone of A records, again and again"),
-    Mix("positive", "flat", False, "random names of a zone of A records"),
-    Mix("nxdomain", "flat", False, "random names that are not in that zone"),
-    Mix("referral", "tld", False, "random names at and below the delegations of a TLD"),
-    Mix("signed", "signed", True, "random names of a signed zone (ECDSA, NSEC), with DO"),
-    Mix("denied", "signed", True, "random names that are not in that zone, with DO"),
-    Mix("long", "long", False, "random names of nearly 200 octets"),
-    Mix("root", "root", True, "the signed root zone: half referrals, half NXDOMAIN, with DO"),
+    Mix("hot", "flat", False, THERE, f"{HOT_NAMES} names of a zone of A records, again and again"),
+    Mix("positive", "flat", False, THERE, "random names of a zone of A records"),
+    Mix("nxdomain", "flat", False, NOT_THERE, "random names that are not in that zone"),
+    Mix("referral", "tld", False, THERE, "random names at and below the delegations of a TLD"),
+    Mix("signed", "signed", True, THERE, "random names of a signed zone (ECDSA, NSEC), with DO"),
+    Mix("denied", "signed", True, NOT_THERE, "random names that are not in that zone, with DO"),
+    Mix("long", "long", False, THERE, "random names of nearly 200 octets"),
+    Mix("root", "root", True, THERE | NOT_THERE, "the signed root zone: half referrals, half NXDOMAIN, with DO"),
 )}
 
 
