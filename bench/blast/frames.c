@@ -95,33 +95,52 @@ frames_write(const struct frames *f, uint8_t *out, uint32_t source, uint16_t id,
 	return f->headers_len + len;
 }
 
-/* The network header: where UDP begins and which of our addresses it is for; NULL: none of the server's. */
+/* One end of a packet's way. */
+struct end {
+	const uint8_t *address;
+	uint16_t port;
+};
+
+/* Where UDP begins; NULL if there is none that we read. */
 static inline const uint8_t *
-read_ip(const struct frames *f, const uint8_t *frame, const uint8_t **to)
+read_ip(const struct frames *f, const uint8_t *frame, struct end *from, struct end *to)
 {
 	const uint8_t *ip = frame + ETHERNET_LEN;
 	if (f->sources.is_v6) {
-		*to = ip + IPV6_TO;
-		bool ours = load_be16(ip - 2) == TYPE_IPV6 && ip[0] >> 4 == 6 && ip[6] == PROTO_UDP &&
-			    memcmp(ip + IPV6_SOURCE, f->server, 16) == 0;
-		return ours ? ip + IPV6_LEN : NULL;
+		from->address = ip + IPV6_SOURCE;
+		to->address = ip + IPV6_TO;
+		bool is_udp = load_be16(ip - 2) == TYPE_IPV6 && ip[0] >> 4 == 6 && ip[6] == PROTO_UDP;
+		return is_udp ? ip + IPV6_LEN : NULL;
 	}
-	*to = ip + IPV4_TO;
-	bool ours = load_be16(ip - 2) == TYPE_IPV4 && ip[0] == 0x45 && ip[9] == PROTO_UDP &&
-		    (load_be16(ip + 6) & IPV4_FRAGMENT_MASK) == 0 && memcmp(ip + IPV4_SOURCE, f->server, 4) == 0;
-	return ours ? ip + IPV4_LEN : NULL;
+	from->address = ip + IPV4_SOURCE;
+	to->address = ip + IPV4_TO;
+	bool is_udp = load_be16(ip - 2) == TYPE_IPV4 && ip[0] == 0x45 && ip[9] == PROTO_UDP &&
+		      (load_be16(ip + 6) & IPV4_FRAGMENT_MASK) == 0;
+	return is_udp ? ip + IPV4_LEN : NULL;
+}
+
+static inline bool
+is_server(const struct frames *f, const struct end *end)
+{
+	return end->port == f->server_port && memcmp(end->address, f->server, f->sources.is_v6 ? 16 : 4) == 0;
 }
 
 bool
 frames_read(const struct frames *f, const uint8_t *frame, uint32_t len, struct frames_reply *out)
 {
-	const uint8_t *to, *udp;
-	if (len < f->headers_len || (udp = read_ip(f, frame, &to)) == NULL)
+	struct end from, to;
+	const uint8_t *udp;
+	if (len < f->headers_len || (udp = read_ip(f, frame, &from, &to)) == NULL)
 		return false;
+	from.port = load_be16(udp);
+	to.port = load_be16(udp + UDP_TO);
 	uint32_t udp_len = load_be16(udp + UDP_LENGTH), room = len - (f->headers_len - UDP_LEN);
-	if (load_be16(udp) != f->server_port || udp_len < UDP_LEN || udp_len > room)
+	if (udp_len < UDP_LEN || udp_len > room)
 		return false;
-	uint32_t source = sources_find(&f->sources, to, load_be16(udp + UDP_TO));
+	const struct end *ours = is_server(f, &from) ? &to : f->is_echo && is_server(f, &to) ? &from : NULL;
+	if (ours == NULL)
+		return false;
+	uint32_t source = sources_find(&f->sources, ours->address, ours->port);
 	if (source == UINT32_MAX)
 		return false;
 	*out = (struct frames_reply){.message = udp + UDP_LEN, .len = udp_len - UDP_LEN, .source = source};

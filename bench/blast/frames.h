@@ -19,6 +19,7 @@ struct frames {
 	struct sources sources;
 	uint8_t server[16]; /* IPv4 in the first 4 octets */
 	uint16_t server_port;
+	bool is_echo; /* false after frames_init(); true: a query that comes back as it left is a reply */
 	uint8_t headers[FRAMES_HEADERS_MAX]; /* lengths, source, checksums missing */
 	uint32_t headers_len;
 	uint64_t ip_sum, udp_sum; /* of what is in the template; udp_sum with the pseudo-header's fixed part */
@@ -42,8 +43,9 @@ struct frames_reply {
 };
 
 /*
- * True for UDP from the server's address and port to one of our sources, without options, extension headers or tags
- * and not in fragments; else *out is untouched. Checksums are not looked at: over veth they are unfinished.
+ * True for UDP from the server's address and port to one of our sources, or, for an echo, from one to the server,
+ * without options, extension headers or tags and not in fragments; else *out is untouched. Checksums are not looked
+ * at: over veth they are unfinished.
  */
 bool frames_read(const struct frames *f, const uint8_t *frame, uint32_t len, struct frames_reply *out);
 

@@ -546,6 +546,7 @@ take_option(struct reading *r, int option)
 		return read_check(r, optarg);
 	case OPT_ECHO:
 		o->load.check = CHECK_ECHO;
+		o->load.port.is_echo = true;
 		return 0;
 	case OPT_SHOW:
 		return read_u32(r, "show", optarg, 0, 1000000, &o->load.show);

@@ -55,6 +55,7 @@ struct load_port_config {
 	const char *device; /* interface, vdev string or PCI address; NULL with sockets */
 	struct sockaddr_storage server;
 	bool has_source, source_is_v6, has_gateway;
+	bool is_echo;       /* a packet that comes back as it left is a reply (frames.h); sockets never see one */
 	uint8_t source[16]; /* IPv4 in the first 4 octets */
 	unsigned source_prefix_len;
 	uint32_t n_sources; /* a multiple of n_threads */

@@ -386,6 +386,7 @@ port_start(const struct load_port_config *c, struct dpdk_port *p, struct diag_li
 		return -ETIMEDOUT;
 	}
 	frames_init(&p->frames, &sources, server, server_port, own.addr_bytes, hop);
+	p->frames.is_echo = c->is_echo;
 	return 0;
 }
 

@@ -68,6 +68,10 @@ round_trip(uint32_t source, uint16_t id, uint32_t question)
 	assert_int_equal(load_be16(frame + f.payload_off), id);
 	assert_memory_equal(frame + f.payload_off + 2, question_message(&q, question) + 2, f.payload_len - 2u);
 	assert_false(frames_read(&frames, frame, len, &reply)); /* our own query is no reply */
+	frames.is_echo = true;
+	assert_true(frames_read(&frames, frame, len, &reply)); /* but of an echo */
+	assert_int_equal(reply.source, source);
+	frames.is_echo = false;
 	assert_int_equal(frame_reflect(frame, &f, f.payload_len, false, &len), 0);
 	assert_true(frames_read(&frames, frame, len, &reply));
 	assert_int_equal(reply.source, source);
