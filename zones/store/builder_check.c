@@ -7,8 +7,10 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "zones/base/alloc.h"
 #include "zones/store/builder_private.h"
 #include "zones/wire/rdata.h"
 
@@ -205,14 +207,55 @@ builder_check_apex(const struct record_source *source, const struct snapshot *s,
 		diag_add(diag, DIAG_ERROR, file, 0, 0, "zone %s has no NS record at its apex", apex);
 }
 
-void
+/* The check of a whole log, by parts. */
+struct check_parts {
+	const struct zone_builder *b;
+	const struct snapshot *snapshot;
+	struct diag_list *diags; /* of log_parts() */
+	atomic_uint next;
+	atomic_bool has_failed;
+};
+
+static int
+check_part(const struct check_parts *p, struct log_window *w, unsigned part)
+{
+	int err = log_window_open(w, &p->b->log, part);
+	for (size_t i = 0, end; err == 0 && i < w->n; i = end) {
+		end = log_owner_end(w, i);
+		for (size_t k = i; k < end; k++)
+			log_prefetch(w, k);
+		builder_check_name(&p->b->source, p->snapshot, &p->diags[part], &w->records[i], end - i);
+	}
+	return err;
+}
+
+/* Takes part after part, beside others that do. */
+static void
+check_parts(void *arg)
+{
+	struct check_parts *p = arg;
+	struct log_window w = {0};
+	unsigned part;
+	while ((part = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < log_parts(&p->b->log)) {
+		if (check_part(p, &w, part) != 0)
+			atomic_store_explicit(&p->has_failed, true, memory_order_relaxed);
+	}
+	log_window_close(&w);
+}
+
+int
 builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag)
 {
+	unsigned n_parts = log_parts(&b->log);
+	struct check_parts p = {.b = b, .snapshot = s, .diags = zalloc(n_parts * sizeof(*p.diags), 0)};
+	if (p.diags == NULL)
+		return -ENOMEM;
 	builder_check_apex(&b->source, s, diag);
-	for (size_t i = 0, end; i < b->n; i = end) {
-		end = log_owner_end(b, i);
-		for (size_t k = i; k < end; k++)
-			log_prefetch(b, k);
-		builder_check_name(&b->source, s, diag, &b->records[i], end - i);
-	}
+	for (unsigned i = 0; i < n_parts; i++)
+		p.diags[i] = (struct diag_list){.limit = diag->limit};
+	crew_run(n_parts > 1 ? b->crew : NULL, check_parts, &p);
+	for (unsigned i = 0; i < n_parts; i++)
+		diag_move(diag, &p.diags[i]);
+	zalloc_free(p.diags, n_parts * sizeof(*p.diags));
+	return atomic_load_explicit(&p.has_failed, memory_order_relaxed) ? -ENOMEM : 0;
 }
