@@ -212,22 +212,29 @@ staged_release(void *arg)
 	free(s);
 }
 
-/* Where that fails, the zone is stored behind the checks, as small ones are. */
-static void
+/*
+ * Makes half of a large first zone, and gives it to the state. 0; also where the state takes nothing: then the zone
+ * is stored behind the checks, as small ones are. -ENOMEM.
+ */
+static int
 stage(struct draft *d, uint32_t serial)
 {
+	unsigned errors_before = d->diag->n_errors;
 	if (!d->state || !d->builder || zone_builder_records(d->builder) < DRAFT_STAGE_MIN)
-		return;
+		return 0;
 	struct staged *s = malloc(sizeof(*s));
 	if (!s)
-		return;
-	if (zone_builder_read(d->builder, &s->reader)) {
+		return 0;
+	int err = zone_builder_read(d->builder, d->diag, &s->reader);
+	if (err) {
 		free(s);
-		return;
+		return err;
 	}
 	const struct state_source source = {.next = staged_next, .arg = s};
-	if (state_stage_begin(d->state, &d->apex, serial, &source, staged_release, &d->stage))
+	if (d->diag->n_errors != errors_before ||
+	    state_stage_begin(d->state, &d->apex, serial, &source, staged_release, &d->stage))
 		staged_release(s);
+	return 0;
 }
 
 /* -------- the finished zone -------- */
@@ -339,8 +346,9 @@ draft_finish(struct draft *d, uint32_t serial, struct served **next, struct stat
 	bool is_difference = d->change != NULL;
 	struct made made;
 	assert(d->builder || d->replace || d->change);
-	stage(d, serial);
-	int err = make(d, &made);
+	int err = stage(d, serial);
+	if (!err)
+		err = make(d, &made);
 	if (err)
 		return err;
 	err = check(d, made.snapshot, serial, is_difference);

@@ -140,6 +140,7 @@ note_type(struct zone_builder *b, uint16_t type)
 	b->has_nsec |= type == RRTYPE_NSEC;
 	b->has_nsec3 |= type == RRTYPE_NSEC3;
 	b->has_param |= type == RRTYPE_NSEC3PARAM;
+	b->has_dname |= type == RRTYPE_DNAME;
 }
 
 int
@@ -186,8 +187,8 @@ zone_builder_set_crew(struct zone_builder *b, struct crew *crew)
 	b->crew = crew;
 }
 
-void
-zone_builder_abort(struct zone_builder *b)
+static void
+release(struct zone_builder *b)
 {
 	if (b == NULL || atomic_fetch_sub_explicit(&b->holds, 1, memory_order_acq_rel) != 1)
 		return;
@@ -201,6 +202,14 @@ zone_builder_abort(struct zone_builder *b)
 	zalloc_free(b, sizeof(*b));
 }
 
+void
+zone_builder_abort(struct zone_builder *b)
+{
+	if (b != NULL)
+		builder_drop_nodes(b);
+	release(b);
+}
+
 /* -------- reading -------- */
 
 struct zone_builder_reader {
@@ -209,10 +218,21 @@ struct zone_builder_reader {
 	const struct log_record *last;
 };
 
-int
-zone_builder_read(struct zone_builder *b, struct zone_builder_reader **out)
+/* The first half of finishing. */
+static int
+begin_finish(struct zone_builder *b, struct diag_list *diag)
 {
-	int err = log_sort(&b->log, b->crew);
+	unsigned errors_before = diag->n_errors;
+	b->first_diag = diag->n;
+	int err = builder_make_nodes(b, diag);
+	b->has_errors = diag->n_errors != errors_before;
+	return err;
+}
+
+int
+zone_builder_read(struct zone_builder *b, struct diag_list *diag, struct zone_builder_reader **out)
+{
+	int err = begin_finish(b, diag);
 	if (err != 0)
 		return err;
 	struct zone_builder_reader *reader = zalloc(sizeof(*reader), 0);
@@ -239,7 +259,7 @@ zone_builder_reader_next(struct zone_builder_reader *reader, struct zone_record 
 	       is_duplicate(last, r))
 		;
 	if (r == NULL) {
-		zone_builder_abort(reader->builder);
+		release(reader->builder);
 		reader->builder = NULL;
 		return false;
 	}
@@ -254,7 +274,7 @@ zone_builder_reader_free(struct zone_builder_reader *reader)
 {
 	if (reader == NULL)
 		return;
-	zone_builder_abort(reader->builder);
+	release(reader->builder);
 	zalloc_free(reader, sizeof(*reader));
 }
 
@@ -263,19 +283,18 @@ zone_builder_reader_free(struct zone_builder_reader *reader)
 int
 zone_builder_finish(struct zone_builder *b, struct diag_list *diag, struct snapshot **out)
 {
-	unsigned first_diag = diag->n;
-	unsigned errors_before = diag->n_errors;
 	struct snapshot *s = NULL;
-	int err = log_sort(&b->log, b->crew);
+	int err = b->build == NULL ? begin_finish(b, diag) : 0;
+	unsigned errors_before = diag->n_errors;
 	if (err == 0)
 		err = builder_compile(b, diag, &s);
 	if (err == 0)
 		err = builder_check(b, s, diag);
 	if (err == 0)
 		err = builder_check_chain(b, s, diag);
-	if (err == 0 && diag->n_errors != errors_before)
+	if (err == 0 && (b->has_errors || diag->n_errors != errors_before))
 		err = -EINVAL;
-	diag_sort(diag, first_diag);
+	diag_sort(diag, b->first_diag);
 	zone_builder_abort(b);
 	if (err != 0) {
 		snapshot_free(s);

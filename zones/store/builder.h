@@ -49,13 +49,15 @@ uint64_t zone_builder_records(const struct zone_builder *b);
 void zone_builder_set_crew(struct zone_builder *b, struct crew *crew);
 
 /*
- * Reading what a builder has, for who stores the records while they are made into a zone: sorted, without
- * duplicates, the owners in lower case. Nothing may be added from here on. The reader may be on another thread, and
- * may outlive the builder: the records are there until both have done with them. 0 or -ENOMEM, and then the builder
- * can still be finished.
+ * Begins to finish, and makes the records readable, for who stores them while the rest of it is done: in the
+ * builder's order, without duplicates, the owners in lower case. Nothing may be added from here on. The reader may
+ * be on another thread, and may outlive the builder: the records are there until both have done with them.
+ *
+ * 0: zone_builder_finish() is to follow, with the same diag; errors that are in there already do not keep it from
+ * that. -ENOMEM: the builder is of no use any more.
  */
 struct zone_builder_reader;
-int zone_builder_read(struct zone_builder *b, struct zone_builder_reader **out) MUST_CHECK;
+int zone_builder_read(struct zone_builder *b, struct diag_list *diag, struct zone_builder_reader **out) MUST_CHECK;
 
 /* The next record, borrowed until the reader is freed. False: that was the last one, and the reader holds no more.
  */

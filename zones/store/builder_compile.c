@@ -21,22 +21,17 @@
 #include "zones/store/denial.h"
 #include "zones/wire/rdata.h"
 
-/* A list that grows. */
-struct pointers {
-	void **items;
-	size_t n, cap;
-};
-
 /* What was made of one part of the log. */
 struct build_part {
 	struct pointers nodes;
 	struct pointers nsec3s;
+	struct pointers to_check; /* builder_names_to_check() */
 	struct diag_list diag;
 	int err;
 };
 
 struct build {
-	const struct zone_builder *b;
+	struct zone_builder *b;
 	struct snapshot *snapshot;
 	struct names_txn *txn;
 	struct compile compile;   /* the caller's */
@@ -213,12 +208,12 @@ build_nsec3(struct build_worker *w, const struct log_record *r, size_t n, const 
 static int
 find_nsec3_params(struct build *build)
 {
-	const struct zone_builder *b = build->b;
+	struct zone_builder *b = build->b;
 	struct compile *compile = &build->compile;
 	struct log_window w = {0};
 	if (!b->has_nsec3 || !b->has_param)
 		return 0;
-	int err = log_window_open(&w, &b->log, log_part_of(&b->log, b->source.apex_hash));
+	int err = log_window_sort(&w, &b->log, log_part_of(&b->log, b->source.apex_hash));
 	for (size_t i = 0; err == 0 && i < w.n && !compile->hashes_names; i++) {
 		const struct log_record *r = &w.records[i];
 		/* algorithm SHA-1, no flags (RFC 5155 section 4.1); builder_check_chain() refuses the iterations */
@@ -252,18 +247,32 @@ build_name(struct build_worker *w, const struct log_record *r, size_t n)
 	return err;
 }
 
+/* Records [i, end) of the window. */
+static int
+check_name(struct build_worker *w, size_t i, size_t end)
+{
+	const struct zone_builder *b = w->build->b;
+	const struct log_record *r = &w->window.records[i];
+	builder_check_alone(&b->source, w->compile->diag, r, end - i);
+	if (!builder_needs_others(&b->source, b->has_dname, r, end - i))
+		return 0;
+	return pointers_add(&w->part->to_check, (void *)(uintptr_t)i);
+}
+
 static int
 build_part(struct build_worker *w, unsigned part)
 {
 	struct log_window *window = &w->window;
 	w->part = &w->build->parts[part];
 	w->compile->diag = &w->part->diag;
-	int err = log_window_open(window, &w->build->b->log, part);
+	int err = log_window_sort(window, &w->build->b->log, part);
 	for (size_t i = 0, end; err == 0 && i < window->n; i = end) {
 		end = log_owner_end(window, i);
 		for (size_t k = i; k < end; k++)
 			log_prefetch(window, k);
 		err = build_name(w, &window->records[i], end - i);
+		if (err == 0)
+			err = check_name(w, i, end);
 	}
 	return err;
 }
@@ -355,6 +364,8 @@ free_parts(struct build *build)
 				nsec3_free(part->nsec3s.items[k]);
 		pointers_free(&part->nodes);
 		pointers_free(&part->nsec3s);
+		pointers_free(&part->to_check);
+		diag_clear(&part->diag);
 	}
 	zalloc_free(build->parts, log_parts(&build->b->log) * sizeof(*build->parts));
 	zalloc_free(build->compiles, build->width * sizeof(*build->compiles));
@@ -430,6 +441,10 @@ add_part(struct build *build, struct build_part *part)
 		err = pointers_add(&build->nsec3s, part->nsec3s.items[i]);
 		if (err == 0)
 			part->nsec3s.items[i] = NULL;
+	}
+	if (err == 0) {
+		pointers_free(&part->nodes);
+		pointers_free(&part->nsec3s);
 	}
 	return err;
 }
@@ -562,37 +577,67 @@ keep_interned(struct build *build)
 }
 
 int
+builder_make_nodes(struct zone_builder *b, struct diag_list *diag)
+{
+	struct build *build = zalloc(sizeof(*build), 0);
+	if (build == NULL)
+		return -ENOMEM;
+	*build = (struct build){.b = b, .compile = {.source = &b->source, .diag = diag}};
+	b->build = build;
+	int err = find_nsec3_params(build);
+	return err != 0 ? err : make_nodes(build);
+}
+
+void
+builder_drop_nodes(struct zone_builder *b)
+{
+	struct build *build = b->build;
+	if (build == NULL)
+		return;
+	free_parts(build);
+	compile_end(&build->compile);
+	for (size_t i = 0; i < build->nsec3s.n; i++)
+		nsec3_free(build->nsec3s.items[i]);
+	pointers_free(&build->nsec3s);
+	zalloc_free(build, sizeof(*build));
+	b->build = NULL;
+}
+
+const struct pointers *
+builder_names_to_check(const struct zone_builder *b, unsigned part)
+{
+	return &b->build->parts[part].to_check;
+}
+
+static int
+fill_names(struct build *build)
+{
+	struct garbage garbage = {0};
+	build->txn = names_txn_begin(&build->snapshot->names, build->b->log.n / 2);
+	if (build->txn == NULL)
+		return -ENOMEM;
+	int err = add_nodes(build);
+	names_txn_commit(build->txn, &build->snapshot->names, &garbage);
+	garbage_free(&garbage); /* of an empty table */
+	return err;
+}
+
+int
 builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot **out)
 {
-	struct build build = {.b = b, .snapshot = snapshot_new(b), .compile = {.source = &b->source, .diag = diag}};
-	if (build.snapshot == NULL)
+	struct build *build = b->build;
+	build->compile.diag = diag;
+	build->snapshot = snapshot_new(b);
+	if (build->snapshot == NULL)
 		return -ENOMEM;
-	build.txn = names_txn_begin(&build.snapshot->names, b->log.n / 2);
-	if (build.txn == NULL) {
-		snapshot_free(build.snapshot);
-		return -ENOMEM;
-	}
-
-	int err = find_nsec3_params(&build);
+	int err = fill_names(build);
+	keep_interned(build);
 	if (err == 0)
-		err = make_nodes(&build);
-	if (err == 0)
-		err = add_nodes(&build);
-	free_parts(&build);
-	struct garbage garbage = {0};
-	names_txn_commit(build.txn, &build.snapshot->names, &garbage);
-	garbage_free(&garbage); /* of an empty table */
-	keep_interned(&build);
-	compile_end(&build.compile);
-	if (err == 0)
-		err = fill_snapshot(&build);
-	for (size_t i = 0; i < build.nsec3s.n; i++)
-		nsec3_free(build.nsec3s.items[i]);
-	pointers_free(&build.nsec3s);
+		err = fill_snapshot(build);
 	if (err != 0) {
-		snapshot_free(build.snapshot);
+		snapshot_free(build->snapshot);
 		return err;
 	}
-	*out = build.snapshot;
+	*out = build->snapshot;
 	return 0;
 }

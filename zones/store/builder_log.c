@@ -8,7 +8,6 @@
  * sort.
  */
 #include <errno.h>
-#include <stdatomic.h>
 
 #include "zones/base/alloc.h"
 #include "zones/store/builder_private.h"
@@ -166,6 +165,10 @@ log_cursor_next(struct log_cursor *c)
 			c->chunk = get_part(c->log, c->part++)->first;
 		else
 			return NULL;
+	}
+	if (c->at + LOG_AHEAD < c->chunk->n) {
+		prefetch(c->chunk->records[c->at + LOG_AHEAD].owner);
+		prefetch(c->chunk->records[c->at + LOG_AHEAD].rdata);
 	}
 	return &c->chunk->records[c->at++];
 }
@@ -354,15 +357,11 @@ sort_buckets(struct log_window *w, size_t n_buckets, size_t n)
 	return err;
 }
 
+/* The window shows it when it is sorted. */
 static int
 part_sort(struct log_part *p, unsigned skip_bits, struct log_window *w)
 {
 	unsigned bits = 0;
-	if (p->first == p->last && p->n <= SORT_FEW) {
-		if (p->first != NULL)
-			sort_few(p->first->records, p->n);
-		return 0;
-	}
 	while (bits < 16 && p->n >> (bits + 2) != 0)
 		bits++;
 	size_t n_buckets = (size_t)1 << bits;
@@ -377,40 +376,17 @@ part_sort(struct log_part *p, unsigned skip_bits, struct log_window *w)
 	return 0;
 }
 
-struct sorting {
-	struct record_log *log;
-	atomic_uint next; /* part */
-	atomic_bool has_failed;
-};
-
-static void
-sort_parts(void *arg)
-{
-	struct sorting *s = arg;
-	struct log_window w = {0};
-	unsigned part;
-	while ((part = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed)) < PARTS) {
-		if (part_sort(&s->log->parts[part], PART_BITS, &w) != 0)
-			atomic_store_explicit(&s->has_failed, true, memory_order_relaxed);
-	}
-	log_window_close(&w);
-}
-
 int
-log_sort(struct record_log *log, struct crew *crew)
+log_window_sort(struct log_window *w, struct record_log *log, unsigned part)
 {
-	struct sorting s = {.log = log};
-	struct log_window w = {0};
-	int err = 0;
-	if (log->is_sorted)
-		return 0;
-	if (log->parts == NULL) {
-		err = part_sort(&log->few, 0, &w);
-		log_window_close(&w);
-	} else {
-		crew_run(crew, sort_parts, &s);
-		err = atomic_load_explicit(&s.has_failed, memory_order_relaxed) ? -ENOMEM : 0;
+	struct log_part *p = log->parts != NULL ? &log->parts[part] : &log->few;
+	if (p->first != p->last || p->n > SORT_FEW) {
+		int err = p->is_sorted ? 0 : part_sort(p, log->parts != NULL ? PART_BITS : 0, w);
+		if (err != 0)
+			return err;
+	} else if (p->first != NULL) {
+		sort_few(p->first->records, p->n);
 	}
-	log->is_sorted = err == 0;
-	return err;
+	p->is_sorted = true;
+	return log_window_open(w, log, part);
 }

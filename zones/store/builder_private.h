@@ -43,25 +43,30 @@ struct log_chunk;
 struct log_part {
 	struct log_chunk *first, *last;
 	size_t n;
+	bool is_sorted;
 };
 
 /*
- * Records as they come; sorted, in place, by log_sort(). While they are few they are one part; many are spread over
- * parts, which fit into caches, and can be worked on by several threads at a time.
+ * Records as they come; sorted, in place, by log_window_sort(). While they are few they are one part; many are
+ * spread over parts, which fit into caches, and can be worked on by several threads at a time.
  */
 struct record_log {
 	struct log_part few;    /* the one part of a small log */
 	struct log_part *parts; /* NULL: there is `few` alone */
 	size_t n;
-	bool is_sorted;
 };
+
+struct build; /* builder_compile.c */
 
 struct zone_builder {
 	_Atomic unsigned holds; /* whoever finishes it, and readers */
 	struct record_source source;
 	struct crew *crew;
 	struct record_log log;
-	bool has_nsec, has_nsec3, has_param; /* records of these types */
+	bool has_nsec, has_nsec3, has_param, has_dname; /* records of these types */
+	struct build *build;                            /* nodes that wait for zone_builder_finish(); NULL: none */
+	unsigned first_diag;                            /* since they were begun: in its list, and whether */
+	bool has_errors;                                /* there were errors */
 	struct text_chunk *text;
 	const uint8_t *last_owner;
 	uint64_t last_owner_hash;
@@ -93,18 +98,12 @@ struct log_record *log_add(struct record_log *log, uint64_t hash) MUST_CHECK;
 
 void log_free(struct record_log *log);
 
-/*
- * Sorts it: by parts, in these by owner, type (signatures behind what they cover), canonical data. With the help of
- * the crew (NULL: none). 0 or -ENOMEM; then it is in no order, but all there.
- */
-int log_sort(struct record_log *log, struct crew *crew) MUST_CHECK;
-
 unsigned log_parts(const struct record_log *log);
 
 /* The part that has the records with this hash. */
 unsigned log_part_of(const struct record_log *log, uint64_t hash);
 
-/* One part of a sorted log, as one array: of the log where that is one already, else copied. All zero: closed. */
+/* One part of a log, as one array: of the log where that is one already, else copied. All zero: closed. */
 struct log_window {
 	const struct log_record *records;
 	size_t n;
@@ -116,6 +115,12 @@ struct log_window {
 
 /* Shows another part, in the room of the one before. 0 or -ENOMEM. */
 int log_window_open(struct log_window *w, const struct record_log *log, unsigned part) MUST_CHECK;
+
+/*
+ * The same, sorted: by owner, type (signatures behind what they cover), canonical data; it stays so. One thread for
+ * each part. 0 or -ENOMEM; then it is in no order, but all there.
+ */
+int log_window_sort(struct log_window *w, struct record_log *log, unsigned part) MUST_CHECK;
 void log_window_close(struct log_window *w);
 
 /*
@@ -158,14 +163,42 @@ const struct log_record *log_cursor_next(struct log_cursor *c); /* NULL: no more
 /* -------- finishing -------- */
 
 /*
- * Compiles the sorted log into a snapshot, which the caller owns even where faults were found (they are in diag).
- * 0 or -ENOMEM (then there is none).
+ * The first half: sorts the log, and makes a node of each name, checked by itself. Faults go to diag. 0 or -ENOMEM;
+ * also where faults were found.
+ */
+int builder_make_nodes(struct zone_builder *b, struct diag_list *diag) MUST_CHECK;
+
+/*
+ * The second half: puts the nodes into a snapshot, which the caller owns even where faults were found (they are in
+ * diag). 0 or -ENOMEM (then there is none).
  */
 int builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot **out) MUST_CHECK;
 
-/* Checks one name by its n records, in the log's order, and the finished snapshot; faults go to diag. */
-void builder_check_name(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,
-			const struct log_record *records, size_t n);
+/* Frees what the first half has made. */
+void builder_drop_nodes(struct zone_builder *b);
+
+/*
+ * Records of the names that have to be held against others, part by part: the indices of their first ones, in the
+ * windows. Between the two halves, and until builder_drop_nodes().
+ */
+struct pointers {
+	void **items;
+	size_t n, cap;
+};
+const struct pointers *builder_names_to_check(const struct zone_builder *b, unsigned part);
+
+/* Checks one name by its n records alone; faults go to diag. */
+void builder_check_alone(const struct record_source *source, struct diag_list *diag,
+			 const struct log_record *records, size_t n);
+
+/* What builder_check_alone() does not see: does it matter for this name? With DNAMEs in the zone, it may for any.
+ */
+bool builder_needs_others(const struct record_source *source, bool has_dname, const struct log_record *records,
+			  size_t n);
+
+/* Checks one name by its n records, in the log's order, and other names of the finished snapshot. */
+void builder_check_others(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,
+			  const struct log_record *records, size_t n);
 
 /* May a type stand beside a CNAME? */
 bool builder_stands_beside_cname(uint16_t type);
@@ -173,7 +206,7 @@ bool builder_stands_beside_cname(uint16_t type);
 /* Checks that SOA and NS are there. */
 void builder_check_apex(const struct record_source *source, const struct snapshot *s, struct diag_list *diag);
 
-/* Checks the zone as a whole, on the sorted log and the snapshot made from it; faults go to diag. 0 or -ENOMEM. */
+/* Checks names against others, on the sorted log and the snapshot made from it; faults go to diag. 0 or -ENOMEM. */
 int builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag) MUST_CHECK;
 
 /* Checks what a signed zone proves with: chains of NSEC and NSEC3, missing signatures. As builder_check(). */

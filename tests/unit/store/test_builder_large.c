@@ -171,7 +171,7 @@ test_records_are_read_meanwhile(void **state)
 	struct reading reading = {0};
 	pthread_t thread;
 	struct zone_builder *b = filled(&crew_fixture);
-	assert_int_equal(zone_builder_read(b, &reading.reader), 0);
+	assert_int_equal(zone_builder_read(b, &diag, &reading.reader), 0);
 	assert_int_equal(pthread_create(&thread, NULL, read_all, &reading), 0);
 	assert_int_equal(zone_builder_finish(b, &diag, &s), 0);
 	pthread_join(thread, NULL);
@@ -186,16 +186,18 @@ static void
 test_a_reader_outlives_the_builder(void **state)
 {
 	struct reading reading = {0};
+	struct diag_list diag = {0};
 	struct zone_builder *b = filled(NULL);
-	assert_int_equal(zone_builder_read(b, &reading.reader), 0);
+	assert_int_equal(zone_builder_read(b, &diag, &reading.reader), 0);
 	zone_builder_abort(b);
 	read_all(&reading);
 	assert_true(reading.n > 3 * NAMES);
 	zone_builder_reader_free(reading.reader);
 	b = filled(NULL);
-	assert_int_equal(zone_builder_read(b, &reading.reader), 0);
+	assert_int_equal(zone_builder_read(b, &diag, &reading.reader), 0);
 	zone_builder_abort(b);
 	zone_builder_reader_free(reading.reader); /* before its end */
+	diag_clear(&diag);
 	assert_int_equal(zalloc_bytes(), 0);
 }
 
