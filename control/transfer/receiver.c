@@ -17,9 +17,9 @@
 
 /*
  * Octets that a transfer takes beside what is made of its records: messages that wait, those that the pool has, and
- * one record that is being read.
+ * what lies between in the pages of 2 MiB that the allocator has from the kernel, for two threads.
  */
-#define RECEIVER_BYTES (1280 * 1024)
+#define RECEIVER_BYTES (4 * 1024 * 1024)
 
 struct receiver {
 	struct receiver_query query;
@@ -56,7 +56,6 @@ session_query(const struct receiver_query *query)
 	};
 }
 
-/* What the draft may take: not what is there for each transfer anyway, but that is not much. */
 static void
 account_begin(struct receiver *r)
 {
