@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/base/helpers.h"
 #include "control/base/log.h"
 #include "control/dispatch.h"
 #include "control/notify.h"
@@ -389,6 +390,10 @@ secondaries_start(struct daemon *d)
 	int err = asks_new(&d->loop, &d->asks);
 	if (!err)
 		err = transfers_new(&d->loop, &d->transfers);
+	if (!err)
+		err = helpers_start(d->builders > 1 ? d->builders - 1 : 0, &d->helpers);
+	if (!err)
+		transfers_set_helpers(d->transfers, helpers_crew(d->helpers), d->state);
 	const struct secondaries_options options = {.loop = &d->loop,
 						    .zones = d->zones,
 						    .peers = d->peers,
@@ -526,6 +531,8 @@ parts_free(struct daemon *d)
 	serve_transfers_free(d->serve_transfers);
 	notify_outs_free(d->notify_outs);
 	transfers_free(d->transfers);
+	helpers_stop(d->helpers);
+	d->helpers = NULL;
 	asks_free(d->asks);
 	state_close(d->state);
 	d->state = NULL;

@@ -1,46 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The zone builder: the log of records. See builder.h.
+ * The zone builder: records in, and what is done with them when they are all there. See builder.h.
  *
- * Records are kept as they come. Finishing sorts them so that the records of a name stand together, compiles the
- * names (builder_compile.c) and checks the zone as a whole (builder_check.c). Sorting follows the low bits of the
- * hash, as the names table's pages do, so a large build fills one page after the other.
+ * Records are kept as they come (builder_log.c). Finishing sorts them so that the records of a name stand together,
+ * compiles the names (builder_compile.c) and checks the zone as a whole (builder_check.c, builder_chain.c).
  */
 #include "zones/store/builder.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdatomic.h>
 
 #include "zones/base/alloc.h"
 #include "zones/base/bytes.h"
 #include "zones/store/builder_private.h"
-#include "zones/wire/rdata.h"
-
-/* -------- the log -------- */
-
-#define TEXT_CHUNK (256 * 1024)
-
-struct text_chunk {
-	struct text_chunk *next;
-	size_t used;
-	uint8_t bytes[TEXT_CHUNK];
-};
-
-static uint8_t *
-text_reserve(struct zone_builder *b, size_t len)
-{
-	if (b->text == NULL || b->text->used + len > TEXT_CHUNK) {
-		struct text_chunk *chunk = zalloc(sizeof(*chunk), 0);
-		if (chunk == NULL)
-			return NULL;
-		chunk->next = b->text;
-		chunk->used = 0;
-		b->text = chunk;
-	}
-	uint8_t *p = b->text->bytes + b->text->used;
-	b->text->used += len;
-	return p;
-}
+#include "zones/store/records.h"
 
 void
 record_source_init(struct record_source *source, const struct name *apex)
@@ -56,58 +29,25 @@ zone_builder_new(const struct name *apex)
 	struct zone_builder *b = zalloc(sizeof(*b), 0);
 	if (b == NULL)
 		return NULL;
-	memset(b, 0, offsetof(struct zone_builder, files));
+	memset(b, 0, sizeof(*b));
+	atomic_init(&b->holds, 1);
 	record_source_init(&b->source, apex);
-	b->source.files = b->files;
 	return b;
 }
 
-/* Chunks double from this to that: small zones are many, and large ones should not be copied as they grow. */
-#define LOG_CHUNK_FIRST 64
-#define LOG_CHUNK_LAST 16384
-
-struct log_chunk {
-	struct log_chunk *next;
-	size_t n, cap;
-	struct log_record records[];
-};
-
-static size_t
-log_chunk_bytes(size_t cap)
-{
-	return sizeof(struct log_chunk) + cap * sizeof(struct log_record);
-}
-
-static void
-log_free_chunks(struct zone_builder *b)
-{
-	while (b->first_chunk != NULL) {
-		struct log_chunk *next = b->first_chunk->next;
-		zalloc_free(b->first_chunk, log_chunk_bytes(b->first_chunk->cap));
-		b->first_chunk = next;
-	}
-	b->last_chunk = NULL;
-}
-
-/* Room for one more record in the last chunk. */
 static int
-log_grow(struct zone_builder *b)
+files_grow(struct zone_builder *b)
 {
-	struct log_chunk *last = b->last_chunk;
-	if (last != NULL && last->n < last->cap)
-		return 0;
-	size_t cap = last == NULL ? LOG_CHUNK_FIRST : last->cap < LOG_CHUNK_LAST ? last->cap * 2 : LOG_CHUNK_LAST;
-	struct log_chunk *chunk = zalloc(log_chunk_bytes(cap), 0);
-	if (chunk == NULL)
+	unsigned cap = b->files_cap != 0 ? b->files_cap * 2 : 4;
+	const char **files = zalloc(cap * sizeof(*files), 0);
+	if (files == NULL)
 		return -ENOMEM;
-	chunk->next = NULL;
-	chunk->n = 0;
-	chunk->cap = cap;
-	if (last != NULL)
-		last->next = chunk;
-	else
-		b->first_chunk = chunk;
-	b->last_chunk = chunk;
+	if (b->files_cap != 0)
+		memcpy(files, b->files, b->files_cap * sizeof(*files));
+	zalloc_free(b->files, b->files_cap * sizeof(*files));
+	b->files = files;
+	b->source.files = files;
+	b->files_cap = cap;
 	return 0;
 }
 
@@ -125,200 +65,140 @@ log_file(struct zone_builder *b, const char *file, uint16_t *index)
 		*index = 0;
 		return 0;
 	}
+	if (b->source.n_files == b->files_cap && files_grow(b) != 0)
+		return -ENOMEM;
 	b->files[b->source.n_files] = file;
 	*index = (uint16_t)b->source.n_files++;
 	return 0;
 }
 
-/* The owner in lower case, written once for a run of records with the same owner. */
+/* The owner in lower case; *is_same: it is the one of the record before. */
 static int
-log_owner(struct zone_builder *b, const struct name *owner)
+log_owner(struct zone_builder *b, const struct name *owner, bool *is_same)
 {
-	struct name lower;
-	lower.len = owner->len;
+	struct name lower = {.len = owner->len};
 	name_lower(lower.bytes, owner->bytes, owner->len);
-	if (b->last_owner != NULL && b->last_owner_len == owner->len &&
-	    memcmp(b->last_owner, lower.bytes, owner->len) == 0)
+	*is_same = b->last_owner.len == lower.len && memcmp(b->last_owner.bytes, lower.bytes, lower.len) == 0;
+	if (*is_same)
 		return 0;
 	if (!name_is_under(lower.bytes, b->source.apex.bytes))
 		return -ERANGE;
-	uint8_t *text = text_reserve(b, owner->len);
-	if (text == NULL)
-		return -ENOMEM;
-	memcpy(text, lower.bytes, owner->len);
-	b->last_owner = text;
-	b->last_owner_len = owner->len;
-	b->last_owner_hash = name_hash(text);
+	memcpy(&b->last_owner, &lower, offsetof(struct name, bytes) + lower.len);
+	b->last_owner_hash = name_hash(lower.bytes);
 	return 0;
 }
 
-bool
-log_rdata_has_upper(const uint8_t *data, unsigned len)
+static void
+note_type(struct zone_builder *b, uint16_t type)
 {
-	bool found = false;
-	for (unsigned i = 0; i < len; i++)
-		found |= (uint8_t)(data[i] - 'A') < 26;
-	return found;
+	b->has_nsec |= type == RRTYPE_NSEC;
+	b->has_nsec3 |= type == RRTYPE_NSEC3;
+	b->has_param |= type == RRTYPE_NSEC3PARAM;
+	b->has_dname |= type == RRTYPE_DNAME;
 }
 
 int
 zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type, uint32_t ttl_s,
 		 const uint8_t *rdata, uint16_t rdlen, const struct record_place *place)
 {
-	int err = log_owner(b, owner);
-	if (err == 0)
-		err = log_grow(b);
+	bool is_same;
+	int err = log_owner(b, owner, &is_same);
 	if (err != 0)
 		return err;
-	uint8_t *text = text_reserve(b, rdlen);
-	if (text == NULL)
-		return -ENOMEM;
-	memcpy(text, rdata, rdlen);
-
-	struct log_record *r = &b->last_chunk->records[b->last_chunk->n];
-	*r = (struct log_record){.hash = b->last_owner_hash,
-				 .owner = b->last_owner,
-				 .owner_len = (uint8_t)b->last_owner_len,
-				 .rdata = text,
-				 .ttl_s = ttl_s,
-				 .type = type,
-				 .rdlen = rdlen,
-				 .has_upper = log_rdata_has_upper(rdata, rdlen)};
+	struct log_record r = {.hash = b->last_owner_hash,
+			       .owner = b->last_owner.bytes,
+			       .owner_len = b->last_owner.len,
+			       .rdata = rdata,
+			       .ttl_s = ttl_s,
+			       .type = type,
+			       .rdlen = rdlen,
+			       .has_upper = log_rdata_has_upper(rdata, rdlen)};
 	if (place != NULL) {
-		err = log_file(b, place->file, &r->file);
-		r->line = place->line;
-		r->column = place->column < UINT16_MAX ? (uint16_t)place->column : UINT16_MAX;
+		err = log_file(b, place->file, &r.file);
+		r.line = place->line;
+		r.column = place->column < UINT16_MAX ? (uint16_t)place->column : UINT16_MAX;
 	}
+	if (err == 0)
+		err = log_add(&b->log, &r, is_same);
 	if (err != 0)
-		return err;
-	b->last_chunk->n++;
-	b->n++;
-	return 0;
+		b->last_owner.len = 0; /* no record has it yet, as it seems */
+	note_type(b, type);
+	return err;
 }
 
 uint64_t
 zone_builder_records(const struct zone_builder *b)
 {
-	return b->n;
+	return b->log.n;
+}
+
+void
+zone_builder_set_crew(struct zone_builder *b, struct crew *crew)
+{
+	b->crew = crew;
+}
+
+static void
+release(struct zone_builder *b)
+{
+	if (b == NULL || atomic_fetch_sub_explicit(&b->holds, 1, memory_order_acq_rel) != 1)
+		return;
+	log_free(&b->log);
+	zalloc_free(b->files, b->files_cap * sizeof(*b->files));
+	zalloc_free(b, sizeof(*b));
 }
 
 void
 zone_builder_abort(struct zone_builder *b)
 {
-	if (b == NULL)
-		return;
-	while (b->text != NULL) {
-		struct text_chunk *next = b->text->next;
-		zalloc_free(b->text, sizeof(*b->text));
-		b->text = next;
-	}
-	log_free_chunks(b);
-	zalloc_free(b->records, b->n * sizeof(*b->records));
-	zalloc_free(b, sizeof(*b));
+	if (b != NULL)
+		builder_drop_nodes(b);
+	release(b);
 }
 
-/* -------- order -------- */
+/* -------- reading -------- */
 
-int
-log_record_compare_rdata(const struct log_record *x, const struct log_record *y)
-{
-	if (!x->has_upper && !y->has_upper)
-		return rdata_compare(x->rdata, x->rdlen, y->rdata, y->rdlen);
-	uint8_t a[RDATA_MAX_LEN], b[RDATA_MAX_LEN];
-	memcpy(a, x->rdata, x->rdlen);
-	memcpy(b, y->rdata, y->rdlen);
-	rdata_canonical(x->type, a, x->rdlen);
-	rdata_canonical(y->type, b, y->rdlen);
-	return rdata_compare(a, x->rdlen, b, y->rdlen);
-}
-
-static int
-log_compare(const void *a, const void *b)
-{
-	const struct log_record *x = a, *y = b;
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	if (x->owner != y->owner) {
-		if (x->owner_len != y->owner_len)
-			return x->owner_len < y->owner_len ? -1 : 1;
-		int order = memcmp(x->owner, y->owner, x->owner_len);
-		if (order != 0)
-			return order;
-	}
-	uint32_t x_key = log_record_type_key(x->type, x->rdata);
-	uint32_t y_key = log_record_type_key(y->type, y->rdata);
-	if (x_key != y_key)
-		return x_key < y_key ? -1 : 1;
-	return log_record_compare_rdata(x, y);
-}
-
-/* The buckets that records are scattered to, by the low bits of the hash. */
-struct log_buckets {
-	size_t n;
-	size_t *start; /* of n + 1; behind scattering, where each of them ends */
+struct zone_builder_reader {
+	struct zone_builder *builder; /* held; NULL: at the end */
+	struct log_cursor cursor;
 };
 
-static void
-log_scatter(struct zone_builder *b, struct log_buckets *k)
-{
-	memset(k->start, 0, (k->n + 1) * sizeof(*k->start));
-	for (const struct log_chunk *c = b->first_chunk; c != NULL; c = c->next)
-		for (size_t i = 0; i < c->n; i++)
-			k->start[(c->records[i].hash & (k->n - 1)) + 1]++;
-	for (size_t i = 0; i < k->n; i++)
-		k->start[i + 1] += k->start[i];
-	for (const struct log_chunk *c = b->first_chunk; c != NULL; c = c->next)
-		for (size_t i = 0; i < c->n; i++)
-			b->records[k->start[c->records[i].hash & (k->n - 1)]++] = c->records[i];
-	log_free_chunks(b);
-}
-
-/* Comparing looks at data, which lies where it came: it is asked for while the bucket before is being sorted. */
-static void
-log_sort_buckets(struct zone_builder *b, const struct log_buckets *k)
-{
-	for (size_t i = 0; i < k->n; i++) {
-		size_t from = i == 0 ? 0 : k->start[i - 1];
-		size_t next_end = i + 1 < k->n ? k->start[i + 1] : k->start[i];
-		for (size_t at = k->start[i]; at < next_end; at++)
-			prefetch(b->records[at].rdata);
-		qsort(b->records + from, k->start[i] - from, sizeof(*b->records), log_compare);
-	}
-}
-
-/* One pass that scatters, then small sorts: the log may hold millions. */
 int
-log_sort(struct zone_builder *b)
+zone_builder_read(struct zone_builder *b, struct zone_builder_reader **out)
 {
-	unsigned bits = 0;
-	while (bits < 16 && b->n >> (bits + 3) != 0)
-		bits++;
-	struct log_buckets k = {.n = (size_t)1 << bits};
-	k.start = zalloc((k.n + 1) * sizeof(*k.start), 0);
-	b->records = zalloc(b->n * sizeof(*b->records), 0);
-	int err = k.start == NULL || (b->records == NULL && b->n != 0) ? -ENOMEM : 0;
-	if (err == 0) {
-		log_scatter(b, &k);
-		log_sort_buckets(b, &k);
+	struct zone_builder_reader *reader = zalloc(sizeof(*reader), 0);
+	if (reader == NULL)
+		return -ENOMEM;
+	atomic_fetch_add_explicit(&b->holds, 1, memory_order_relaxed);
+	*reader = (struct zone_builder_reader){.builder = b};
+	log_cursor_begin(&reader->cursor, &b->log);
+	*out = reader;
+	return 0;
+}
+
+bool
+zone_builder_reader_next(struct zone_builder_reader *reader, struct zone_record *out)
+{
+	struct log_record r;
+	if (reader->builder == NULL)
+		return false;
+	if (!log_cursor_next(&reader->cursor, &r)) {
+		release(reader->builder);
+		reader->builder = NULL;
+		return false;
 	}
-	zalloc_free(k.start, (k.n + 1) * sizeof(*k.start));
-	return err;
+	*out = (struct zone_record){
+		.owner = r.owner, .rdata = r.rdata, .ttl_s = r.ttl_s, .type = r.type, .rdlen = r.rdlen};
+	return true;
 }
 
-static bool
-same_owner(const struct log_record *x, const struct log_record *y)
+void
+zone_builder_reader_free(struct zone_builder_reader *reader)
 {
-	return x->hash == y->hash && x->owner_len == y->owner_len &&
-	       (x->owner == y->owner || memcmp(x->owner, y->owner, x->owner_len) == 0);
-}
-
-size_t
-log_owner_end(const struct zone_builder *b, size_t i)
-{
-	size_t end = i + 1;
-	while (end < b->n && same_owner(&b->records[i], &b->records[end]))
-		end++;
-	return end;
+	if (reader == NULL)
+		return;
+	release(reader->builder);
+	zalloc_free(reader, sizeof(*reader));
 }
 
 /* -------- finish -------- */
@@ -329,13 +209,13 @@ zone_builder_finish(struct zone_builder *b, struct diag_list *diag, struct snaps
 	unsigned first_diag = diag->n;
 	unsigned errors_before = diag->n_errors;
 	struct snapshot *s = NULL;
-	int err = log_sort(b);
+	int err = builder_make_nodes(b, diag);
 	if (err == 0)
 		err = builder_compile(b, diag, &s);
-	if (err == 0) {
+	if (err == 0)
 		builder_check(b, s, diag);
-		builder_check_chain(b, s, diag);
-	}
+	if (err == 0)
+		err = builder_check_chain(b, s, diag);
 	if (err == 0 && diag->n_errors != errors_before)
 		err = -EINVAL;
 	diag_sort(diag, first_diag);

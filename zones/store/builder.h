@@ -11,6 +11,7 @@
 #ifndef ANSER_STORE_BUILDER_H
 #define ANSER_STORE_BUILDER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "zones/base/compiler.h"
@@ -19,6 +20,8 @@
 #include "zones/wire/name.h"
 
 struct zone_builder;
+struct zone_record;
+struct crew;
 
 /* Where a record was written, for the diagnostics of checks; file is borrowed for the builder's life. */
 struct record_place {
@@ -39,6 +42,26 @@ int zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t 
 
 /* Records added so far. */
 uint64_t zone_builder_records(const struct zone_builder *b);
+
+/*
+ * Who helps to finish a large zone (zones/base/crew.h); borrowed until then. NULL, as at first: nobody.
+ */
+void zone_builder_set_crew(struct zone_builder *b, struct crew *crew);
+
+/*
+ * Makes the records readable for who stores them while they are made into a zone: in an order of the builder's, the
+ * owners in lower case, and what is there twice twice. Nothing may be added from here on. The reader may be on
+ * another thread, and may outlive the builder: the records are there until both have done with them. 0 or -ENOMEM.
+ */
+struct zone_builder_reader;
+int zone_builder_read(struct zone_builder *b, struct zone_builder_reader **out) MUST_CHECK;
+
+/* The next record, borrowed until the reader is freed. False: that was the last one, and the reader holds no more.
+ */
+bool zone_builder_reader_next(struct zone_builder_reader *reader, struct zone_record *out) MUST_CHECK;
+
+/* NULL is allowed. */
+void zone_builder_reader_free(struct zone_builder_reader *reader);
 
 /*
  * Checks and compiles. Faults go to `diag` with the place of the record: errors (SOA missing or doubled, no NS at

@@ -169,25 +169,65 @@ check_hidden(const struct check *c, const struct log_record *r, size_t n)
 	}
 }
 
-void
-builder_check_name(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,
-		   const struct log_record *r, size_t n)
+static bool
+is_apex(const struct record_source *source, const struct log_record *r)
 {
-	const struct check check = {.source = source, .snapshot = s, .diag = diag}, *c = &check;
-	bool is_apex = r->owner_len == c->source->apex.len;
-	bool is_wildcard = r->owner[0] == 1 && r->owner[1] == '*';
-	bool is_delegation = !is_apex && !is_wildcard && first_of_type(r, n, RRTYPE_NS) != NULL;
+	return r->owner_len == source->apex.len;
+}
+
+void
+builder_check_alone(const struct record_source *source, struct diag_list *diag, const struct log_record *r,
+		    size_t n)
+{
+	const struct check check = {.source = source, .diag = diag}, *c = &check;
 	check_cname(c, r, n);
 	check_singletons(c, r, n);
-	check_hidden(c, r, n);
 	const struct log_record *dname = first_of_type(r, n, RRTYPE_DNAME);
-	if (dname != NULL && !is_apex && first_of_type(r, n, RRTYPE_NS) != NULL)
+	if (dname != NULL && !is_apex(source, r) && first_of_type(r, n, RRTYPE_NS) != NULL)
 		FAULT(c, DIAG_ERROR, dname, "a name cannot be delegated and redirected (RFC 6672 section 2.4)");
 	for (size_t i = 0; i < n; i++) {
-		if (r[i].type == RRTYPE_SOA && !is_apex)
+		if (r[i].type == RRTYPE_SOA && !is_apex(source, r))
 			FAULT(c, DIAG_ERROR, &r[i], "SOA below the apex of the zone");
-		check_targets(c, &r[i], is_delegation);
 	}
+}
+
+/* Does any of its servers lie in the zone? */
+static bool
+has_target_inside(const struct record_source *source, const struct log_record *r)
+{
+	struct rdata_name names[4];
+	if (r->type != RRTYPE_NS && r->type != RRTYPE_MX && r->type != RRTYPE_SRV)
+		return false;
+	unsigned n = rdata_names(r->type, r->rdata, r->rdlen, names, ARRAY_LEN(names));
+	for (unsigned i = 0; i < n; i++) {
+		if (name_is_under(r->rdata + names[i].pos, source->apex.bytes))
+			return true;
+	}
+	return false;
+}
+
+bool
+builder_needs_others(const struct record_source *source, bool has_dname, const struct log_record *r, size_t n)
+{
+	if (has_dname || name_labels(r->owner) > source->apex_labels + 1u)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		if (has_target_inside(source, &r[i]))
+			return true;
+	}
+	return false;
+}
+
+void
+builder_check_others(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,
+		     const struct log_record *r, size_t n)
+{
+	const struct check check = {.source = source, .snapshot = s, .diag = diag}, *c = &check;
+	bool is_wildcard = r->owner[0] == 1 && r->owner[1] == '*';
+	bool is_delegation = !is_apex(source, r) && !is_wildcard && first_of_type(r, n, RRTYPE_NS) != NULL;
+	check_hidden(c, r, n);
+	for (size_t i = 0; i < n; i++)
+		check_targets(c, &r[i], is_delegation);
 }
 
 /* -------- the zone -------- */
@@ -205,14 +245,41 @@ builder_check_apex(const struct record_source *source, const struct snapshot *s,
 		diag_add(diag, DIAG_ERROR, file, 0, 0, "zone %s has no NS record at its apex", apex);
 }
 
+/* The check of all that has to be held against others, by parts. */
+struct check_parts {
+	const struct zone_builder *b;
+	const struct snapshot *snapshot;
+	struct diag_list *diags; /* of log_parts() */
+};
+
+/* Records ahead of which data is asked for: it has been out of sight since the nodes were made. */
+#define CHECK_AHEAD 12
+
+static void
+check_part(void *arg, size_t part)
+{
+	const struct check_parts *p = arg;
+	const struct log_list *list = builder_names_to_check(p->b, (unsigned)part);
+	for (size_t i = 0, end; i < list->n; i = end) {
+		end = log_owner_end(list, i);
+		for (size_t k = i; k < end && k + CHECK_AHEAD < list->n; k++) {
+			prefetch(list->items[k + CHECK_AHEAD].owner);
+			prefetch(list->items[k + CHECK_AHEAD].rdata);
+		}
+		builder_check_others(&p->b->source, p->snapshot, &p->diags[part], &list->items[i], end - i);
+	}
+}
+
 void
 builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag)
 {
+	unsigned n_parts = log_parts(&b->log);
+	struct diag_list diags[LOG_PARTS_MAX];
+	struct check_parts p = {.b = b, .snapshot = s, .diags = diags};
 	builder_check_apex(&b->source, s, diag);
-	for (size_t i = 0, end; i < b->n; i = end) {
-		end = log_owner_end(b, i);
-		for (size_t k = i; k < end; k++)
-			log_prefetch(b, k);
-		builder_check_name(&b->source, s, diag, &b->records[i], end - i);
-	}
+	for (unsigned i = 0; i < n_parts; i++)
+		diags[i] = (struct diag_list){.limit = diag->limit};
+	crew_each(n_parts > 1 ? b->crew : NULL, n_parts, check_part, &p);
+	for (unsigned i = 0; i < n_parts; i++)
+		diag_move(diag, &diags[i]);
 }

@@ -6,6 +6,7 @@
 #define ANSER_STORE_BUILDER_PRIVATE_H
 
 #include "zones/base/bytes.h"
+#include "zones/base/crew.h"
 #include "zones/base/diag.h"
 #include "zones/store/builder.h"
 #include "zones/wire/rrtype.h"
@@ -23,9 +24,10 @@ struct record_source {
 	const char *const *files; /* borrowed */
 };
 
+/* A record of the log, with what it points to, which stays where it is as long as the log. */
 struct log_record {
 	uint64_t hash;        /* of the owner */
-	const uint8_t *owner; /* lower case, in the builder's text */
+	const uint8_t *owner; /* lower case */
 	const uint8_t *rdata;
 	uint32_t ttl_s;
 	uint32_t line; /* 0: place unknown */
@@ -35,19 +37,37 @@ struct log_record {
 	bool has_upper; /* the data has capital letters, so comparing needs its canonical form */
 };
 
-struct text_chunk;
 struct log_chunk;
 
-struct zone_builder {
-	struct record_source source;
-	struct log_chunk *first_chunk, *last_chunk; /* the records as they come; none once they are sorted */
-	struct log_record *records;                 /* sorted: of n; before, NULL */
+/* The records of one part of a log: those with the same low bits of the hash. */
+struct log_part {
+	struct log_chunk *first, *last;
 	size_t n;
-	struct text_chunk *text;
-	const uint8_t *last_owner;
+};
+
+/*
+ * Records as they come, packed. While they are few they are one part; many are spread over parts, which fit into
+ * caches, and can be worked on by several threads at a time.
+ */
+struct record_log {
+	struct log_part few;    /* the one part of a small log */
+	struct log_part *parts; /* NULL: there is `few` alone */
+	size_t n;
+};
+
+struct build; /* builder_compile.c */
+
+struct zone_builder {
+	_Atomic unsigned holds; /* whoever finishes it, and readers */
+	struct record_source source;
+	struct crew *crew;
+	struct record_log log;
+	bool has_nsec, has_nsec3, has_param, has_dname; /* records of these types */
+	struct build *build;                            /* while it is finished; NULL: it is not */
+	struct name last_owner;                         /* of the last record, lower case; length 0: none */
 	uint64_t last_owner_hash;
-	unsigned last_owner_len;
-	const char *files[BUILDER_FILES_MAX]; /* source.files */
+	const char **files; /* source.files: of files_cap */
+	unsigned files_cap;
 };
 
 /* Fills in all but the files. `apex` in lower case. */
@@ -63,40 +83,101 @@ log_record_type_key(uint16_t type, const uint8_t *rdata)
 /* Data without capital letters is its own canonical form, whatever its type. */
 bool log_rdata_has_upper(const uint8_t *rdata, unsigned len);
 
-/*
- * Sorted records are far from each other in memory. Asks for what the record LOG_AHEAD behind i points to, so that
- * it is there when a walk over the sorted log comes to it.
- */
-#define LOG_AHEAD 12
-static inline void
-log_prefetch(const struct zone_builder *b, size_t i)
-{
-	if (i + LOG_AHEAD >= b->n)
-		return;
-	const struct log_record *r = &b->records[i + LOG_AHEAD];
-	prefetch(r->owner);
-	prefetch(r->rdata);
-	prefetch(r->rdata + r->rdlen);
-}
-
-/* Index behind the last record of the sorted log that has the owner of record i. */
-size_t log_owner_end(const struct zone_builder *b, size_t i);
-
 /* Canonical order of two records of one owner and type. */
 int log_record_compare_rdata(const struct log_record *x, const struct log_record *y);
 
-/* Sorts the log by owner, type (signatures behind what they cover), canonical data. 0 or -ENOMEM. */
-int log_sort(struct zone_builder *b) MUST_CHECK;
+/* -------- the log: builder_log.c -------- */
 
 /*
- * Compiles the sorted log into a snapshot, which the caller owns even where faults were found (they are in diag).
- * 0 or -ENOMEM (then there is none).
+ * Adds a record; all that it points to is copied. `same_owner`: it has the owner of the one that was added before.
+ * 0 or -ENOMEM; then nothing was added.
+ */
+int log_add(struct record_log *log, const struct log_record *r, bool same_owner) MUST_CHECK;
+
+void log_free(struct record_log *log);
+
+#define LOG_PARTS_MAX 256
+unsigned log_parts(const struct record_log *log);
+
+/* The part that has the records with this hash. */
+unsigned log_part_of(const struct record_log *log, uint64_t hash);
+
+/* Records in an array. */
+struct log_list {
+	struct log_record *items;
+	size_t n, cap;
+};
+
+/* Copies records to the end of the list. 0 or -ENOMEM. */
+int log_list_add(struct log_list *list, const struct log_record *records, size_t n) MUST_CHECK;
+void log_list_free(struct log_list *list);
+
+/* One part of a log, sorted, and room to sort it. All zero: empty. */
+struct log_window {
+	struct log_list list;
+	size_t *starts; /* of buckets */
+	size_t starts_cap;
+};
+
+/*
+ * Shows another part, sorted by owner, type (signatures behind what they cover), canonical data; of equal ones, as
+ * they came. 0 or -ENOMEM.
+ */
+int log_window_sort(struct log_window *w, const struct record_log *log, unsigned part) MUST_CHECK;
+void log_window_close(struct log_window *w);
+
+/* Index behind the last record of the list that has the owner of record i. */
+size_t log_owner_end(const struct log_list *list, size_t i);
+
+/* All records, one after the other, as they came into their parts. */
+struct log_cursor {
+	const struct record_log *log;
+	unsigned part; /* the next one */
+	const struct log_chunk *chunk;
+	size_t at;
+	const uint8_t *owner; /* of the record before */
+	uint64_t hash;
+	uint8_t owner_len;
+};
+
+void log_cursor_begin(struct log_cursor *c, const struct record_log *log);
+bool log_cursor_next(struct log_cursor *c, struct log_record *out) MUST_CHECK; /* false: no more */
+
+/* -------- finishing -------- */
+
+/*
+ * The first half: sorts the log, and makes a node of each name, checked by itself. Faults go to diag. 0 or -ENOMEM;
+ * also where faults were found.
+ */
+int builder_make_nodes(struct zone_builder *b, struct diag_list *diag) MUST_CHECK;
+
+/*
+ * The second half: puts the nodes into a snapshot, which the caller owns even where faults were found (they are in
+ * diag). 0 or -ENOMEM (then there is none).
  */
 int builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot **out) MUST_CHECK;
 
-/* Checks one name by its n records, in the log's order, and the finished snapshot; faults go to diag. */
-void builder_check_name(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,
-			const struct log_record *records, size_t n);
+/* Frees what the first half has made. */
+void builder_drop_nodes(struct zone_builder *b);
+
+/*
+ * Records of the names that have to be held against others, part by part, those of a name in order. Between the two
+ * halves, and until builder_drop_nodes().
+ */
+const struct log_list *builder_names_to_check(const struct zone_builder *b, unsigned part);
+
+/* Checks one name by its n records alone; faults go to diag. */
+void builder_check_alone(const struct record_source *source, struct diag_list *diag,
+			 const struct log_record *records, size_t n);
+
+/* What builder_check_alone() does not see: does it matter for this name? With DNAMEs in the zone, it may for any.
+ */
+bool builder_needs_others(const struct record_source *source, bool has_dname, const struct log_record *records,
+			  size_t n);
+
+/* Checks one name by its n records, in the log's order, and other names of the finished snapshot. */
+void builder_check_others(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,
+			  const struct log_record *records, size_t n);
 
 /* May a type stand beside a CNAME? */
 bool builder_stands_beside_cname(uint16_t type);
@@ -104,11 +185,11 @@ bool builder_stands_beside_cname(uint16_t type);
 /* Checks that SOA and NS are there. */
 void builder_check_apex(const struct record_source *source, const struct snapshot *s, struct diag_list *diag);
 
-/* Checks the zone as a whole, on the sorted log and the snapshot made from it; faults go to diag. */
+/* Checks names against others, on the log and the snapshot made from it; faults go to diag. */
 void builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag);
 
-/* Checks what a signed zone proves with: chains of NSEC and NSEC3, missing signatures. As builder_check(). */
-void builder_check_chain(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag);
+/* Checks what a signed zone proves with: chains of NSEC and NSEC3, missing signatures. 0 or -ENOMEM. */
+int builder_check_chain(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag) MUST_CHECK;
 
 /* Adds a fault at the place of a record, its owner and type in front. */
 void builder_fault(const struct record_source *source, struct diag_list *diag, enum diag_severity severity,

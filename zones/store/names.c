@@ -49,12 +49,22 @@ names_next_page(const struct names *t, uint32_t *at)
 	return NULL;
 }
 
+/* The entries of a page lie anywhere: all are asked for, and come while the first are being looked at. */
+static void
+cursor_turn_page(struct names_cursor *c)
+{
+	c->page = names_next_page(c->table, &c->at);
+	c->slot = 0;
+	for (unsigned i = 0; c->page != NULL && i < page_slots(c->table); i++)
+		prefetch(slot_entry(*page_slot(c->page, i)));
+}
+
 void
 names_cursor_begin(struct names_cursor *c, const struct names *t)
 {
 	*c = (struct names_cursor){.table = t};
 	if (t->top != NULL)
-		c->page = names_next_page(t, &c->at);
+		cursor_turn_page(c);
 }
 
 const struct names_entry *
@@ -66,8 +76,7 @@ names_cursor_next(struct names_cursor *c)
 			if (word != 0)
 				return slot_entry(word);
 		}
-		c->page = names_next_page(c->table, &c->at);
-		c->slot = 0;
+		cursor_turn_page(c);
 	}
 	return NULL;
 }
