@@ -41,6 +41,7 @@ struct served {
 	/* Once a snapshot made from this one has been published: what this one alone uses, and so what it frees. */
 	struct snapshot_remains *left;
 };
+_Static_assert(sizeof(struct served) == 64, "one for each of a million zones; the next larger block has 80 octets");
 
 /* A zone set, likewise. */
 struct served_set {
