@@ -85,10 +85,10 @@ void served_set_free(struct served_set *s);
 
 /*
  * A set like the one that is served, with `add` more and `remove` less (zone_set_new_changed()). It can only be
- * published while `base` is what is served. NULL: out of memory.
+ * published while `base` is what is served. 0 or -errno, as there.
  */
-struct served_set *served_set_new_changed(const struct served_set *base, struct zone *const *add, size_t n_add,
-					  struct zone *const *remove, size_t n_remove) MUST_CHECK;
+int served_set_new_changed(const struct served_set *base, struct zone *const *add, size_t n_add,
+			   struct zone *const *remove, size_t n_remove, struct served_set **out) MUST_CHECK;
 
 /* True when replacing `current` (NULL: nothing) by `next` fits the budget. */
 bool

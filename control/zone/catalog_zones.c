@@ -73,7 +73,7 @@ note_of(void *arg, const struct name *apex, uint8_t out[STATE_NOTE_MAX])
 	const struct zone_item *item = zones_item(c->options.zones, apex);
 	if (m) /* until a reset is done, the data is that of the member of before */
 		return item && secondary_is_reset(item) ? -EBUSY : (int)catalog_note_write(m, out);
-	return item && !zone_item_member(item) ? 0 : -ENOENT; /* of a zone that goes, the note does with it */
+	return item && !zone_item_is_member(item) ? 0 : -ENOENT; /* of a zone that goes, the note does with it */
 }
 
 void
@@ -115,7 +115,7 @@ member_add(void *arg, const struct catalogs_zone *z)
 	struct catalog_zones *c = arg;
 	struct name apex;
 	name_copy(&apex, catalog_member_name(z->member));
-	int err = c->edit ? zones_edit_add(c->edit, &apex, z->settings, c) : -ENOMEM;
+	int err = c->edit ? zones_edit_add(c->edit, &apex, z->settings) : -ENOMEM;
 	if (err)
 		complain(apex.bytes, "added", err);
 	else
@@ -130,9 +130,9 @@ member_remove(void *arg, const uint8_t *name)
 {
 	struct catalog_zones *c = arg;
 	struct zone_item *item = item_of(c, name);
-	if (item && !zone_item_member(item))
+	if (item && !zone_item_is_member(item))
 		note(c, name);
-	if (!item || !zone_item_member(item))
+	if (!item || !zone_item_is_member(item))
 		return;
 	int err = c->edit ? zones_edit_remove(c->edit, item) : -ENOMEM;
 	if (err)
@@ -146,7 +146,7 @@ member_change(void *arg, const struct catalogs_zone *z)
 {
 	struct catalog_zones *c = arg;
 	struct zone_item *item = item_of(c, catalog_member_name(z->member));
-	if (item && zone_item_member(item))
+	if (item && zone_item_is_member(item))
 		zone_item_set_config(c->options.zones, item, z->settings);
 	if (z->member_changed)
 		note(c, catalog_member_name(z->member));
@@ -161,7 +161,7 @@ member_reset(void *arg, const struct catalogs_zone *z)
 {
 	struct catalog_zones *c = arg;
 	struct zone_item *item = item_of(c, catalog_member_name(z->member));
-	if (!item || !zone_item_member(item))
+	if (!item || !zone_item_is_member(item))
 		return;
 	zone_item_set_config(c->options.zones, item, z->settings);
 	secondary_reset(c->options.secondaries, item);
@@ -384,7 +384,7 @@ restore_one(struct catalog_zones *c, const struct catalog_note *n)
 	int err = catalogs_restore(c->catalogs, &n->catalog, &n->parts);
 	if (!err)
 		c->restore->n++;
-	else if (item && !zone_item_member(item))
+	else if (item && !zone_item_is_member(item))
 		note(c, n->member.bytes); /* the configuration has taken it over */
 	else if (err == -ENOMEM || err == -ENOSPC)
 		complain(n->member.bytes, "added", err);
@@ -477,8 +477,8 @@ make_items(const struct catalog_zones *c, const struct config *config)
 {
 	struct catalog_zone *items = calloc(config->n_catalogs + 1, sizeof(*items));
 	for (unsigned i = 0; items && i < config->n_catalogs; i++) {
-		const struct catalog_zone *old = find(c, config->catalogs[i].zone.name);
-		name_copy(&items[i].apex, config->catalogs[i].zone.name);
+		const struct catalog_zone *old = find(c, config->catalogs[i].name);
+		name_copy(&items[i].apex, config->catalogs[i].name);
 		items[i].is_produced = config->catalogs[i].produce.enabled;
 		items[i].is_due = !items[i].is_produced;
 		if (!old || !old->read)

@@ -112,13 +112,12 @@ plan_is_taken(const struct plan *p, const uint8_t *name)
 static bool
 template_fits(const struct config_template *t)
 {
-	return t->zone.file == NULL;
+	return t->file == NULL;
 }
 
 static int
 seat_fill(struct seat *seat, const struct config *config)
 {
-	const struct config_zone *member = &seat->config->member;
 	if (config->n_templates == 0)
 		return 0;
 	seat->by_template = calloc(config->n_templates, sizeof(*seat->by_template));
@@ -127,9 +126,7 @@ seat_fill(struct seat *seat, const struct config *config)
 	for (unsigned i = 0; i < config->n_templates; i++) {
 		struct config_zone *z = &seat->by_template[i];
 		*z = config->templates[i].zone;
-		z->name = member->name;
 		z->role = CONFIG_SECONDARY;
-		z->line = member->line;
 		z->template = &config->templates[i];
 		z->n_allow_update = 0;
 		if (z->n_primaries == 0) {
@@ -177,9 +174,9 @@ plan_free(struct plan *p, const struct plan *kept)
 static int
 plan_add_seat(struct plan *p, const struct plan *old, const struct config_catalog *config)
 {
-	const struct seat *before = plan_seat(old, config->zone.name);
+	const struct seat *before = plan_seat(old, config->name);
 	struct seat *seat = &p->seats[p->n];
-	seat->catalog = before ? before->catalog : catalog_new(config->zone.name);
+	seat->catalog = before ? before->catalog : catalog_new(config->name);
 	if (!seat->catalog)
 		return -ENOMEM;
 	seat->config = config;
@@ -198,7 +195,7 @@ plan_fill(struct plan *p, const struct plan *old, const struct config *config)
 	for (unsigned i = 0; i < config->n_zones; i++)
 		p->taken[p->n_taken++] = config->zones[i].name;
 	for (unsigned i = 0; i < config->n_catalogs; i++) {
-		p->taken[p->n_taken++] = config->catalogs[i].zone.name;
+		p->taken[p->n_taken++] = config->catalogs[i].name;
 		if (!config->catalogs[i].produce.enabled && plan_add_seat(p, old, &config->catalogs[i]) != 0)
 			return -ENOMEM;
 	}

@@ -39,7 +39,7 @@ struct catalogs;
  * are so configured until they are gone.
  */
 struct catalogs_zone {
-	const struct config_zone *settings; /* as of a configured zone; their `name` is without meaning */
+	const struct config_zone *settings; /* as of a configured zone */
 	const struct catalog_member
 		*member;     /* its name; and catalog, ID, groups, coo, to be kept for catalogs_restore() */
 	bool member_changed; /* not the settings alone: what is kept is to be another */

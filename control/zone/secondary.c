@@ -116,7 +116,7 @@ expire_if_over(struct secondary *s)
 	char zone[NAME_TEXT_MAX];
 	if (!s->expires_at_s || s->expires_at_s > time(NULL) || !s->item->served || s->item->is_expired)
 		return;
-	name_to_text(s->item->apex, zone);
+	name_to_text(s->item->slot->apex, zone);
 	log_write(CONFIG_LOG_ERROR, zone,
 		  "expired: no primary has confirmed serial %u in time; it is answered with "
 		  "SERVFAIL until one does",

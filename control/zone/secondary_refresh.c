@@ -541,7 +541,7 @@ refresh_new(struct secondary *s, bool is_urgent, bool whole)
 	r->all = s->all;
 	r->is_urgent = is_urgent;
 	r->whole = whole;
-	name_copy(&r->apex, s->item->apex);
+	name_copy(&r->apex, s->item->slot->apex);
 	for (unsigned i = 0; i < config->n_primaries; i++) {
 		struct peer *peer = peers_find(s->all->options.peers, config->primaries[i]);
 		if (peer)

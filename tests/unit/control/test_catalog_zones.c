@@ -467,7 +467,7 @@ members_that_are_transferred_may_go(void **state)
 	assert_null(rig_item(r, "a.m.test."));
 	primary_set_faults(r->primary, 0);
 	RIG_WAIT(r, rig_serial(r, "b.m.test.") == 1 && rig_is_quiet(r)); /* the configuration has taken it over */
-	assert_null(zone_item_member(rig_item(r, "b.m.test.")));
+	assert_false(zone_item_is_member(rig_item(r, "b.m.test.")));
 }
 
 static void

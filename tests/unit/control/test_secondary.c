@@ -381,7 +381,7 @@ a_stop_with_many_waiting(void **state)
 		char text[64];
 		snprintf(text, sizeof(text), "m%u.test.", i);
 		struct name apex = fixture_name(text);
-		assert_int_equal(zones_edit_add(edit, &apex, config, r), 0);
+		assert_int_equal(zones_edit_add(edit, &apex, config), 0);
 	}
 	assert_int_equal(zones_edit_commit(edit), 0);
 	RIG_WAIT(r, secondary_info(rig_item(r, "m19999.test."), &(struct secondary_info){0}));
