@@ -3,6 +3,7 @@
  */
 #include "tests/unit/control/daemon_fixture.h"
 
+#include "control/zone/secondary_private.h"
 #include "control/zone/zones_private.h"
 
 #define REMOTE "remotes: [{id: p, address: 127.0.0.1@%u}]\n"
@@ -330,6 +331,39 @@ new_primaries_are_asked_at_once(void **state)
 	RIG_WAIT(r, rig_serial(r, "z.test.") == 4);
 }
 
+/* What is known of a zone moves to make room for them; the refresh under way, and the timers, go with it. */
+static void
+more_primaries_join_while_a_refresh_runs(void **state)
+{
+	struct rig *r = *state;
+	struct rig_wish first, second;
+	r->second = primary_start();
+	primary_set(r->primary, "z.test.", 1, NULL);
+	rig_start(r, TWO_REMOTES "zones: [{name: z.test, primaries: [p]}, {name: y.test, primaries: [p]}]\n");
+	RIG_WAIT(r, rig_serial(r, "z.test.") == 1 && rig_serial(r, "y.test.") == 1 && rig_is_quiet(r));
+	primary_set_faults(r->primary, PRIMARY_HOLDS);
+	primary_set(r->primary, "z.test.", 2, NULL);
+	primary_set(r->second, "z.test.", 3, NULL);
+	wish(r, "z.test.", true, &first);
+	RIG_WAIT(r, primary_counts(r->primary).held == 1);
+	rig_reload(r, TWO_REMOTES
+		   "zones: [{name: z.test, primaries: [p, q, p, q]}, {name: y.test, primaries: [p]}]\n");
+	assert_int_equal(rig_secondary(r, "z.test.").n_primaries, 4);
+	assert_true(rig_secondary(r, "z.test.").is_refreshing);
+	wish(r, "z.test.", false, &second);
+	assert_false(first.is_done);
+	primary_set_faults(r->primary, 0);
+	RIG_WAIT(r, first.is_done && second.is_done);
+	assert_string_equal(first.error, "");
+	assert_string_equal(second.error, "");
+	RIG_WAIT(r, rig_serial(r, "z.test.") == 3 && rig_is_quiet(r));
+	assert_true(rig_secondary(r, "z.test.").primaries[3].has_serial);
+	assert_int_equal(rig_secondary(r, "z.test.").primaries[3].serial, 3);
+	assert_true(due_first(&r->d.secondaries->due) == &rig_item(r, "z.test.")->secondary->due ||
+		    due_first(&r->d.secondaries->due) == &rig_item(r, "y.test.")->secondary->due);
+	assert_string_equal(rig_secondary(r, "z.test.").source, "q");
+}
+
 /* A zone of a file becomes secondary of a primary that is not there: it does not live for ever. */
 static int64_t
 life_s(struct rig *r)
@@ -497,6 +531,7 @@ main(void)
 		TEST(a_removed_zone_ends_its_transfer),
 		TEST(a_stop_ends_what_is_under_way),
 		TEST(new_primaries_are_asked_at_once),
+		TEST(more_primaries_join_while_a_refresh_runs),
 		TEST(a_lower_expire_max_holds_from_the_next_refresh_on),
 		TEST(what_came_from_a_file_expires_too),
 		TEST(a_stop_with_many_waiting),
