@@ -84,6 +84,9 @@ at_ms(const struct secondaries *all, int64_t wall_s)
 
 static void timer_fired(uv_timer_t *t);
 
+#define DUE_AT_ONCE_MAX 400 /* zones a turn of the loop: some 2 ms */
+#define TIMER_LEAST_MS 1    /* with less, the timer would fire again in the same turn */
+
 static void
 timer_set(struct secondaries *all)
 {
@@ -93,7 +96,8 @@ timer_set(struct secondaries *all)
 		return;
 	}
 	uint64_t now = now_ms(all);
-	uv_timer_start(&all->timer, timer_fired, first->at_ms > now ? first->at_ms - now : 0, 0);
+	uint64_t after_ms = first->at_ms > now + TIMER_LEAST_MS ? first->at_ms - now : TIMER_LEAST_MS;
+	uv_timer_start(&all->timer, timer_fired, after_ms, 0);
 }
 
 /* The next thing to do: a refresh, unless one runs; or the withdrawal, if that comes first. */
@@ -136,8 +140,6 @@ refresh_now(struct secondary *s, bool is_urgent)
 		w->has_begun = true;
 	refresh_begin(s, is_urgent, whole);
 }
-
-#define DUE_AT_ONCE_MAX 400 /* zones a turn of the loop: some 2 ms */
 
 static void
 timer_fired(uv_timer_t *t)

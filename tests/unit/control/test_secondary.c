@@ -400,6 +400,41 @@ what_came_from_a_file_expires_too(void **state)
 	RIG_WAIT(r, rig_serial(r, "z.test.") == -2);
 }
 
+/* As many as are due at once, a turn of the loop begins only some of them. */
+static void
+what_is_due_at_once_takes_several_turns(void **state)
+{
+	enum { MANY = 2000, AT_ONCE = 400 };
+	struct rig *r = *state;
+	primary_set_faults(r->primary, PRIMARY_REFUSES | PRIMARY_SILENT);
+	rig_start(r, ONE);
+	const struct config_zone *config = zone_item_config(rig_item(r, "z.test."));
+	struct zones_edit *edit = zones_edit_begin(r->d.zones);
+	for (unsigned i = 0; i < MANY; i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "m%u.test.", i);
+		struct name apex = fixture_name(text);
+		assert_int_equal(zones_edit_add(edit, &apex, config), 0);
+	}
+	assert_int_equal(zones_edit_commit(edit), 0);
+	RIG_WAIT(r, secondaries_stats(r->d.secondaries)->refresh_failures > MANY && rig_is_quiet(r));
+	primary_set_faults(r->primary, PRIMARY_HOLDS);
+	for (size_t i = 0; i < zones_count(r->d.zones); i++) {
+		struct zone_info info;
+		zones_info_at(r->d.zones, i, &info);
+		struct name apex;
+		name_copy(&apex, info.apex);
+		secondary_configured(r->d.secondaries, zones_item(r->d.zones, &apex)); /* it is due now */
+	}
+	unsigned before = 0;
+	while (r->d.secondaries->n_refreshes < MANY + 1) {
+		rig_turn(r);
+		assert_in_range(r->d.secondaries->n_refreshes - before, 0, AT_ONCE);
+		before = r->d.secondaries->n_refreshes;
+	}
+	primary_set_faults(r->primary, PRIMARY_REFUSES);
+}
+
 /* The memory of a stack does not count them, and all end. */
 static void
 a_stop_with_many_waiting(void **state)
@@ -532,6 +567,7 @@ main(void)
 		TEST(a_stop_ends_what_is_under_way),
 		TEST(new_primaries_are_asked_at_once),
 		TEST(more_primaries_join_while_a_refresh_runs),
+		TEST(what_is_due_at_once_takes_several_turns),
 		TEST(a_lower_expire_max_holds_from_the_next_refresh_on),
 		TEST(what_came_from_a_file_expires_too),
 		TEST(a_stop_with_many_waiting),
