@@ -272,7 +272,11 @@ zones_op_report(const struct zones_op *op)
 
 /* -------- the queue -------- */
 
-#define JOBS_MAX 1024 /* begun and not ended: what several slices of the pool take of the smallest zones */
+/*
+ * Begun and not ended, for each builder: what it takes of the smallest zones between two looks at what is done, and
+ * not many more, since in one turn of the loop all of them may end, or be begun.
+ */
+#define JOBS_EACH 200
 
 /* At a stop: also those that were asked for while their zone was being loaded, or even later. */
 static void
@@ -295,7 +299,8 @@ zones_pump(struct zones *z)
 		queue_give_up(z);
 		return;
 	}
-	while (z->queue_first && !z->is_committing && !z->n_parked && z->n_jobs < JOBS_MAX) {
+	unsigned jobs_max = JOBS_EACH * (z->options.builders ? z->options.builders : 1);
+	while (z->queue_first && !z->is_committing && !z->n_parked && z->n_jobs < jobs_max) {
 		struct zone_item *item = z->queue_first;
 		queue_remove(z, item);
 		struct zone_wait *waits = item->waits;
