@@ -84,7 +84,7 @@ at_ms(const struct secondaries *all, int64_t wall_s)
 
 static void timer_fired(uv_timer_t *t);
 
-#define DUE_AT_ONCE_MAX 400 /* zones a turn of the loop: some 2 ms */
+#define DUE_AT_ONCE_MAX 150 /* zones a turn of the loop: some 2 ms */
 #define TIMER_LEAST_MS 1    /* with less, the timer would fire again in the same turn */
 
 static void

@@ -404,7 +404,7 @@ what_came_from_a_file_expires_too(void **state)
 static void
 what_is_due_at_once_takes_several_turns(void **state)
 {
-	enum { MANY = 2000, AT_ONCE = 400 };
+	enum { MANY = 2000, AT_ONCE = 150 };
 	struct rig *r = *state;
 	primary_set_faults(r->primary, PRIMARY_REFUSES | PRIMARY_SILENT);
 	rig_start(r, ONE);
