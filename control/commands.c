@@ -13,7 +13,7 @@
 
 #include "control/commands_private.h"
 
-#define PIECE_ZONES 200 /* some 2 ms of the loop */
+#define PIECE_ZONES 40 /* some 0.3 ms; libuv lets up to nine pieces follow each other in a turn of the loop */
 
 /* -------- answers in pieces -------- */
 

@@ -93,7 +93,7 @@ zone_json(const struct daemon *d, const struct zone_info *info)
 	struct catalogs_status catalog;
 	if (catalog_zones_status(d->catalogs, info->apex, &catalog))
 		add_catalog(o, &catalog);
-	json_object_set_new(o, "from-catalog", json_boolean(zone_item_member(info->item) != NULL));
+	json_object_set_new(o, "from-catalog", json_boolean(zone_item_is_member(info->item)));
 	json_object_set_new(o, "last-error", error ? json_string(error) : json_null());
 	return o;
 }

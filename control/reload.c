@@ -2,9 +2,12 @@
 /*
  * Reload: configuration and zone files, by `anserctl reload` or SIGHUP.
  *
- *     read the file, check, plan (pool) → commit (loop, cannot fail) → load what changed (pool) → report
+ *     read the file, check, plan (pool) → commit (loop, in steps, cannot fail) → free the old one (pool)
+ *         → load what changed (pool) → report
  *
- * A configuration with faults ends the reload at the first arrow, and everything stays as it was.
+ * A configuration with faults ends the reload at the first arrow, and everything stays as it was. With a million
+ * zones a commit takes many steps; between two of them the loop does everything else, for which zones are
+ * configured one by one by the old or the new configuration. Both live until the last step is done.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,17 +28,20 @@ struct reload {
 	uv_work_t work;
 	struct daemon *daemon;
 	struct reload_waiter *waiters;
-	struct config *config;
-	struct zones_plan *plan;
+	struct config *config, *old; /* old: what is replaced; owned once all goes by the new one */
+	struct zones_plan *plan;     /* NULL: it is in force */
+	struct catalog_zones_plan *catalogs;
+	bool has_lost; /* some zones go on by the old one */
 	struct tsig_keys *keys;
 	struct tls_server *tls; /* NULL: no TLS section */
 	struct diag_list diag;
 	int err;
 	struct zones_op *op; /* the load; from the commit on */
-	uv_timer_t progress; /* its telling to those who wait */
+	uv_timer_t progress; /* the steps of the commit; then telling those who wait */
 };
 
 #define PROGRESS_MS 1000
+#define STEP_PAUSE_MS 1 /* a timer of 0 ms would fire again in the same turn */
 
 /* -------- replies -------- */
 
@@ -207,26 +213,63 @@ reload_loaded(void *arg, const struct zones_report *report)
 }
 
 static void
-reload_commit(struct reload *r)
+free_old(uv_work_t *work)
 {
-	struct daemon *d = r->daemon;
-	struct config *old = d->config;
-	warn_of_restart(old, r->config, &r->diag);
-	log_diag(&r->diag, NULL, UINT32_MAX);
-	zones_commit(d->zones, r->plan);
-	tcp_set_tls(d->tcp, r->tls);
-	d->config = r->config;
-	if (catalog_zones_configure(d->catalogs, d->config) == 0)
-		config_free(old);
-	else
-		log_error("out of memory: members of catalogs keep their old settings until the next reload");
-	log_setup(&d->config->server.log);
-	daemon_warn_of_gaps(d->config);
-	if (zones_load_all(d->zones, reload_loaded, r, &r->op) != 0)
+	struct reload *r = work->data;
+	config_free(r->old);
+}
+
+static void
+load_changed(uv_work_t *work, int status)
+{
+	struct reload *r = work->data;
+	if (zones_load_all(r->daemon->zones, reload_loaded, r, &r->op) != 0)
 		reload_end(r, "the configuration is in force, but memory ran out before zones could be loaded",
 			   NULL);
 	else
 		uv_timer_start(&r->progress, progress_tick, PROGRESS_MS, PROGRESS_MS);
+}
+
+/* Zones and catalogs go by the new configuration. */
+static void
+reload_committed(struct reload *r)
+{
+	struct daemon *d = r->daemon;
+	log_setup(&d->config->server.log);
+	daemon_warn_of_gaps(d->config);
+	if (r->has_lost) {
+		log_error("out of memory: some members of catalogs keep their old settings until the next reload");
+		r->old = NULL;
+	}
+	uv_queue_work(&d->loop, &r->work, free_old, load_changed); /* with a million zones some 100 MB */
+}
+
+static void
+commit_step(uv_timer_t *t)
+{
+	struct reload *r = t->data;
+	struct daemon *d = r->daemon;
+	if (r->plan) {
+		if (zones_commit_step(d->zones, r->plan)) {
+			r->plan = NULL;
+			r->old = d->config;
+			d->config = r->config;
+		}
+	} else if (catalog_zones_commit_step(d->catalogs, r->catalogs, &r->has_lost)) {
+		reload_committed(r);
+		return;
+	}
+	uv_timer_start(t, commit_step, STEP_PAUSE_MS, 0);
+}
+
+static void
+reload_commit(struct reload *r)
+{
+	struct daemon *d = r->daemon;
+	warn_of_restart(d->config, r->config, &r->diag);
+	log_diag(&r->diag, NULL, UINT32_MAX);
+	tcp_set_tls(d->tcp, r->tls);
+	commit_step(&r->progress);
 }
 
 static void
@@ -240,6 +283,7 @@ reload_planned(uv_work_t *work, int status)
 		return;
 	}
 	zones_plan_free(r->plan);
+	catalog_zones_plan_free(r->catalogs);
 	tsig_keys_free(r->keys);
 	tls_server_free(r->tls);
 	config_free(r->config);
@@ -269,7 +313,7 @@ reload_plan(uv_work_t *work)
 {
 	struct reload *r = work->data;
 	struct daemon *d = r->daemon;
-	/* d->config changes only in reload_commit(), and there is one reload at a time. */
+	/* d->config changes only while a plan is committed, and there is one reload at a time. */
 	r->err = config_load(d->config->path, &r->config, &r->diag);
 	if (!r->err)
 		r->err = daemon_make_keys(r->config, &r->keys, &r->diag);
@@ -277,6 +321,8 @@ reload_plan(uv_work_t *work)
 		r->err = make_tls(r);
 	if (!r->err)
 		r->err = zones_plan(d->zones, r->config, &r->plan);
+	if (!r->err)
+		r->err = catalog_zones_plan(d->catalogs, r->config, &r->catalogs);
 	if (r->err && !r->diag.n_errors)
 		diag_add(&r->diag, DIAG_ERROR, NULL, 0, 0, "%s", strerror(-r->err));
 }

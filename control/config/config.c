@@ -122,9 +122,11 @@ default_identity(struct config_reader *r)
 }
 
 static int
-fill(struct config_box *box, const char *path, struct config_node *root, struct diag_list *diag)
+fill(struct config_box *box, const char *path, struct config_node *root, struct config_arena *scratch,
+     struct diag_list *diag)
 {
-	struct config_reader r = {.path = path, .arena = &box->arena, .diag = diag, .config = &box->config};
+	struct config_reader r = {
+		.path = path, .arena = &box->arena, .scratch = scratch, .diag = diag, .config = &box->config};
 	if (root->kind != CONFIG_NODE_MAP) {
 		if (root->kind != CONFIG_NODE_BROKEN)
 			config_error(&r, root, "a configuration is a map of sections; begin with \"server:\"");
@@ -149,7 +151,7 @@ load(struct config_box *box, const char *path, struct config_arena *scratch, str
 	if (rc == 0)
 		rc = config_yaml_parse(path, text, len, scratch, diag, &root);
 	if (rc == 0)
-		rc = fill(box, path, root, diag);
+		rc = fill(box, path, root, scratch, diag);
 	if (rc == 0 && diag->n_errors != errors_before)
 		rc = -EINVAL;
 	return rc;

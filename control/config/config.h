@@ -218,11 +218,13 @@ struct config_update_rule {
 	unsigned n_types;
 };
 
-/* What holds for one zone; a template that it names has been applied already. */
+/*
+ * What holds for a zone, besides its name and file; a template that it names has been applied already. Zones share
+ * one of these where all of it is the same: a million of them with one template have one.
+ */
 struct config_zone {
-	const uint8_t *name; /* wire form, lower case; in templates and catalog members the root, without meaning */
-	enum config_role role; /* primary: file is set (but for catalogs that we make); secondary: primaries are */
-	const char *file;      /* path; NULL for secondaries */
+	enum config_role role; /* primary: there is a file, or it is a catalog that we make; secondary: primaries */
+	bool is_produced;      /* a catalog that we make */
 	const struct config_remote **primaries; /* in the order of preference */
 	unsigned n_primaries;
 	const struct config_remote **notify;
@@ -244,11 +246,19 @@ struct config_zone {
 	uint32_t expire_min_s, expire_max_s;
 	enum config_zonemd zonemd;
 	struct config_transfer_limits transfer_limits;
-	uint32_t line; /* where in the config file: for later messages about this zone */
 };
+
+/* A zone of the list `zones`. */
+struct config_entry {
+	const uint8_t *name; /* wire form, lower case */
+	const char *file;    /* path; NULL for secondaries */
+	const struct config_zone *settings;
+};
+_Static_assert(sizeof(struct config_entry) == 24, "a million of them");
 
 struct config_template {
 	const char *id;
+	const char *file; /* NULL: none */
 	struct config_zone zone;
 };
 
@@ -261,6 +271,8 @@ struct config_produce {
 };
 
 struct config_catalog {
+	const uint8_t *name;       /* wire form, lower case */
+	uint32_t line;             /* where in the config file */
 	struct config_zone zone;   /* the catalog itself: secondary, or, with produce, primary without a file */
 	struct config_zone member; /* what its members are configured with: the template, primaries filled in */
 	struct name *admit;        /* lower case; a leading `*` label admits everything below the rest; none: all */
@@ -323,7 +335,7 @@ struct config {
 	unsigned n_acls;
 	struct config_template *templates;
 	unsigned n_templates;
-	struct config_zone *zones; /* in the order of the file; no two of one name */
+	struct config_entry *zones; /* in the order of the file; no two of one name */
 	unsigned n_zones;
 	struct config_catalog *catalogs;
 	unsigned n_catalogs;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One bag of memory for one configuration. See config_arena.h. */
+/* One bag of memory for one configuration. See config_arena.h. Texts are taken from the other end of a chunk, so
+ * that a million short ones do not cost their alignment. */
 #include "control/config/config_arena.h"
 
 #include <stdint.h>
@@ -12,7 +13,7 @@
 
 struct config_chunk {
 	struct config_chunk *previous;
-	size_t used, cap; /* of the bytes behind this head */
+	size_t used, texts, cap; /* of the bytes behind this head: from their start, and from their end */
 	_Alignas(CHUNK_ALIGN) unsigned char bytes[];
 };
 
@@ -33,15 +34,23 @@ chunk_add(struct config_arena *arena, size_t need)
 	return chunk;
 }
 
+/* A chunk with room for `size` octets, or NULL. */
+static struct config_chunk *
+chunk_with(struct config_arena *arena, size_t size)
+{
+	struct config_chunk *chunk = arena->last;
+	if (chunk == NULL || chunk->cap - chunk->used - chunk->texts < size)
+		chunk = chunk_add(arena, size);
+	return chunk;
+}
+
 void *
 config_arena_alloc(struct config_arena *arena, size_t size)
 {
 	if (size > SIZE_MAX / 2)
 		return NULL;
 	size = (size + CHUNK_ALIGN - 1) & ~(size_t)(CHUNK_ALIGN - 1);
-	struct config_chunk *chunk = arena->last;
-	if (chunk == NULL || chunk->cap - chunk->used < size)
-		chunk = chunk_add(arena, size);
+	struct config_chunk *chunk = chunk_with(arena, size);
 	if (chunk == NULL)
 		return NULL;
 	void *p = chunk->bytes + chunk->used;
@@ -59,9 +68,19 @@ config_arena_array(struct config_arena *arena, size_t n, size_t size)
 }
 
 char *
-config_arena_copy(struct config_arena *arena, const char *text, size_t len)
+config_arena_text(struct config_arena *arena, size_t len)
 {
-	char *copy = config_arena_alloc(arena, len + 1);
+	struct config_chunk *chunk = len < SIZE_MAX / 2 ? chunk_with(arena, len + 1) : NULL;
+	if (chunk == NULL)
+		return NULL;
+	chunk->texts += len + 1;
+	return memset(chunk->bytes + chunk->cap - chunk->texts, 0, len + 1);
+}
+
+char *
+config_arena_copy(struct config_arena *arena, const void *text, size_t len)
+{
+	char *copy = config_arena_text(arena, len);
 	if (copy != NULL)
 		memcpy(copy, text, len);
 	return copy;
@@ -74,6 +93,7 @@ config_arena_wipe(struct config_arena *arena)
 		struct config_chunk *chunk = arena->last;
 		arena->last = chunk->previous;
 		explicit_bzero(chunk->bytes, chunk->used);
+		explicit_bzero(chunk->bytes + chunk->cap - chunk->texts, chunk->texts);
 		free(chunk);
 	}
 }

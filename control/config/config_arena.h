@@ -25,8 +25,11 @@ void *config_arena_alloc(struct config_arena *arena, size_t size) MUST_CHECK;
 /* The same for n elements; NULL also when the product overflows. */
 void *config_arena_array(struct config_arena *arena, size_t n, size_t size) MUST_CHECK;
 
-/* A copy of text[0..len) with a NUL behind it, or NULL. */
-char *config_arena_copy(struct config_arena *arena, const char *text, size_t len) MUST_CHECK;
+/* Room for a text of `len` octets and its NUL, zero bytes, not aligned; NULL when there is no memory. */
+char *config_arena_text(struct config_arena *arena, size_t len) MUST_CHECK;
+
+/* A copy of text[0..len) with a NUL behind it, not aligned, or NULL. */
+char *config_arena_copy(struct config_arena *arena, const void *text, size_t len) MUST_CHECK;
 
 /* Overwrites and frees everything; the arena is empty and usable afterwards. */
 void config_arena_wipe(struct config_arena *arena);

@@ -278,33 +278,30 @@ check_timers(struct config_reader *r, const struct config_node *map, const struc
 	check_timer_pair(r, map, "expire-min", zone->expire_min_s, "expire-max", zone->expire_max_s);
 }
 
-/* Of what is no zone itself: the root, so that nobody has to look for NULL. */
-static const uint8_t no_name[1] = {0};
-
 bool
 config_prepare_zone(struct config_reader *r, const struct config_node *map, void *value)
 {
-	struct config_zone *zone = value;
+	struct config_draft *draft = value;
 	const struct config_node *node = config_node_find(map, "template");
 	if (node == NULL || node->kind != CONFIG_NODE_SCALAR)
 		return false;
 	const struct config_template *template = config_read_reference(r, "templates", node->text);
 	if (template == NULL)
 		return false;
-	*zone = template->zone;
-	zone->name = NULL; /* absent until it is read */
+	draft->file = template->file;
+	memcpy(&draft->zone, &template->zone, sizeof(draft->zone)); /* all octets: settings_share() */
 	return true;
 }
 
 /* A zone has a file or primaries, by itself or by its template. */
 static void
-check_zone_source(struct config_reader *r, const struct config_node *map, const struct config_zone *zone)
+check_zone_source(struct config_reader *r, const struct config_node *map, const struct config_draft *draft)
 {
 	const struct config_node *template = config_node_find(map, "template");
 	const struct config_node *file = config_node_find(map, "file");
 	const struct config_node *primaries = config_node_find(map, "primaries");
-	bool has_file = zone->file != NULL || file != NULL;
-	bool has_primaries = zone->n_primaries > 0 || is_given(map, "primaries");
+	bool has_file = draft->file != NULL || file != NULL;
+	bool has_primaries = draft->zone.n_primaries > 0 || is_given(map, "primaries");
 	if (has_file && has_primaries) {
 		const struct config_node *at = file != NULL ? file : primaries != NULL ? primaries : template;
 		const char *other = at == file ? "primaries" : "a file";
@@ -341,45 +338,46 @@ pattern_meets_zone(const uint8_t *pattern, const uint8_t *zone)
 
 /* Every name of the rules that stand in this zone can be the owner of one of its records. */
 static void
-check_update_names(struct config_reader *r, const struct config_node *policy, const struct config_zone *zone)
+check_update_names(struct config_reader *r, const struct config_node *policy, const struct config_draft *draft)
 {
 	unsigned i = 0;
 	for (const struct config_node *rule = policy->first; rule != NULL; rule = rule->next, i++) {
 		const struct config_node *node = config_node_find(rule, "name");
-		for (unsigned j = 0; j < zone->update_policy[i].n_name; j++) {
-			const struct name *name = &zone->update_policy[i].name[j];
-			bool is_known = name->len != 0 && zone->name != NULL;
-			if (is_known && !pattern_meets_zone(name->bytes, zone->name))
+		for (unsigned j = 0; j < draft->zone.update_policy[i].n_name; j++) {
+			const struct name *name = &draft->zone.update_policy[i].name[j];
+			bool is_known = name->len != 0 && draft->name != NULL;
+			if (is_known && !pattern_meets_zone(name->bytes, draft->name))
 				config_warning(r, node, "name: the zone has no names there; write them in full");
 		}
 	}
 }
 
 static void
-check_update_policy(struct config_reader *r, const struct config_node *policy, const struct config_zone *zone)
+check_update_policy(struct config_reader *r, const struct config_node *policy, const struct config_draft *draft)
 {
 	if (policy->kind != CONFIG_NODE_LIST && !config_node_is_null(policy))
 		return; /* reported already */
-	if (zone->n_update_policy == 0)
+	if (draft->zone.n_update_policy == 0)
 		config_error_key(
 			r, policy,
 			"update-policy: no rules; remove the key, and who may update may change everything");
-	else if (zone->n_allow_update == 0)
+	else if (draft->zone.n_allow_update == 0)
 		config_warning(r, policy, "update-policy: without allow-update nobody may update; add that key");
 	if (policy->kind == CONFIG_NODE_LIST)
-		check_update_names(r, policy, zone);
+		check_update_names(r, policy, draft);
 }
 
 /* What is written for updates fits the zone's role. */
 static void
-check_zone_updates(struct config_reader *r, const struct config_node *map, struct config_zone *zone)
+check_zone_updates(struct config_reader *r, const struct config_node *map, struct config_draft *draft)
 {
+	struct config_zone *zone = &draft->zone;
 	static const char *const primary_keys[] = {"allow-update", "update-policy", "serial-policy"};
 	const struct config_node *policy = config_node_find(map, "update-policy");
 	const struct config_node *forward = config_node_find(map, "forward-updates");
 	if (zone->role == CONFIG_PRIMARY) {
 		if (policy != NULL && !is_broken(policy))
-			check_update_policy(r, policy, zone);
+			check_update_policy(r, policy, draft);
 		if (forward != NULL && zone->forward_updates == CONFIG_FORWARD_TO_PRIMARY)
 			config_warning(r, forward,
 				       "forward-updates: a primary has nobody to pass them on to; "
@@ -402,13 +400,12 @@ check_zone_updates(struct config_reader *r, const struct config_node *map, struc
 void
 config_check_zone(struct config_reader *r, const struct config_node *map, void *value)
 {
-	struct config_zone *zone = value;
-	check_zone_source(r, map, zone);
-	check_timers(r, map, zone);
-	zone->line = map->line;
-	bool primary = zone->file != NULL || config_node_find(map, "file") != NULL;
-	zone->role = primary ? CONFIG_PRIMARY : CONFIG_SECONDARY;
-	check_zone_updates(r, map, zone);
+	struct config_draft *draft = value;
+	check_zone_source(r, map, draft);
+	check_timers(r, map, &draft->zone);
+	bool primary = draft->file != NULL || config_node_find(map, "file") != NULL;
+	draft->zone.role = primary ? CONFIG_PRIMARY : CONFIG_SECONDARY;
+	check_zone_updates(r, map, draft);
 	const struct config_node *notify = config_node_find(map, "allow-notify");
 	if (primary && notify != NULL)
 		config_warning(r, notify, "allow-notify: a primary heeds no NOTIFY; remove the key");
@@ -419,8 +416,6 @@ config_check_template(struct config_reader *r, const struct config_node *map, vo
 {
 	struct config_template *template = value;
 	const struct config_node *file = config_node_find(map, "file");
-	template->zone.name = no_name;
-	template->zone.line = map->line;
 	template->zone.role = file != NULL ? CONFIG_PRIMARY : CONFIG_SECONDARY;
 	check_timers(r, map, &template->zone);
 	if (file != NULL && is_given(map, "primaries"))
@@ -447,8 +442,9 @@ config_check_catalog(struct config_reader *r, const struct config_node *map, voi
 {
 	struct config_catalog *catalog = value;
 	const struct config_template *template = catalog->zone.template;
+	catalog->zone.is_produced = catalog->produce.enabled;
 	catalog->zone.role = catalog->produce.enabled ? CONFIG_PRIMARY : CONFIG_SECONDARY;
-	catalog->zone.line = map->line;
+	catalog->line = map->line;
 	check_timers(r, map, &catalog->zone);
 	if (catalog->produce.enabled) {
 		check_produced(r, map);
@@ -460,19 +456,17 @@ config_check_catalog(struct config_reader *r, const struct config_node *map, voi
 			"catalog without primaries; add \"primaries: [REMOTE]\", where it is transferred from, or "
 			"\"produce: {}\" to make it here");
 
+	struct config_draft draft = {0};
+	if (template == NULL)
+		config_read_section(r, config_section_find(&config_root, "zones")->section, NULL, &draft, false);
 	struct config_zone *member = &catalog->member;
-	if (template != NULL)
-		*member = template->zone;
-	else
-		config_read_section(r, config_section_find(&config_root, "zones")->section, NULL, member, false);
-	if (template != NULL && member->file != NULL)
+	*member = template != NULL ? template->zone : draft.zone;
+	if (template != NULL && template->file != NULL)
 		config_error(r, config_node_find(map, "template"),
 			     "template: \"%s\" has a file, but members of a catalog are "
 			     "secondaries; name a template with primaries or with neither",
 			     template->id);
-	member->name = no_name;
 	member->role = CONFIG_SECONDARY;
-	member->line = map->line;
 	member->template = template;
 	member->n_allow_update = 0;
 	member->n_update_policy = 0;
@@ -578,13 +572,13 @@ check_catalog_names(struct config_reader *r, const struct config_node *root)
 {
 	const struct config *c = r->config;
 	for (unsigned i = 0; i < c->n_catalogs; i++) {
-		const uint8_t *name = c->catalogs[i].zone.name;
+		const uint8_t *name = c->catalogs[i].name;
 		for (unsigned j = 0; j < c->n_zones && name != NULL; j++) {
 			if (c->zones[j].name == NULL || !name_equal(c->zones[j].name, name))
 				continue;
 			const struct config_node *node = config_node_find(list_node(root, "catalogs", i), "name");
 			config_error(r, node, "name: \"%s\" is a zone too, at line %u; remove one of the two",
-				     node->text, c->zones[j].line);
+				     node->text, list_node(root, "zones", j)->line);
 		}
 	}
 }

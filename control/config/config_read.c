@@ -139,11 +139,10 @@ parse_name(struct config_reader *r, const char *text, const uint8_t **out, struc
 {
 	struct name name;
 	int err = config_parse_name(text, &name, why);
-	uint8_t *copy = err == 0 ? config_arena_alloc(r->arena, name.len) : NULL;
+	const char *copy = err == 0 ? config_arena_copy(r->arena, name.bytes, name.len) : NULL;
 	if (copy == NULL)
 		return err != 0 ? err : -ENOMEM;
-	memcpy(copy, name.bytes, name.len);
-	*out = copy;
+	*out = (const uint8_t *)copy;
 	return 0;
 }
 
@@ -155,7 +154,7 @@ parse_path(struct config_reader *r, const char *dir, const char *text, const cha
 	size_t dir_len = text[0] == '/' ? 0 : strlen(dir);
 	size_t text_len = strlen(text);
 	bool slash = dir_len > 0 && dir[dir_len - 1] != '/';
-	char *path = config_arena_alloc(r->arena, dir_len + slash + text_len + 1);
+	char *path = config_arena_text(r->arena, dir_len + slash + text_len);
 	if (path == NULL)
 		return -ENOMEM;
 	memcpy(path, dir, dir_len);
@@ -427,7 +426,9 @@ identity_text(struct config_reader *r, const struct config_row *row, const struc
 		return NULL;
 	char text[NAME_TEXT_MAX];
 	size_t len = name_to_text(name, text);
-	return config_read_copy(r, text, len);
+	const char *copy = config_arena_copy(r->scratch, text, len);
+	r->no_memory |= copy == NULL;
+	return copy;
 }
 
 /* Reports entries of a list that share their first row's value, at the later one. */
@@ -459,6 +460,26 @@ report_duplicates(struct config_reader *r, const struct config_row *row, const s
 	free(all);
 }
 
+/* Room for the entries, in the scratch arena where the configuration keeps something else of them. */
+static char *
+section_list_begin(struct config_reader *r, const struct config_row *row, char *base, unsigned n)
+{
+	if (row->section->keep == NULL)
+		return list_begin(r, row, base, n, row->section->size);
+	char *items = config_arena_array(r->scratch, n, row->section->size);
+	if (items == NULL)
+		r->no_memory = true;
+	return items;
+}
+
+static void
+keep_list(struct config_reader *r, const struct config_row *row, char *base, const char *items, unsigned n)
+{
+	char *kept = list_begin(r, row, base, n, row->section->kept_size);
+	for (unsigned i = 0; i < n && kept != NULL; i++)
+		row->section->keep(r, items + i * row->section->size, kept + i * row->section->kept_size);
+}
+
 /* A list of maps. Nothing behind the key is an empty list: every entry may be commented out. */
 static void
 read_section_list(struct config_reader *r, const struct config_row *row, struct config_node *node, char *base)
@@ -470,7 +491,7 @@ read_section_list(struct config_reader *r, const struct config_row *row, struct 
 			     row->section->what, node_kind_text(node), row->section->what);
 		return;
 	}
-	char *items = list_begin(r, row, base, node->n, row->section->size);
+	char *items = section_list_begin(r, row, base, node->n);
 	if (items == NULL)
 		return;
 	char *item = items;
@@ -484,6 +505,8 @@ read_section_list(struct config_reader *r, const struct config_row *row, struct 
 	}
 	if (!(row->flags & CONFIG_ALIKE))
 		report_duplicates(r, row, node, items);
+	if (row->section->keep != NULL)
+		keep_list(r, row, base, items, node->n);
 }
 
 /* -------- sections -------- */

@@ -383,10 +383,13 @@ static const struct config_row zone_rows[] = {
 };
 
 /* What zones and templates have in common besides. */
+#define FILE_ROW(type) \
+	{ \
+		.key = "file", .kind = CONFIG_KIND_ZONE_PATH, FIELD(type, file), .example = "example.com.zone", \
+		.doc = "The zone file, which makes this server a primary; either this or primaries." \
+	}
+
 static const struct config_row zone_primary_rows[] = {
-	{.key = "file", .kind = CONFIG_KIND_ZONE_PATH, FIELD(struct config_zone, file),
-	 .example = "example.com.zone",
-	 .doc = "The zone file, which makes this server a primary; either this or primaries."},
 	{.key = "allow-update", .kind = CONFIG_KIND_REFERENCE, .flags = CONFIG_LIST,
 	 LIST(struct config_zone, allow_update), .target = "acls", .example = "[upd]",
 	 .doc = "The acls that may change the zone by UPDATE (RFC 2136); without one, nobody."},
@@ -401,27 +404,32 @@ static const struct config_row zone_primary_rows[] = {
 };
 
 static const struct config_row zone_name_rows[] = {
-	{.key = "name", .kind = CONFIG_KIND_NAME, .flags = CONFIG_REQUIRED, FIELD(struct config_zone, name),
+	{.key = "name", .kind = CONFIG_KIND_NAME, .flags = CONFIG_REQUIRED, FIELD(struct config_draft, name),
 	 .example = "example.com", .doc = "The zone's apex."},
-	{.key = "template", .kind = CONFIG_KIND_REFERENCE, FIELD(struct config_zone, template),
+	{.key = "template", .kind = CONFIG_KIND_REFERENCE, FIELD(struct config_draft, zone.template),
 	 .target = "templates", .example = "customer",
 	 .doc = "A template whose keys hold where this zone has none of its own."},
+	FILE_ROW(struct config_draft),
 };
 
 static const struct config_section zone_section = {
 	.path = "zones",
 	.what = "zone",
 	.doc = "The zones to serve: primary with a file, secondary with primaries.",
-	.size = sizeof(struct config_zone),
-	.parts = {PART(zone_name_rows), PART(zone_primary_rows), PART(zone_rows)},
+	.size = sizeof(struct config_draft),
+	.parts = {PART(zone_name_rows), PART_AT(zone_primary_rows, struct config_draft, zone),
+	          PART_AT(zone_rows, struct config_draft, zone)},
 	.prepare = config_prepare_zone,
 	.check = config_check_zone,
+	.keep = config_keep_zone,
+	.kept_size = sizeof(struct config_entry),
 };
 
 static const struct config_row template_rows[] = {
 	{.key = "id", .kind = CONFIG_KIND_TEXT, .flags = CONFIG_REQUIRED, FIELD(struct config_template, id),
 	 .min = 1, .max = 255, .example = "customer",
 	 .doc = "The name that zones and catalogs use for this template."},
+	FILE_ROW(struct config_template),
 };
 
 static const struct config_section template_section = {
@@ -435,9 +443,9 @@ static const struct config_section template_section = {
 };
 
 static const struct config_row catalog_name_rows[] = {
-	{.key = "name", .kind = CONFIG_KIND_NAME, .flags = CONFIG_REQUIRED, FIELD(struct config_zone, name),
+	{.key = "name", .kind = CONFIG_KIND_NAME, .flags = CONFIG_REQUIRED, FIELD(struct config_catalog, name),
 	 .example = "catalog.example", .doc = "The catalog zone's apex."},
-	{.key = "template", .kind = CONFIG_KIND_REFERENCE, FIELD(struct config_zone, template),
+	{.key = "template", .kind = CONFIG_KIND_REFERENCE, FIELD(struct config_catalog, zone.template),
 	 .target = "templates", .example = "customer",
 	 .doc = "The template of the member zones; without primaries there, they come from the catalog's."},
 };
@@ -472,7 +480,7 @@ static const struct config_section catalog_section = {
 	.what = "catalog",
 	.doc = "Catalog zones (RFC 9432): transferred, and their members served as secondary zones; or made here.",
 	.size = sizeof(struct config_catalog),
-	.parts = {PART_AT(catalog_name_rows, struct config_catalog, zone), PART(catalog_rows),
+	.parts = {PART(catalog_name_rows), PART(catalog_rows),
 	          PART_AT(zone_rows, struct config_catalog, zone)},
 	.check = config_check_catalog,
 };

@@ -94,6 +94,19 @@ struct config_section {
 	bool (*prepare)(struct config_reader *r, const struct config_node *map, void *value);
 	/* Called after the rows were read, only for a map that is in the file. */
 	void (*check)(struct config_reader *r, const struct config_node *map, void *value);
+	/*
+	 * Of a list: what the configuration keeps of each entry, where that is not all that was read. Called when
+	 * all of the list has been read and checked.
+	 */
+	void (*keep)(struct config_reader *r, const void *value, void *kept);
+	size_t kept_size;
+};
+
+/* A zone of the list `zones` as it is read. */
+struct config_draft {
+	const uint8_t *name;
+	const char *file;
+	struct config_zone zone;
 };
 
 /* The whole file. Its struct is struct config. */
@@ -110,13 +123,17 @@ enum config_unit config_row_unit(const struct config_row *row);
 
 /* -------- reading (config_read.c) -------- */
 
+#define CONFIG_SHARED 64
+
 struct config_reader {
-	const char *path;           /* of the config file */
-	const char *dir;            /* its directory, with the closing slash, or "" */
-	struct config_arena *arena; /* of the struct config */
+	const char *path;             /* of the config file */
+	const char *dir;              /* its directory, with the closing slash, or "" */
+	struct config_arena *arena;   /* of the struct config */
+	struct config_arena *scratch; /* for what is not needed behind the reading */
 	struct diag_list *diag;
 	struct config *config;
-	bool no_memory; /* the result is worth nothing */
+	bool no_memory;                                  /* the result is worth nothing */
+	const struct config_zone *shared[CONFIG_SHARED]; /* settings that zones may share, by their hash */
 };
 
 /*
@@ -143,6 +160,9 @@ const void *config_read_reference(const struct config_reader *r, const char *tar
 char *config_read_secret_file(struct config_reader *r, const struct config_node *node, const char *path);
 
 /* -------- rules between keys (config_check.c) -------- */
+
+/* config_zones.c: keeps a zone's settings once, however many zones have the same ones. */
+void config_keep_zone(struct config_reader *r, const void *value, void *kept);
 
 bool config_prepare_zone(struct config_reader *r, const struct config_node *map, void *value);
 void config_check_server(struct config_reader *r, const struct config_node *map, void *value);

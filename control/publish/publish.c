@@ -3,6 +3,7 @@
 #include "control/publish/publish.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
@@ -92,21 +93,22 @@ served_set_new(struct zone_set *set)
 	return s;
 }
 
-struct served_set *
+int
 served_set_new_changed(const struct served_set *base, struct zone *const *add, size_t n_add,
-		       struct zone *const *remove, size_t n_remove)
+		       struct zone *const *remove, size_t n_remove, struct served_set **out)
 {
 	struct served_set *s = calloc(1, sizeof(*s));
 	if (!s)
-		return NULL;
-	s->set = zone_set_new_changed(base->set, add, n_add, remove, n_remove, &s->garbage);
-	if (!s->set) {
+		return -ENOMEM;
+	int err = zone_set_new_changed(base->set, add, n_add, remove, n_remove, &s->garbage, &s->set);
+	if (err) {
 		free(s);
-		return NULL;
+		return err;
 	}
 	retired_init(&s->retired, served_set_reclaimed, base->retired.bytes); /* nearly */
 	s->is_changed = true;
-	return s;
+	*out = s;
+	return 0;
 }
 
 bool

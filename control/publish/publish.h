@@ -41,6 +41,7 @@ struct served {
 	/* Once a snapshot made from this one has been published: what this one alone uses, and so what it frees. */
 	struct snapshot_remains *left;
 };
+_Static_assert(sizeof(struct served) == 64, "one for each of a million zones; the next larger block has 80 octets");
 
 /* A zone set, likewise. */
 struct served_set {
@@ -84,10 +85,10 @@ void served_set_free(struct served_set *s);
 
 /*
  * A set like the one that is served, with `add` more and `remove` less (zone_set_new_changed()). It can only be
- * published while `base` is what is served. NULL: out of memory.
+ * published while `base` is what is served. 0 or -errno, as there.
  */
-struct served_set *served_set_new_changed(const struct served_set *base, struct zone *const *add, size_t n_add,
-					  struct zone *const *remove, size_t n_remove) MUST_CHECK;
+int served_set_new_changed(const struct served_set *base, struct zone *const *add, size_t n_add,
+			   struct zone *const *remove, size_t n_remove, struct served_set **out) MUST_CHECK;
 
 /* True when replacing `current` (NULL: nothing) by `next` fits the budget. */
 bool

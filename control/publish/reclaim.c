@@ -26,7 +26,7 @@ struct reclaim {
 	uint64_t bytes, records, freed; /* bytes and records count held ones, too */
 	uint64_t budget_bytes;
 	uint64_t grace_start_ms; /* 0: no grace period is running */
-	uint64_t grace_periods;  /* begun */
+	uint32_t grace_periods;  /* begun, modulo 2^32 */
 	bool refused, stopping;
 	void (*on_room)(void *arg);
 	void *on_room_arg;
@@ -80,14 +80,15 @@ reclaim_enlist(struct reclaim *rc, struct retired *r)
 
 /*
  * What an object that has been freed had kept: goes to the front of the batch if it was retired before this grace
- * period began, since it has then waited as long as the batch has.
+ * period began, since it has then waited as long as the batch has. One that was retired 2^32 grace periods ago
+ * waits for another one, which does no harm.
  */
 static struct retired *
 reclaim_let_go(struct reclaim *rc, struct retired *younger, struct retired *batch)
 {
 	pthread_mutex_lock(&rc->mutex);
 	if (atomic_fetch_sub(&younger->holds, 1) == 1) {
-		if (younger->retired_in < rc->grace_periods) {
+		if (younger->retired_in != rc->grace_periods) {
 			younger->next = batch;
 			batch = younger;
 		} else {

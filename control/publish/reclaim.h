@@ -33,10 +33,11 @@ struct retired {
 	struct retired *next;
 	void (*free)(struct retired *r); /* frees the object and the wrapper around r; reclaimer thread */
 	uint64_t bytes;                  /* what freeing gives back */
-	_Atomic unsigned holds;  /* one for being published, one for each long reader, one for an older object */
-	struct retired *younger; /* kept until this one is freed; NULL: none */
-	uint64_t retired_in;     /* the grace period that ran, or had run last, when it was retired */
+	struct retired *younger;         /* kept until this one is freed; NULL: none */
+	_Atomic unsigned holds; /* one for being published, one for each long reader, one for an older object */
+	uint32_t retired_in;    /* the grace period that ran, or had run last, when it was retired; modulo 2^32 */
 };
+_Static_assert(sizeof(struct retired) == 40, "two for each of a million zones");
 
 void retired_init(struct retired *r, void (*free)(struct retired *r), uint64_t bytes);
 

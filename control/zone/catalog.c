@@ -587,7 +587,7 @@ catalog_update_restore(const struct catalog_members *m, const struct catalog_mem
 }
 
 void
-catalog_update_commit(struct catalog_members *m, struct catalog_update *u)
+catalog_update_apply(struct catalog_members *m, struct catalog_update *u)
 {
 	struct names before = m->names;
 	struct garbage garbage = {0};
@@ -595,12 +595,28 @@ catalog_update_commit(struct catalog_members *m, struct catalog_update *u)
 	garbage_free(&garbage); /* nobody else reads it */
 	if (u->is_whole)
 		names_free(&before);
-	for (size_t i = 0; i < u->n; i++)
-		member_free(u->changes[i].old);
-	free(u->changes);
+	u->txn = NULL;
 	m->serial = u->serial;
 	m->has_serial = u->has_serial;
+}
+
+bool
+catalog_update_end(struct catalog_update *u, size_t n)
+{
+	for (; u->n_freed < u->n && n > 0; n--)
+		member_free(u->changes[u->n_freed++].old);
+	if (u->n_freed < u->n)
+		return false;
+	free(u->changes);
 	*u = (struct catalog_update){0};
+	return true;
+}
+
+void
+catalog_update_commit(struct catalog_members *m, struct catalog_update *u)
+{
+	catalog_update_apply(m, u);
+	(void)!catalog_update_end(u, SIZE_MAX);
 }
 
 void

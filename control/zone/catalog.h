@@ -36,9 +36,11 @@ bool catalog_admits(const struct name *patterns, unsigned n, const uint8_t *name
 /* -------- members -------- */
 
 /*
- * One member, immutable, in one allocation; read it by the functions below. The entry's name is the member zone's,
- * in lower case.
+ * One member, immutable but for the flag, in one allocation; read it by the functions below. The entry's name is
+ * the member zone's, in lower case.
  */
+#define CATALOG_MEMBER_OWNS 1 /* of entry.flags: its zone is served by its word (catalogs.c's) */
+
 struct catalog_member {
 	struct names_entry entry;
 	const struct catalog_members *members; /* whose it is */
@@ -114,6 +116,7 @@ struct catalog_change {
 struct catalog_update {
 	struct catalog_change *changes; /* no two of one name, in no particular order */
 	size_t n, cap;
+	size_t n_freed;        /* of the old ones */
 	struct names_txn *txn; /* the members as they will be; names_txn_find() */
 	uint32_t serial;
 	bool has_serial;
@@ -136,7 +139,13 @@ int catalog_update_make(const struct catalog_members *m, const struct snapshot *
 int catalog_update_restore(const struct catalog_members *m, const struct catalog_member_parts *parts,
 			   struct catalog_update *out) MUST_CHECK;
 
-/* Makes it so; old members are freed. Consumes the update. */
+/* Makes it so. Those that are members no more can be looked at in u->changes until catalog_update_end(). */
+void catalog_update_apply(struct catalog_members *m, struct catalog_update *u);
+
+/* Behind that: frees up to `n` old members. True: those were all, and the update is consumed. */
+bool catalog_update_end(struct catalog_update *u, size_t n) MUST_CHECK;
+
+/* Both. */
 void catalog_update_commit(struct catalog_members *m, struct catalog_update *u);
 
 /* Frees the update and the new members. */

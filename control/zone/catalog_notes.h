@@ -65,7 +65,7 @@ void catalog_notes_free(struct catalog_notes *notes);
 
 /* -------- reading -------- */
 
-#define CATALOG_BATCH_NOTES 500 /* to be restored in one turn of the loop */
+#define CATALOG_BATCH_NOTES 250 /* to be restored in one turn of the loop: some 3 ms */
 #define CATALOG_BATCH_BYTES (128u << 10)
 
 /* Some of the notes on disk, in the order of their names; zero to begin with. */

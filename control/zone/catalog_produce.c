@@ -87,7 +87,7 @@ static int
 add_all(struct zone_builder *b, const struct config *config, const struct config_catalog *catalog, uint32_t serial)
 {
 	struct name apex, zone;
-	name_copy(&apex, catalog->zone.name);
+	name_copy(&apex, catalog->name);
 	const struct config_produce *produce = &catalog->produce;
 	int err = add_frame(b, &apex, serial);
 	for (unsigned i = 0; i < config->n_zones && err == 0; i++) {
@@ -112,7 +112,7 @@ catalog_produce(const struct config *config, const struct config_catalog *catalo
 	uint32_t serial = !base || serial_is_newer(now_s, base->serial) ? now_s : base->serial + 1;
 	struct snapshot *next;
 	struct name apex;
-	name_copy(&apex, catalog->zone.name);
+	name_copy(&apex, catalog->name);
 	struct zone_builder *b = zone_builder_new(&apex);
 	if (!b)
 		return -ENOMEM;
@@ -120,7 +120,7 @@ catalog_produce(const struct config *config, const struct config_catalog *catalo
 	if (err != 0) {
 		if (err == -EINVAL)
 			diag_add(
-				diag, DIAG_ERROR, config->path, catalog->zone.line, 0,
+				diag, DIAG_ERROR, config->path, catalog->line, 0,
 				"name: too long for a catalog; at most 210 octets leave room for the members' IDs");
 		zone_builder_abort(b);
 		return err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Catalogs at work. See catalog_zones.h. Control thread, but for read_work(). */
+/* Catalogs at work. See catalog_zones.h. Control thread, but for read_work() and catalog_zones_plan(). */
 #include "control/zone/catalog_zones.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include "control/zone/catalog_notes.h"
 
 #define LOG_FAULTS_MAX 20
+#define TELL_MEMBERS 200 /* added, removed, changed in a turn of the loop: some 1 to 3 ms */
 
 /* One catalog of the configuration. */
 struct catalog_zone {
@@ -39,18 +40,18 @@ struct catalog_zones {
 	struct catalog_zone *items;
 	unsigned n;
 	struct zones_edit *edit;  /* while events come */
-	uint64_t added, removed;  /* of it */
+	uint64_t added, removed;  /* of it, and of those before it in this change */
 	bool held;                /* a plan of zones is being made */
 	void (*ready)(void *arg); /* who waits for the reading that runs to end; NULL: nobody */
 	void *ready_arg;
 	bool has_lost; /* members that could not be made zones: what the state has of them is theirs still */
 	bool stopping;
-	/* the reading that runs */
+	/* the reading that runs, and the telling of what it has brought */
 	uv_work_t work;
 	bool is_reading;
 	struct name apex;
 	struct served *base, *next; /* held */
-	struct catalog_update update;
+	struct catalogs_change *change;
 	struct diag_list diag;
 	int err;
 };
@@ -73,7 +74,7 @@ note_of(void *arg, const struct name *apex, uint8_t out[STATE_NOTE_MAX])
 	const struct zone_item *item = zones_item(c->options.zones, apex);
 	if (m) /* until a reset is done, the data is that of the member of before */
 		return item && secondary_is_reset(item) ? -EBUSY : (int)catalog_note_write(m, out);
-	return item && !zone_item_member(item) ? 0 : -ENOENT; /* of a zone that goes, the note does with it */
+	return item && !zone_item_is_member(item) ? 0 : -ENOENT; /* of a zone that goes, the note does with it */
 }
 
 void
@@ -115,7 +116,7 @@ member_add(void *arg, const struct catalogs_zone *z)
 	struct catalog_zones *c = arg;
 	struct name apex;
 	name_copy(&apex, catalog_member_name(z->member));
-	int err = c->edit ? zones_edit_add(c->edit, &apex, z->settings, c) : -ENOMEM;
+	int err = c->edit ? zones_edit_add(c->edit, &apex, z->settings) : -ENOMEM;
 	if (err)
 		complain(apex.bytes, "added", err);
 	else
@@ -130,9 +131,9 @@ member_remove(void *arg, const uint8_t *name)
 {
 	struct catalog_zones *c = arg;
 	struct zone_item *item = item_of(c, name);
-	if (item && !zone_item_member(item))
+	if (item && !zone_item_is_member(item))
 		note(c, name);
-	if (!item || !zone_item_member(item))
+	if (!item || !zone_item_is_member(item))
 		return;
 	int err = c->edit ? zones_edit_remove(c->edit, item) : -ENOMEM;
 	if (err)
@@ -146,7 +147,7 @@ member_change(void *arg, const struct catalogs_zone *z)
 {
 	struct catalog_zones *c = arg;
 	struct zone_item *item = item_of(c, catalog_member_name(z->member));
-	if (item && zone_item_member(item))
+	if (item && zone_item_is_member(item))
 		zone_item_set_config(c->options.zones, item, z->settings);
 	if (z->member_changed)
 		note(c, catalog_member_name(z->member));
@@ -161,7 +162,7 @@ member_reset(void *arg, const struct catalogs_zone *z)
 {
 	struct catalog_zones *c = arg;
 	struct zone_item *item = item_of(c, catalog_member_name(z->member));
-	if (!item || !zone_item_member(item))
+	if (!item || !zone_item_is_member(item))
 		return;
 	zone_item_set_config(c->options.zones, item, z->settings);
 	secondary_reset(c->options.secondaries, item);
@@ -191,12 +192,11 @@ release(struct catalog_zones *c, struct served **held)
 static void
 edit_begin(struct catalog_zones *c)
 {
-	c->added = c->removed = 0;
 	c->edit = zones_edit_begin(c->options.zones);
 }
 
-/* 0, or -errno, and all zones are as they were. */
-static int
+/* False: it has failed, and zones are as they were. */
+static bool
 edit_end(struct catalog_zones *c)
 {
 	int err = c->edit ? zones_edit_commit(c->edit) : -ENOMEM;
@@ -207,7 +207,17 @@ edit_end(struct catalog_zones *c)
 	}
 	c->edit = NULL;
 	catalog_zones_on_state(c);
-	return err;
+	return !err;
+}
+
+/* True: that was all, and the change is consumed. */
+static bool
+tell_some(struct catalog_zones *c, struct catalogs_change *change, bool *has_lost)
+{
+	edit_begin(c);
+	bool is_over = catalogs_tell(c->catalogs, change, TELL_MEMBERS);
+	*has_lost |= !edit_end(c);
+	return is_over;
 }
 
 static void
@@ -215,24 +225,16 @@ read_work(uv_work_t *work)
 {
 	struct catalog_zones *c = work->data;
 	c->err = catalogs_prepare(c->catalogs, &c->apex, c->base ? c->base->snapshot : NULL, c->next->snapshot,
-				  &c->update, &c->diag);
+				  &c->change, &c->diag);
 }
 
+/* Everybody has been told of the new version. */
 static void
-take_update(struct catalog_zones *c)
+update_told(struct catalog_zones *c)
 {
 	char text[NAME_TEXT_MAX];
 	struct catalog_zone *z = find(c, c->apex.bytes);
-	edit_begin(c);
-	c->err = catalogs_commit(c->catalogs, &c->apex, &c->update, &c->diag);
-	if (edit_end(c) != 0)
-		c->has_lost = true;
 	name_to_text(c->apex.bytes, text);
-	log_diag(&c->diag, text, LOG_FAULTS_MAX);
-	if (c->err) {
-		log_write(CONFIG_LOG_ERROR, text, "catalog: %s; its members stay as they were", strerror(-c->err));
-		return;
-	}
 	if (c->added || c->removed)
 		log_write(CONFIG_LOG_INFO, text, "catalog: %llu zones added, %llu removed",
 			  (unsigned long long)c->added, (unsigned long long)c->removed);
@@ -262,29 +264,18 @@ tell_ready(struct catalog_zones *c)
 {
 	void (*ready)(void *arg) = c->ready;
 	c->ready = NULL;
-	if (ready)
-		ready(c->ready_arg);
-	return ready != NULL;
+	if (!ready)
+		return false;
+	zones_hold_edits(c->options.zones, true);
+	ready(c->ready_arg);
+	return true;
 }
 
 static void
-read_done(uv_work_t *work, int status)
+read_over(struct catalog_zones *c)
 {
-	struct catalog_zones *c = work->data;
 	c->is_reading = false;
-	if (c->held && !c->err && !c->stopping) {
-		/* A plan has begun meanwhile: the same again when it is over. */
-		struct catalog_zone *z = find(c, c->apex.bytes);
-		if (z)
-			z->is_due = true;
-		catalog_update_abort(&c->update);
-	} else if (!c->err && !c->stopping) {
-		take_update(c);
-	} else if (!c->err) {
-		catalog_update_abort(&c->update);
-	} else if (c->err != -ENOENT) {
-		refuse_update(c);
-	}
+	c->change = NULL;
 	release(c, &c->base);
 	release(c, &c->next);
 	diag_clear(&c->diag);
@@ -292,6 +283,57 @@ read_done(uv_work_t *work, int status)
 		c->options.read(c->options.arg);
 	if (!tell_ready(c))
 		read_next(c);
+}
+
+static void
+between_steps(uv_work_t *work)
+{
+	/* Nothing: the loop looks at everything else before it hears that this has been done. */
+}
+
+/* A million members take many turns of the loop; until the end this is a part of the reading. */
+static void
+tell_step(uv_work_t *work, int status)
+{
+	struct catalog_zones *c = work->data;
+	if (c->stopping) {
+		catalogs_tell_no_more(c->catalogs, c->change);
+		read_over(c);
+	} else if (tell_some(c, c->change, &c->has_lost)) {
+		update_told(c);
+		read_over(c);
+	} else {
+		uv_queue_work(c->options.loop, &c->work, between_steps, tell_step);
+	}
+}
+
+static void
+take_update(struct catalog_zones *c)
+{
+	char text[NAME_TEXT_MAX];
+	name_to_text(c->apex.bytes, text);
+	log_diag(&c->diag, text, LOG_FAULTS_MAX);
+	c->added = c->removed = 0;
+	catalogs_commit(c->catalogs, c->change);
+	tell_step(&c->work, 0);
+}
+
+static void
+read_done(uv_work_t *work, int status)
+{
+	struct catalog_zones *c = work->data;
+	if (!c->err && !c->stopping && !c->held) {
+		take_update(c);
+		return;
+	}
+	if (c->err && c->err != -ENOENT)
+		refuse_update(c);
+	if (!c->err)
+		catalogs_abort(c->change);
+	struct catalog_zone *z = !c->err && c->held ? find(c, c->apex.bytes) : NULL;
+	if (z) /* a plan has begun meanwhile: the same again when it is over */
+		z->is_due = true;
+	read_over(c);
 }
 
 static void
@@ -384,7 +426,7 @@ restore_one(struct catalog_zones *c, const struct catalog_note *n)
 	int err = catalogs_restore(c->catalogs, &n->catalog, &n->parts);
 	if (!err)
 		c->restore->n++;
-	else if (item && !zone_item_member(item))
+	else if (item && !zone_item_is_member(item))
 		note(c, n->member.bytes); /* the configuration has taken it over */
 	else if (err == -ENOMEM || err == -ENOSPC)
 		complain(n->member.bytes, "added", err);
@@ -405,6 +447,7 @@ restore_take(struct catalog_zones *c)
 {
 	struct restore *r = c->restore;
 	struct catalog_note n;
+	c->added = c->removed = 0;
 	edit_begin(c);
 	if (c->edit)
 		zones_edit_join(c->edit, r->first_load);
@@ -412,8 +455,7 @@ restore_take(struct catalog_zones *c)
 	while (!c->stopping && catalog_batch_next(&r->batch, &n))
 		restore_one(c, &n);
 	r->is_taking = false;
-	if (edit_end(c) != 0)
-		c->has_lost = true;
+	c->has_lost |= !edit_end(c);
 	if (c->stopping || r->batch.is_end)
 		restore_end(c);
 	else
@@ -451,13 +493,10 @@ void
 catalog_zones_hold(struct catalog_zones *c, void (*ready)(void *arg), void *arg)
 {
 	c->held = true;
-	zones_hold_edits(c->options.zones, true);
-	if (!c->is_reading && !(c->restore && c->restore->is_reading)) {
-		ready(arg);
-		return;
-	}
 	c->ready = ready;
 	c->ready_arg = arg;
+	if (!c->is_reading && !(c->restore && c->restore->is_reading))
+		tell_ready(c);
 }
 
 void
@@ -471,47 +510,91 @@ catalog_zones_resume(struct catalog_zones *c)
 		read_next(c);
 }
 
-/* The catalogs of the new configuration, with what was read of those that were there before. */
-static struct catalog_zone *
-make_items(const struct catalog_zones *c, const struct config *config)
+struct catalog_zones_plan {
+	const struct config *config;
+	struct catalogs_change *change;
+	struct catalog_zone *items;
+	struct diag_list diag;
+	bool is_begun;
+};
+
+int
+catalog_zones_plan(const struct catalog_zones *c, const struct config *config, struct catalog_zones_plan **out)
 {
-	struct catalog_zone *items = calloc(config->n_catalogs + 1, sizeof(*items));
-	for (unsigned i = 0; items && i < config->n_catalogs; i++) {
-		const struct catalog_zone *old = find(c, config->catalogs[i].zone.name);
-		name_copy(&items[i].apex, config->catalogs[i].zone.name);
-		items[i].is_produced = config->catalogs[i].produce.enabled;
-		items[i].is_due = !items[i].is_produced;
-		if (!old || !old->read)
-			continue;
-		items[i].read = old->read;
-		served_hold(old->read);
+	struct catalog_zones_plan *plan = calloc(1, sizeof(*plan));
+	if (!plan)
+		return -ENOMEM;
+	plan->config = config;
+	plan->items = calloc(config->n_catalogs + 1u, sizeof(*plan->items));
+	int err = plan->items ? catalogs_prepare_config(c->catalogs, config, &plan->change, &plan->diag) : -ENOMEM;
+	if (err)
+		catalog_zones_plan_free(plan);
+	else
+		*out = plan;
+	return err;
+}
+
+void
+catalog_zones_plan_free(struct catalog_zones_plan *plan)
+{
+	if (!plan)
+		return;
+	catalogs_abort(plan->change);
+	diag_clear(&plan->diag);
+	free(plan->items);
+	free(plan);
+}
+
+/* The catalogs of the new configuration take over what was read of those that were there before. */
+static void
+take_items(struct catalog_zones *c, const struct catalog_zones_plan *plan)
+{
+	for (unsigned i = 0; i < plan->config->n_catalogs; i++) {
+		const struct config_catalog *config = &plan->config->catalogs[i];
+		struct catalog_zone *old = find(c, config->name), *z = &plan->items[i];
+		name_copy(&z->apex, config->name);
+		z->is_produced = config->produce.enabled;
+		z->is_due = !z->is_produced;
+		if (old) {
+			z->read = old->read;
+			old->read = NULL;
+		}
 	}
-	return items;
+	for (unsigned i = 0; i < c->n; i++)
+		release(c, &c->items[i].read);
+	free(c->items);
+	c->items = plan->items;
+	c->n = plan->config->n_catalogs;
+}
+
+bool
+catalog_zones_commit_step(struct catalog_zones *c, struct catalog_zones_plan *plan, bool *has_lost)
+{
+	if (!plan->is_begun) {
+		plan->is_begun = true;
+		log_diag(&plan->diag, NULL, LOG_FAULTS_MAX);
+		diag_clear(&plan->diag);
+		take_items(c, plan);
+		zones_hold_edits(c->options.zones, false);
+		c->added = c->removed = 0;
+		catalogs_commit(c->catalogs, plan->change);
+	}
+	if (!tell_some(c, plan->change, has_lost))
+		return false;
+	c->has_lost |= *has_lost;
+	free(plan);
+	return true;
 }
 
 int
 catalog_zones_configure(struct catalog_zones *c, const struct config *config)
 {
-	struct diag_list diag = {0};
-	struct catalog_zone *items = make_items(c, config);
-	if (!items)
-		return -ENOMEM;
-	zones_hold_edits(c->options.zones, false);
-	edit_begin(c);
-	int err = catalogs_configure(c->catalogs, config, &diag);
-	int edit_err = edit_end(c);
-	log_diag(&diag, NULL, LOG_FAULTS_MAX);
-	diag_clear(&diag);
-	struct catalog_zone *gone = err ? items : c->items;
-	unsigned n_gone = err ? config->n_catalogs : c->n;
-	for (unsigned i = 0; i < n_gone; i++)
-		release(c, &gone[i].read);
-	free(gone);
-	if (err)
-		return err;
-	c->items = items;
-	c->n = config->n_catalogs;
-	return edit_err;
+	struct catalog_zones_plan *plan;
+	bool has_lost = false;
+	int err = catalog_zones_plan(c, config, &plan);
+	while (!err && !catalog_zones_commit_step(c, plan, &has_lost))
+		;
+	return has_lost ? -ENOMEM : err;
 }
 
 bool

@@ -2,8 +2,8 @@
 /*
  * Catalogs at work: catalog zones as they are published, and their members as zones that we serve.
  *
- *     catalog zone published ─> pool: difference (catalogs_prepare()) ─> loop: who owns what (catalogs_commit())
- *         ─> one edit of the zones (zones.h) ─> members are loaded, transferred, notified like any other zone
+ *     catalog zone published ─> pool: difference, who owns what (catalogs_prepare()) ─> loop: told some at a time,
+ * each time an edit of the zones (zones.h) ─> members are loaded, transferred, notified like any other zone
  *
  *     and kept beside their state (catalog_notes.h) ──> the next start: members are served before a catalog is read
  *
@@ -35,10 +35,28 @@ struct catalog_zones_options {
 /* 0 or -ENOMEM. */
 int catalog_zones_new(const struct catalog_zones_options *options, struct catalog_zones **out) MUST_CHECK;
 
+struct catalog_zones_plan;
+
 /*
- * The catalogs of a configuration that the zones have just been committed to, in the same turn of the loop; members
- * get their new settings. 0; -ENOMEM: members go on with the settings of before, so that configuration must stay.
+ * What the catalogs of another configuration mean for members. Any thread, between catalog_zones_hold() having
+ * called ready() and catalog_zones_resume(). 0 or -ENOMEM. `config` is borrowed, as by zones_plan().
  */
+int catalog_zones_plan(const struct catalog_zones *c, const struct config *config,
+		       struct catalog_zones_plan **out) MUST_CHECK;
+
+/* Throws a plan away. NULL is allowed. */
+void catalog_zones_plan_free(struct catalog_zones_plan *plan);
+
+/*
+ * Puts the plan into force behind zones_commit() of the same configuration, a step of some milliseconds at a time:
+ * members come, go, and get their new settings. False: call again in a later turn of the loop, until it is true and
+ * the plan is consumed; until then the configuration before is borrowed, too. Cannot fail, but that members cannot
+ * be added or removed where memory runs out, which is logged: then *has_lost becomes true, and the configuration
+ * before must stay, since some go on by it.
+ */
+bool catalog_zones_commit_step(struct catalog_zones *c, struct catalog_zones_plan *plan, bool *has_lost) MUST_CHECK;
+
+/* All of it in one turn, at the start, where there is no configuration before. 0 or -ENOMEM. */
 int catalog_zones_configure(struct catalog_zones *c, const struct config *config) MUST_CHECK;
 
 /*
@@ -55,8 +73,8 @@ void catalog_zones_reset_done(struct catalog_zones *c, struct zone_item *item);
 void catalog_zones_on_state(struct catalog_zones *c);
 
 /*
- * Before a plan of zones is made: edits of zones have to wait until catalog_zones_resume(), and nothing is read.
- * Calls ready(arg) once, when the reading that runs has ended: perhaps before this returns.
+ * Before a plan of zones is made: nothing is read until catalog_zones_resume(). Calls ready(arg) once, when the
+ * reading that runs has ended, and holds edits of zones from then on: perhaps before this returns.
  */
 void catalog_zones_hold(struct catalog_zones *c, void (*ready)(void *arg), void *arg);
 

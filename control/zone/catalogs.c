@@ -2,10 +2,10 @@
 /*
  * Members of several catalogs. See catalogs.h.
  *
- * `owners` has the member object by whose word each zone is served; the objects belong to their catalogs. A change
- * of a catalog, of the configuration, or a restored member all go the same way: for each name that they touch
- * choose() says who owns it from now on, decide() puts that into a transaction and an action into a list, and only
- * when all of this has been done is it committed and told. Control thread.
+ * The member object by whose word a zone is served has a flag; the objects belong to their catalogs. A change of a
+ * catalog, of the configuration, or a restored member all go the same way: for each name that they touch choose()
+ * says who owns it from now on, and what that means for its zone goes into a list of decisions. Until it is told,
+ * flags are those of before. Control thread, but for the preparing.
  */
 #include "control/zone/catalogs.h"
 
@@ -36,7 +36,7 @@ struct plan {
 	const struct config *config;
 	struct seat *seats;
 	unsigned n;
-	const uint8_t **taken; /* sorted: names that no member may have */
+	const uint8_t **taken; /* sorted: names that no member may have; not filled in where nobody asks */
 	size_t n_taken;
 };
 
@@ -44,7 +44,6 @@ struct catalogs {
 	struct catalogs_events events;
 	struct plan plan;
 	struct plan before; /* without catalogs: for its settings */
-	struct names owners;
 };
 
 enum action { ACTION_ADD, ACTION_REMOVE, ACTION_RESET, ACTION_CHANGE };
@@ -54,15 +53,13 @@ struct decision {
 	const struct catalog_member *old, *new;
 };
 
-/* The work on one change of catalogs or configuration. */
-struct work {
+struct catalogs_change {
 	const struct catalogs *c;
-	const struct plan *plan;
-	const struct catalog *updated; /* its members are looked for in `update`; NULL: none */
-	const struct catalog_update *update;
-	struct names_txn *owners;
+	struct catalog *updated; /* whose new version it is, by `update`; NULL: the configuration is another */
+	struct catalog_update update;
+	struct plan plan; /* of the configuration: the new one, and once committed, the one before */
 	struct decision *decisions;
-	size_t n, cap;
+	size_t n, cap, n_told;
 	struct diag_list *diag;
 };
 
@@ -70,6 +67,12 @@ static struct catalog *
 catalog_of(const struct catalog_member *m)
 {
 	return (struct catalog *)(uintptr_t)m->members;
+}
+
+static void
+set_owner(const struct catalog_member *m, bool owns)
+{
+	((struct catalog_member *)(uintptr_t)m)->entry.flags = owns ? CATALOG_MEMBER_OWNS : 0;
 }
 
 static const struct seat *
@@ -112,13 +115,12 @@ plan_is_taken(const struct plan *p, const uint8_t *name)
 static bool
 template_fits(const struct config_template *t)
 {
-	return t->zone.file == NULL;
+	return t->file == NULL;
 }
 
 static int
 seat_fill(struct seat *seat, const struct config *config)
 {
-	const struct config_zone *member = &seat->config->member;
 	if (config->n_templates == 0)
 		return 0;
 	seat->by_template = calloc(config->n_templates, sizeof(*seat->by_template));
@@ -127,9 +129,7 @@ seat_fill(struct seat *seat, const struct config *config)
 	for (unsigned i = 0; i < config->n_templates; i++) {
 		struct config_zone *z = &seat->by_template[i];
 		*z = config->templates[i].zone;
-		z->name = member->name;
 		z->role = CONFIG_SECONDARY;
-		z->line = member->line;
 		z->template = &config->templates[i];
 		z->n_allow_update = 0;
 		if (z->n_primaries == 0) {
@@ -177,9 +177,9 @@ plan_free(struct plan *p, const struct plan *kept)
 static int
 plan_add_seat(struct plan *p, const struct plan *old, const struct config_catalog *config)
 {
-	const struct seat *before = plan_seat(old, config->zone.name);
+	const struct seat *before = plan_seat(old, config->name);
 	struct seat *seat = &p->seats[p->n];
-	seat->catalog = before ? before->catalog : catalog_new(config->zone.name);
+	seat->catalog = before ? before->catalog : catalog_new(config->name);
 	if (!seat->catalog)
 		return -ENOMEM;
 	seat->config = config;
@@ -188,25 +188,59 @@ plan_add_seat(struct plan *p, const struct plan *old, const struct config_catalo
 }
 
 static int
+plan_take_names(struct plan *p)
+{
+	const struct config *config = p->config;
+	p->taken = calloc((size_t)config->n_zones + config->n_catalogs, sizeof(const uint8_t *));
+	if (!p->taken)
+		return -ENOMEM;
+	for (unsigned i = 0; i < config->n_zones; i++)
+		p->taken[p->n_taken++] = config->zones[i].name;
+	for (unsigned i = 0; i < config->n_catalogs; i++)
+		p->taken[p->n_taken++] = config->catalogs[i].name;
+	qsort(p->taken, p->n_taken, sizeof(const uint8_t *), compare_names);
+	return 0;
+}
+
+static int
 plan_fill(struct plan *p, const struct plan *old, const struct config *config)
 {
 	p->config = config;
 	p->seats = calloc(config->n_catalogs + 1u, sizeof(*p->seats));
-	p->taken = calloc((size_t)config->n_zones + config->n_catalogs + 1, sizeof(const uint8_t *));
-	if (!p->seats || !p->taken)
+	if (!p->seats)
 		return -ENOMEM;
-	for (unsigned i = 0; i < config->n_zones; i++)
-		p->taken[p->n_taken++] = config->zones[i].name;
-	for (unsigned i = 0; i < config->n_catalogs; i++) {
-		p->taken[p->n_taken++] = config->catalogs[i].zone.name;
+	for (unsigned i = 0; i < config->n_catalogs; i++)
 		if (!config->catalogs[i].produce.enabled && plan_add_seat(p, old, &config->catalogs[i]) != 0)
 			return -ENOMEM;
-	}
-	qsort(p->taken, p->n_taken, sizeof(struct name *), compare_names);
-	return 0;
+	return p->n ? plan_take_names(p) : 0;
 }
 
 /* -------- who owns a name -------- */
+
+/* By whose word the zone is served now, or NULL. */
+static const struct catalog_member *
+owner_of(const struct catalogs *c, uint64_t hash, const uint8_t *name, unsigned len)
+{
+	for (unsigned i = 0; i < c->plan.n; i++) {
+		const struct names_entry *e = names_find(&c->plan.seats[i].catalog->members.names, hash, name, len);
+		if (e && e->flags & CATALOG_MEMBER_OWNS)
+			return (const struct catalog_member *)e;
+	}
+	return NULL;
+}
+
+static const struct catalog_member *
+owner_of_name(const struct catalogs *c, const struct catalog_member *like)
+{
+	return owner_of(c, like->entry.hash, catalog_member_name(like), like->entry.name_len);
+}
+
+/* The plan by which it is decided. */
+static const struct plan *
+plan_of(const struct catalogs_change *w)
+{
+	return w->updated ? &w->c->plan : &w->plan;
+}
 
 static bool
 seat_admits(const struct seat *seat, const uint8_t *name)
@@ -216,18 +250,18 @@ seat_admits(const struct seat *seat, const uint8_t *name)
 
 /* The member of this name that the catalog will have, admitted or not. */
 static const struct catalog_member *
-member_named(const struct work *w, const struct catalog *catalog, const struct catalog_member *like)
+member_named(const struct catalogs_change *w, const struct catalog *catalog, const struct catalog_member *like)
 {
 	const uint8_t *name = catalog_member_name(like);
 	uint64_t hash = like->entry.hash;
 	unsigned len = like->entry.name_len;
-	const struct names_entry *e = catalog == w->updated ? names_txn_find(w->update->txn, hash, name, len)
+	const struct names_entry *e = catalog == w->updated ? names_txn_find(w->update.txn, hash, name, len)
 							    : names_find(&catalog->members.names, hash, name, len);
 	return (const struct catalog_member *)e;
 }
 
 static const struct catalog_member *
-claim_of(const struct work *w, const struct seat *seat, const struct catalog_member *like)
+claim_of(const struct catalogs_change *w, const struct seat *seat, const struct catalog_member *like)
 {
 	if (!seat || !seat_admits(seat, catalog_member_name(like)))
 		return NULL;
@@ -236,18 +270,19 @@ claim_of(const struct work *w, const struct seat *seat, const struct catalog_mem
 
 /* The claim of the catalog that the member's coo names, or NULL. */
 static const struct catalog_member *
-heir_of(const struct work *w, const struct catalog_member *m)
+heir_of(const struct catalogs_change *w, const struct catalog_member *m)
 {
 	const uint8_t *coo = catalog_member_coo(m);
-	return coo ? claim_of(w, plan_seat(w->plan, coo), m) : NULL;
+	return coo ? claim_of(w, plan_seat(plan_of(w), coo), m) : NULL;
 }
 
 /* The first claim in the order of the configuration, or its heir's. */
 static const struct catalog_member *
-first_claim(const struct work *w, const struct catalog_member *like)
+first_claim(const struct catalogs_change *w, const struct catalog_member *like)
 {
-	for (unsigned i = 0; i < w->plan->n; i++) {
-		const struct catalog_member *claim = claim_of(w, &w->plan->seats[i], like);
+	const struct plan *plan = plan_of(w);
+	for (unsigned i = 0; i < plan->n; i++) {
+		const struct catalog_member *claim = claim_of(w, &plan->seats[i], like);
 		const struct catalog_member *heir = claim ? heir_of(w, claim) : NULL;
 		if (claim)
 			return heir ? heir : claim;
@@ -257,12 +292,13 @@ first_claim(const struct work *w, const struct catalog_member *like)
 
 /* Who is to own the name from now on, and whether the zone keeps its state. */
 static const struct catalog_member *
-choose(const struct work *w, const struct catalog_member *like, const struct catalog_member *old, bool *keeps)
+choose(const struct catalogs_change *w, const struct catalog_member *like, const struct catalog_member *old,
+       bool *keeps)
 {
 	*keeps = false;
-	if (plan_is_taken(w->plan, catalog_member_name(like)))
+	if (plan_is_taken(plan_of(w), catalog_member_name(like)))
 		return NULL;
-	const struct seat *seat = old ? plan_seat(w->plan, catalog_of(old)->members.apex.bytes) : NULL;
+	const struct seat *seat = old ? plan_seat(plan_of(w), catalog_of(old)->members.apex.bytes) : NULL;
 	const struct catalog_member *own = old ? claim_of(w, seat, old) : NULL;
 	if (!own)
 		return first_claim(w, like);
@@ -274,7 +310,7 @@ choose(const struct work *w, const struct catalog_member *like, const struct cat
 /* -------- deciding -------- */
 
 static int
-note_decision(struct work *w, enum action action, const struct catalog_member *old,
+note_decision(struct catalogs_change *w, enum action action, const struct catalog_member *old,
 	      const struct catalog_member *new)
 {
 	if (w->n == w->cap) {
@@ -289,39 +325,35 @@ note_decision(struct work *w, enum action action, const struct catalog_member *o
 	return 0;
 }
 
-/* Decides about the name of a member. `told`: even if its owner stays as it is. */
+/*
+ * Decides about the name of a member: *owner becomes who owns it from then on, or NULL. `told`: even if its owner
+ * stays as it is.
+ */
 static int
-decide(struct work *w, const struct catalog_member *like, bool told)
+decide(struct catalogs_change *w, const struct catalog_member *like, bool told, const struct catalog_member **owner)
 {
-	const uint8_t *name = catalog_member_name(like);
-	const struct catalog_member *old = (const struct catalog_member *)names_txn_find(
-		w->owners, like->entry.hash, name, like->entry.name_len);
 	bool keeps;
-	const struct catalog_member *new = choose(w, like, old, &keeps);
+	const struct catalog_member *old = owner_of_name(w->c, like), *new = choose(w, like, old, &keeps);
+	*owner = new;
 	if (new == old && (!told || !old))
 		return 0;
-	int err = new ? names_txn_put(w->owners, &new->entry, NULL)
-		      : names_txn_remove(w->owners, like->entry.hash, name, like->entry.name_len, NULL);
-	if (err != 0)
-		return err;
 	enum action action = !new ? ACTION_REMOVE : !old ? ACTION_ADD : keeps ? ACTION_CHANGE : ACTION_RESET;
 	return note_decision(w, action, old, new);
 }
 
-/* Says why a claim is refused, if it is. */
+/* Says why a claim is refused, if it is: `owner` (or NULL) owns the zone. */
 static void
-warn_of_refusal(const struct work *w, const struct seat *seat, const struct catalog_member *m)
+warn_of_refusal(const struct catalogs_change *w, const struct seat *seat, const struct catalog_member *m,
+		const struct catalog_member *owner)
 {
 	char apex[NAME_TEXT_MAX], text[NAME_TEXT_MAX], other[NAME_TEXT_MAX];
 	const uint8_t *name = catalog_member_name(m);
-	const struct catalog_member *owner =
-		(const struct catalog_member *)names_txn_find(w->owners, m->entry.hash, name, m->entry.name_len);
 	const uint8_t *coo = catalog_member_coo(m);
 	if (owner && (owner->members == m->members || (coo && name_equal(coo, owner->members->apex.bytes))))
 		return; /* its own, or given away */
 	name_to_text(m->members->apex.bytes, apex);
 	name_to_text(name, text);
-	if (plan_is_taken(w->plan, name))
+	if (plan_is_taken(plan_of(w), name))
 		diag_add(w->diag, DIAG_WARNING, NULL, 0, 0,
 			 "catalog %s: member %s is not taken, it is in the configuration", apex, text);
 	else if (!seat_admits(seat, name))
@@ -334,20 +366,28 @@ warn_of_refusal(const struct work *w, const struct seat *seat, const struct cata
 	}
 }
 
-static int
-work_begin(struct work *w, const struct catalogs *c, const struct plan *plan, struct diag_list *diag)
+static struct catalogs_change *
+change_new(const struct catalogs *c, struct diag_list *diag)
 {
-	*w = (struct work){.c = c, .plan = plan, .diag = diag};
-	w->owners = names_txn_begin(&c->owners, 0);
-	return w->owners ? 0 : -ENOMEM;
+	struct catalogs_change *w = calloc(1, sizeof(*w));
+	if (w) {
+		w->c = c;
+		w->diag = diag;
+	}
+	return w;
 }
 
-static void
-work_abort(struct work *w)
+void
+catalogs_abort(struct catalogs_change *w)
 {
-	if (w->owners)
-		names_txn_abort(w->owners);
+	if (!w)
+		return;
+	if (w->updated)
+		catalog_update_abort(&w->update);
+	else
+		plan_free(&w->plan, &w->c->plan);
 	free(w->decisions);
+	free(w);
 }
 
 /* -------- telling -------- */
@@ -387,65 +427,115 @@ tell(const struct catalogs *c, const struct decision *d)
 		events->change(events->arg, &z);
 }
 
-/* Cannot fail. Old members are still there. */
 static void
-work_commit(struct work *w, struct catalogs *c)
+commit_update(struct catalogs_change *w)
 {
-	struct garbage garbage = {0};
-	names_txn_commit(w->owners, &c->owners, &garbage);
-	garbage_free(&garbage);
-	for (size_t i = 0; i < w->n; i++) {
-		const struct decision *d = &w->decisions[i];
-		if (d->old)
-			catalog_of(d->old)->owned--;
-		if (d->new)
-			catalog_of(d->new)->owned++;
-		tell(c, d);
+	struct catalog *catalog = w->updated;
+	if (w->update.has_serial) {
+		catalog->was_good = true;
+		catalog->good_serial = w->update.serial;
+		catalog->why[0] = '\0';
 	}
+	catalog_update_apply(&catalog->members, &w->update);
+}
+
+void
+catalogs_commit(struct catalogs *c, struct catalogs_change *w)
+{
+	if (w->updated) {
+		commit_update(w);
+		return;
+	}
+	struct plan before = c->plan;
+	c->plan = w->plan;
+	w->plan = before;
+}
+
+/* Frees its catalogs that are not in the present plan, and keeps its settings until the next time. */
+static void
+plan_set_aside(struct catalogs *c, struct plan *p)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct seat *now = plan_seat(&c->plan, p->seats[i].catalog->members.apex.bytes);
+		if (!now || now->catalog != p->seats[i].catalog)
+			catalog_free(p->seats[i].catalog);
+		p->seats[i].catalog = NULL;
+	}
+	plan_free(&c->before, NULL);
+	c->before = *p;
+}
+
+static void
+decision_tell(const struct catalogs *c, const struct decision *d)
+{
+	if (d->old) {
+		catalog_of(d->old)->owned--;
+		set_owner(d->old, false);
+	}
+	if (d->new) {
+		catalog_of(d->new)->owned++;
+		set_owner(d->new, true);
+	}
+	tell(c, d);
+}
+
+bool
+catalogs_tell(struct catalogs *c, struct catalogs_change *w, size_t n)
+{
+	for (size_t end = w->n - w->n_told < n ? w->n : w->n_told + n; w->n_told < end;)
+		decision_tell(c, &w->decisions[w->n_told++]);
+	if (w->n_told < w->n || (w->updated && !catalog_update_end(&w->update, n)))
+		return false;
+	catalogs_tell_no_more(c, w);
+	return true;
+}
+
+void
+catalogs_tell_no_more(struct catalogs *c, struct catalogs_change *w)
+{
+	if (w->updated)
+		(void)!catalog_update_end(&w->update, SIZE_MAX);
+	else
+		plan_set_aside(c, &w->plan);
 	free(w->decisions);
+	free(w);
 }
 
 /* -------- a new version of a catalog -------- */
 
+static int
+decide_update(struct catalogs_change *w, const struct seat *seat)
+{
+	int err = 0;
+	for (size_t i = 0; i < w->update.n && err == 0; i++) {
+		const struct catalog_change *change = &w->update.changes[i];
+		const struct catalog_member *owner;
+		err = decide(w, change->new ? change->new : change->old, false, &owner);
+		if (err == 0 && change->new)
+			warn_of_refusal(w, seat, change->new, owner);
+	}
+	return err;
+}
+
 int
 catalogs_prepare(const struct catalogs *c, const struct name *catalog, const struct snapshot *base,
-		 const struct snapshot *next, struct catalog_update *out, struct diag_list *diag)
+		 const struct snapshot *next, struct catalogs_change **out, struct diag_list *diag)
 {
 	const struct seat *seat = plan_seat(&c->plan, catalog->bytes);
 	if (!seat)
 		return -ENOENT;
-	return catalog_update_make(&seat->catalog->members, base, next, out, diag);
-}
-
-int
-catalogs_commit(struct catalogs *c, const struct name *catalog, struct catalog_update *update,
-		struct diag_list *diag)
-{
-	struct work w;
-	const struct seat *seat = plan_seat(&c->plan, catalog->bytes);
-	assert(seat);
-	int err = work_begin(&w, c, &c->plan, diag);
-	w.updated = seat->catalog;
-	w.update = update;
-	for (size_t i = 0; i < update->n && err == 0; i++) {
-		const struct catalog_change *change = &update->changes[i];
-		err = decide(&w, change->new ? change->new : change->old, false);
-		if (err == 0 && change->new)
-			warn_of_refusal(&w, seat, change->new);
-	}
-	if (err != 0) {
-		work_abort(&w);
-		catalog_update_abort(update);
-		return err;
-	}
-	work_commit(&w, c);
-	if (update->has_serial) {
-		seat->catalog->was_good = true;
-		seat->catalog->good_serial = update->serial;
-		seat->catalog->why[0] = '\0';
-	}
-	catalog_update_commit(&seat->catalog->members, update);
-	return 0;
+	struct catalogs_change *w = change_new(c, diag);
+	if (!w)
+		return -ENOMEM;
+	int err = catalog_update_make(&seat->catalog->members, base, next, &w->update, diag);
+	w->updated = seat->catalog;
+	if (err == 0)
+		err = decide_update(w, seat);
+	if (err == 0)
+		*out = w;
+	else
+		catalogs_abort(w);
+	return err;
 }
 
 void
@@ -463,73 +553,62 @@ catalogs_fail(struct catalogs *c, const struct name *catalog, const char *why)
 static int
 visit_owned(const struct names_entry *e, void *arg)
 {
-	return decide(arg, (const struct catalog_member *)e, true);
+	const struct catalog_member *owner;
+	return e->flags & CATALOG_MEMBER_OWNS ? decide(arg, (const struct catalog_member *)e, true, &owner) : 0;
 }
 
-/* Of members that nobody owned; those that somebody owned have been decided about. */
+/* Of members that nobody owns yet: the one that wins is decided about. */
 static int
-visit_member(const struct names_entry *e, void *arg)
+visit_unowned(const struct names_entry *e, void *arg)
 {
-	struct work *w = arg;
-	const uint8_t *name = names_entry_name(e);
-	if (names_find(&w->c->owners, e->hash, name, e->name_len))
+	struct catalogs_change *w = arg;
+	const struct catalog_member *m = (const struct catalog_member *)e;
+	bool keeps;
+	if (owner_of_name(w->c, m) || choose(w, m, NULL, &keeps) != m)
 		return 0;
-	return decide(w, (const struct catalog_member *)e, false);
+	return note_decision(w, ACTION_ADD, NULL, m);
 }
 
 static int
 visit_refused(const struct names_entry *e, void *arg)
 {
-	const struct work *w = arg;
+	const struct catalogs_change *w = arg;
 	const struct catalog_member *m = (const struct catalog_member *)e;
-	warn_of_refusal(w, plan_seat(w->plan, m->members->apex.bytes), m);
+	bool keeps;
+	const struct catalog_member *owner = choose(w, m, owner_of_name(w->c, m), &keeps);
+	if (owner != m)
+		warn_of_refusal(w, plan_seat(&w->plan, m->members->apex.bytes), m, owner);
 	return 0;
 }
 
 static int
-settle_all(struct work *w)
+visit_members(const struct plan *p, int (*visit)(const struct names_entry *e, void *arg), struct catalogs_change *w)
 {
-	int err = names_walk(&w->c->owners, visit_owned, w);
-	for (unsigned i = 0; i < w->plan->n && err == 0; i++)
-		err = names_walk(&w->plan->seats[i].catalog->members.names, visit_member, w);
-	for (unsigned i = 0; i < w->plan->n && err == 0; i++)
-		err = names_walk(&w->plan->seats[i].catalog->members.names, visit_refused, w);
+	int err = 0;
+	for (unsigned i = 0; i < p->n && err == 0; i++)
+		err = names_walk(&p->seats[i].catalog->members.names, visit, w);
 	return err;
 }
 
-/* Frees its catalogs that are not in the present plan, and keeps its settings until the next time. */
-static void
-plan_set_aside(struct catalogs *c, struct plan *p)
-{
-	for (unsigned i = 0; i < p->n; i++) {
-		const struct seat *now = plan_seat(&c->plan, p->seats[i].catalog->members.apex.bytes);
-		if (!now || now->catalog != p->seats[i].catalog)
-			catalog_free(p->seats[i].catalog);
-		p->seats[i].catalog = NULL;
-	}
-	plan_free(&c->before, NULL);
-	c->before = *p;
-}
-
 int
-catalogs_configure(struct catalogs *c, const struct config *config, struct diag_list *diag)
+catalogs_prepare_config(const struct catalogs *c, const struct config *config, struct catalogs_change **out,
+			struct diag_list *diag)
 {
-	struct work w = {0};
-	struct plan plan = {0}, before = c->plan;
-	int err = plan_fill(&plan, &c->plan, config);
+	struct catalogs_change *w = change_new(c, diag);
+	if (!w)
+		return -ENOMEM;
+	int err = plan_fill(&w->plan, &c->plan, config);
 	if (err == 0)
-		err = work_begin(&w, c, &plan, diag);
+		err = visit_members(&c->plan, visit_owned, w);
 	if (err == 0)
-		err = settle_all(&w);
-	if (err != 0) {
-		work_abort(&w);
-		plan_free(&plan, &c->plan);
-		return err;
-	}
-	c->plan = plan;
-	work_commit(&w, c);
-	plan_set_aside(c, &before);
-	return 0;
+		err = visit_members(&w->plan, visit_unowned, w);
+	if (err == 0)
+		err = visit_members(&w->plan, visit_refused, w);
+	if (err == 0)
+		*out = w;
+	else
+		catalogs_abort(w);
+	return err;
 }
 
 /* -------- from before a restart -------- */
@@ -537,7 +616,6 @@ catalogs_configure(struct catalogs *c, const struct config *config, struct diag_
 int
 catalogs_restore(struct catalogs *c, const struct name *catalog, const struct catalog_member_parts *parts)
 {
-	struct catalog_update update;
 	struct diag_list unheard = {.limit = 1};
 	uint8_t lower[NAME_MAX_LEN];
 	const struct seat *seat = plan_seat(&c->plan, catalog->bytes);
@@ -548,9 +626,19 @@ catalogs_restore(struct catalogs *c, const struct name *catalog, const struct ca
 		return -EPERM;
 	if (catalogs_find(c, lower))
 		return -EEXIST;
-	int err = catalog_update_restore(&seat->catalog->members, parts, &update);
+	struct catalogs_change *w = change_new(c, &unheard);
+	if (!w)
+		return -ENOMEM;
+	int err = catalog_update_restore(&seat->catalog->members, parts, &w->update);
+	w->updated = seat->catalog;
 	if (err == 0)
-		err = catalogs_commit(c, catalog, &update, &unheard);
+		err = decide_update(w, seat);
+	if (err == 0) {
+		catalogs_commit(c, w);
+		(void)!catalogs_tell(c, w, SIZE_MAX);
+	} else {
+		catalogs_abort(w);
+	}
 	diag_clear(&unheard);
 	return err;
 }
@@ -575,7 +663,6 @@ catalogs_free(struct catalogs *c)
 		return;
 	plan_free(&c->plan, NULL);
 	plan_free(&c->before, NULL);
-	names_free(&c->owners);
 	free(c);
 }
 
@@ -602,5 +689,5 @@ catalogs_status(const struct catalogs *c, unsigned i)
 const struct catalog_member *
 catalogs_find(const struct catalogs *c, const uint8_t *name)
 {
-	return (const struct catalog_member *)names_find(&c->owners, name_hash(name), name, name_len(name));
+	return owner_of(c, name_hash(name), name, name_len(name));
 }

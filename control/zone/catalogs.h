@@ -2,8 +2,9 @@
 /*
  * All catalogs of a configuration together: which member zones we serve, by whose word, with which settings.
  *
- *     catalog zone published → catalogs_prepare() (any thread, may fail) → catalogs_commit() → add, remove, reset,
- * change
+ *     catalog zone published ──> catalogs_prepare()        ┐ any thread, may fail: what the change means for whom
+ *     another configuration ──> catalogs_prepare_config()  ┘
+ *         ──> catalogs_commit() ──> catalogs_tell(), some at a time: add, remove, reset, change
  *
  * The rules (RFC 9432 section 5):
  *   - A zone of the configuration, or a catalog's own apex, is never a member, nor is a name that `admit` leaves
@@ -16,7 +17,9 @@
  *   - A broken catalog changes nothing.
  *   - Settings: the template whose id is the first known group of the member, else the catalog's template.
  *
- * Runs on the control thread but for catalogs_prepare(). Knows no zones, sockets or files.
+ * One change at a time: while one is prepared, and until it has been told to its end or thrown away, no other one
+ * is begun, and nothing is restored. Runs on the control thread but for the preparing. Knows no zones, sockets or
+ * files.
  */
 #ifndef ANSER_CONTROL_CATALOGS_H
 #define ANSER_CONTROL_CATALOGS_H
@@ -35,11 +38,11 @@ struct catalogs;
 
 /*
  * A member that is to be served. Borrowed for the call, but for the settings, which live as long as the
- * configuration, and over the next catalogs_configure() until the one behind it: zones that this one has removed
+ * configuration, and over the change to the next one until the one behind it: zones that this one has removed
  * are so configured until they are gone.
  */
 struct catalogs_zone {
-	const struct config_zone *settings; /* as of a configured zone; their `name` is without meaning */
+	const struct config_zone *settings; /* as of a configured zone */
 	const struct catalog_member
 		*member;     /* its name; and catalog, ID, groups, coo, to be kept for catalogs_restore() */
 	bool member_changed; /* not the settings alone: what is kept is to be another */
@@ -63,12 +66,35 @@ int catalogs_new(const struct catalogs_events *events, struct catalogs **out) MU
 /* Calls no events. NULL is allowed. */
 void catalogs_free(struct catalogs *c);
 
+/* A change that has been prepared. */
+struct catalogs_change;
+
 /*
- * Goes over to the catalogs, templates and zones of a configuration, which outlives this until the next call; the
- * one before must live until it has returned. Catalogs keep their members by their apex; all settings are told
- * anew. 0, or -ENOMEM or -ENOSPC with nothing changed. Walks all members. Not while an update is prepared.
+ * Reads a new version of a catalog, as catalog_update_make(), and decides who owns what from then on. Warnings in
+ * diag say which members are refused. 0; -ENOENT: there is no such catalog; as catalog_update_make(). Any thread.
  */
-int catalogs_configure(struct catalogs *c, const struct config *config, struct diag_list *diag) MUST_CHECK;
+int catalogs_prepare(const struct catalogs *c, const struct name *catalog, const struct snapshot *base,
+		     const struct snapshot *next, struct catalogs_change **out, struct diag_list *diag) MUST_CHECK;
+
+/*
+ * The same for the catalogs, templates and zones of a configuration, which outlives this until the next one; the
+ * one before must live until the change has been told. Catalogs keep their members by their apex; all settings are
+ * told anew. 0 or -ENOMEM. Walks all members. Any thread.
+ */
+int catalogs_prepare_config(const struct catalogs *c, const struct config *config, struct catalogs_change **out,
+			    struct diag_list *diag) MUST_CHECK;
+
+/* Throws a change away that has not been committed. NULL is allowed. */
+void catalogs_abort(struct catalogs_change *change);
+
+/* Makes it so; cannot fail. Who is to hear of it is told by catalogs_tell(), and owns its zone from that moment. */
+void catalogs_commit(struct catalogs *c, struct catalogs_change *change);
+
+/* Tells up to `n` of it. False: there is more; true: that was all, and the change is consumed. */
+bool catalogs_tell(struct catalogs *c, struct catalogs_change *change, size_t n) MUST_CHECK;
+
+/* Consumes a committed change whose rest nobody wants to hear any more, at the end of the process. */
+void catalogs_tell_no_more(struct catalogs *c, struct catalogs_change *change);
 
 /*
  * Before the first update after a restart: gives a catalog a member that it had before, as was told by an event, so
@@ -77,20 +103,6 @@ int catalogs_configure(struct catalogs *c, const struct config *config, struct d
  */
 int catalogs_restore(struct catalogs *c, const struct name *catalog,
 		     const struct catalog_member_parts *parts) MUST_CHECK;
-
-/*
- * Reads a new version of a catalog, as catalog_update_make(). Any thread, but nothing else may be called for any
- * catalog until the update is committed or aborted. -ENOENT: there is no such catalog.
- */
-int catalogs_prepare(const struct catalogs *c, const struct name *catalog, const struct snapshot *base,
-		     const struct snapshot *next, struct catalog_update *out, struct diag_list *diag) MUST_CHECK;
-
-/*
- * Decides about each change and tells it. Consumes the update. Warnings in diag say which members are refused. 0,
- * or -ENOMEM or -ENOSPC with nothing changed.
- */
-int catalogs_commit(struct catalogs *c, const struct name *catalog, struct catalog_update *update,
-		    struct diag_list *diag) MUST_CHECK;
 
 /* For status: catalogs_prepare() has failed, because of `why` (one line). The next update reads the whole catalog.
  */

@@ -68,6 +68,13 @@ due_set(struct due *d, struct due_entry *e, uint64_t at_ms)
 }
 
 void
+due_follow(struct due *d, struct due_entry *e)
+{
+	if (e->place)
+		put(d, e->place - 1, e);
+}
+
+void
 due_remove(struct due *d, struct due_entry *e)
 {
 	if (!e->place)

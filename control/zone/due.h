@@ -34,6 +34,9 @@ void due_leave(struct due *d, struct due_entry *e);
 /* Puts a member's entry in, or moves it, to this time. */
 void due_set(struct due *d, struct due_entry *e, uint64_t at_ms);
 
+/* The entry has been moved to another address, with what it says; a member. */
+void due_follow(struct due *d, struct due_entry *e);
+
 /* Takes it out, if it is in. */
 void due_remove(struct due *d, struct due_entry *e);
 

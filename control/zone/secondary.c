@@ -2,6 +2,7 @@
 /* Secondaries: zones and their timers. See secondary.h. Control thread. */
 #include <assert.h>
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,9 @@ at_ms(const struct secondaries *all, int64_t wall_s)
 
 static void timer_fired(uv_timer_t *t);
 
+#define DUE_AT_ONCE_MAX 150 /* zones a turn of the loop: some 2 ms */
+#define TIMER_LEAST_MS 1    /* with less, the timer would fire again in the same turn */
+
 static void
 timer_set(struct secondaries *all)
 {
@@ -92,7 +96,8 @@ timer_set(struct secondaries *all)
 		return;
 	}
 	uint64_t now = now_ms(all);
-	uv_timer_start(&all->timer, timer_fired, first->at_ms > now ? first->at_ms - now : 0, 0);
+	uint64_t after_ms = first->at_ms > now + TIMER_LEAST_MS ? first->at_ms - now : TIMER_LEAST_MS;
+	uv_timer_start(&all->timer, timer_fired, after_ms, 0);
 }
 
 /* The next thing to do: a refresh, unless one runs; or the withdrawal, if that comes first. */
@@ -101,8 +106,8 @@ due_again(struct secondary *s)
 {
 	bool can_expire = s->expires_at_s && s->item->served && !s->item->is_expired;
 	uint64_t at = s->refresh ? UINT64_MAX : s->next_ms;
-	if (can_expire && at_ms(s->all, s->expires_at_s) < at)
-		at = at_ms(s->all, s->expires_at_s);
+	if (can_expire && at_ms(s->all, secondary_wall_s(s->expires_at_s)) < at)
+		at = at_ms(s->all, secondary_wall_s(s->expires_at_s));
 	if (at == UINT64_MAX)
 		due_remove(&s->all->due, &s->due);
 	else
@@ -114,9 +119,10 @@ static void
 expire_if_over(struct secondary *s)
 {
 	char zone[NAME_TEXT_MAX];
-	if (!s->expires_at_s || s->expires_at_s > time(NULL) || !s->item->served || s->item->is_expired)
+	bool is_over = s->expires_at_s && secondary_wall_s(s->expires_at_s) <= time(NULL);
+	if (!is_over || !s->item->served || s->item->is_expired)
 		return;
-	name_to_text(s->item->apex, zone);
+	name_to_text(s->item->slot->apex, zone);
 	log_write(CONFIG_LOG_ERROR, zone,
 		  "expired: no primary has confirmed serial %u in time; it is answered with "
 		  "SERVFAIL until one does",
@@ -130,12 +136,10 @@ refresh_now(struct secondary *s, bool is_urgent)
 	bool whole = s->wants_whole || s->item->is_reset;
 	s->runs_reset = s->item->is_reset;
 	s->was_notified = s->wants_whole = false;
-	s->served = s->waiters;
-	s->waiters = NULL;
+	for (struct secondary_waiter *w = s->waiters; w; w = w->next)
+		w->has_begun = true;
 	refresh_begin(s, is_urgent, whole);
 }
-
-#define DUE_AT_ONCE_MAX 400 /* zones a turn of the loop: some 2 ms */
 
 static void
 timer_fired(uv_timer_t *t)
@@ -171,30 +175,64 @@ secondary_meta(const struct secondary *s, const struct snapshot *snapshot, uint3
 	snprintf(out->primary, sizeof(out->primary), "%s", source ? source : "");
 }
 
+static int
+compare_sources(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* Of a million zones most come from a few remotes: each id is kept once, until the end. NULL: none, or no memory.
+ */
+static const char *
+source_keep(struct secondaries *all, const char *id)
+{
+	if (!id[0])
+		return NULL;
+	char *const *found = tfind(id, &all->sources, compare_sources);
+	if (found)
+		return *found;
+	char *copy = strdup(id);
+	if (copy && !tsearch(copy, &all->sources, compare_sources)) {
+		free(copy);
+		copy = NULL;
+	}
+	return copy;
+}
+
 static void
 expire_at(struct secondary *s, int64_t wall_s)
 {
-	s->expires_at_s = wall_s;
+	s->expires_at_s = (uint32_t)wall_s;
 	atomic_store_explicit(&s->item->slot->expires_at_s, (uint32_t)wall_s, memory_order_relaxed);
 }
 
 void
 secondary_take_meta(struct secondary *s, const struct state_meta *meta)
 {
-	s->refreshed_at_s = meta->refreshed_at_s;
+	s->refreshed_at_s = (uint32_t)meta->refreshed_at_s;
 	expire_at(s, meta->expires_at_s);
-	if (s->source && strcmp(s->source, meta->primary) == 0)
-		return;
-	free(s->source);
-	s->source = meta->primary[0] ? strdup(meta->primary) : NULL;
+	if (!s->source || strcmp(s->source, meta->primary) != 0)
+		s->source = source_keep(s->all, meta->primary);
 }
 
+/* Those whose refresh is over, or all. */
 static void
-tell_waiters(struct secondary_waiter **list, const char *error)
+tell_waiters(struct secondary *s, bool all, const char *error)
 {
-	while (*list) {
-		struct secondary_waiter *w = *list;
-		*list = w->next;
+	struct secondary_waiter *told = NULL, **at = &s->waiters;
+	while (*at) {
+		struct secondary_waiter *w = *at;
+		if (!all && !w->has_begun) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		w->next = told;
+		told = w;
+	}
+	while (told) {
+		struct secondary_waiter *w = told;
+		told = w->next;
 		w->done(w->arg, error);
 		free(w);
 	}
@@ -228,13 +266,12 @@ secondary_refreshed(struct secondary *s, enum refresh_end end, const char *error
 	s->refresh = NULL;
 	all->stats.refreshes++;
 	if (end == REFRESH_CANCELLED) {
-		tell_waiters(&s->served, "the server stops");
-		tell_waiters(&s->waiters, "the server stops");
+		tell_waiters(s, true, "the server stops");
 		return;
 	}
 	if (end == REFRESH_FAILED) {
 		all->stats.refresh_failures++;
-		s->failures++;
+		s->failures += s->failures < UINT16_MAX;
 		set_error(s, error);
 		s->next_ms = now_ms(all) + with_jitter(retry_ms(s));
 	} else {
@@ -246,7 +283,7 @@ secondary_refreshed(struct secondary *s, enum refresh_end end, const char *error
 		s->next_ms = now_ms(all) + with_jitter(refresh_ms(s));
 	}
 	zone_item_update(all->options.zones, item);
-	tell_waiters(&s->served, s->error);
+	tell_waiters(s, false, s->error);
 	if (s->was_notified && !s->refresh)
 		refresh_now(s, true);
 	due_again(s);
@@ -254,45 +291,57 @@ secondary_refreshed(struct secondary *s, enum refresh_end end, const char *error
 
 /* -------- what zones tell -------- */
 
-static int
-set_primaries(struct secondary *s)
+/* Where memory ran out, nothing is noted of some primaries. */
+static void
+set_primaries(struct secondary *s, unsigned room)
 {
-	unsigned n = s->item->config->n_primaries;
-	struct secondary_primary *primaries = calloc(n ? n : 1, sizeof(*primaries));
-	if (!primaries)
-		return -ENOMEM;
-	free(s->primaries);
-	s->primaries = primaries;
+	const struct config_zone *config = s->item->config;
+	unsigned n = config->n_primaries < room ? config->n_primaries : room;
+	memset(s->primaries, 0, n * sizeof(s->primaries[0]));
 	s->n_primaries = (uint16_t)n;
 	s->preferred = 0;
-	for (unsigned i = 0; s->source && i < n; i++)
-		if (strcmp(s->item->config->primaries[i]->id, s->source) == 0)
+	for (unsigned i = 0; s->source && i < config->n_primaries; i++)
+		if (strcmp(config->primaries[i]->id, s->source) == 0)
 			s->preferred = (uint16_t)i;
-	return 0;
+}
+
+/* Others are configured. It may be moved for that. */
+static void
+change_primaries(struct secondary *s)
+{
+	unsigned n = s->item->config->n_primaries, room = s->n_primaries;
+	struct secondary *moved = n > room ? realloc(s, secondary_bytes(n)) : NULL;
+	if (!moved) {
+		set_primaries(s, room);
+		return;
+	}
+	moved->item->secondary = moved;
+	due_follow(&moved->all->due, &moved->due);
+	if (moved->refresh)
+		refresh_follow(moved->refresh, moved);
+	set_primaries(moved, n);
 }
 
 static void
 secondary_free(struct secondary *s)
 {
-	free(s->primaries);
 	free(s->error);
-	free(s->source);
 	free(s);
 }
 
 static struct secondary *
 secondary_new(struct secondaries *all, struct zone_item *item, const struct state_meta *meta)
 {
-	struct secondary *s = calloc(1, sizeof(*s));
-	if (!s)
+	unsigned n = item->config->n_primaries;
+	struct secondary *s = calloc(1, secondary_bytes(n));
+	if (!s || due_join(&all->due) != 0) {
+		free(s);
 		return NULL;
+	}
 	s->all = all;
 	s->item = item;
 	secondary_take_meta(s, meta);
-	if (set_primaries(s) != 0 || due_join(&all->due) != 0) {
-		secondary_free(s);
-		return NULL;
-	}
+	set_primaries(s, n);
 	return s;
 }
 
@@ -303,7 +352,7 @@ first_refresh_ms(const struct secondary *s)
 	if (!s->item->served || !s->refreshed_at_s || s->item->is_expired)
 		return now_ms(s->all);
 	uint64_t interval_ms = refresh_ms(s);
-	int64_t passed_s = time(NULL) - s->refreshed_at_s;
+	int64_t passed_s = time(NULL) - secondary_wall_s(s->refreshed_at_s);
 	if (passed_s < 0 || (uint64_t)passed_s * 1000 >= interval_ms)
 		return now_ms(s->all);
 	return now_ms(s->all) + with_jitter(interval_ms - (uint64_t)passed_s * 1000);
@@ -347,8 +396,8 @@ secondary_configured(struct secondaries *all, struct zone_item *item)
 	} else {
 		if (s->refresh)
 			refresh_outdate(s->refresh);
-		if (set_primaries(s) != 0)
-			s->n_primaries = 0;       /* nothing is noted of them */
+		change_primaries(s);
+		s = item->secondary;
 		if (!s->refresh && s->failures) { /* what is configured now may be the cure */
 			s->next_ms = now_ms(all);
 			due_again(s);
@@ -367,8 +416,7 @@ secondary_removed(struct secondaries *all, struct zone_item *item)
 	due_leave(&all->due, &s->due);
 	if (s->refresh)
 		refresh_orphan(s->refresh);
-	tell_waiters(&s->served, "the zone is not configured any more");
-	tell_waiters(&s->waiters, "the zone is not configured any more");
+	tell_waiters(s, true, "the zone is not configured any more");
 	secondary_free(s);
 }
 
@@ -462,8 +510,8 @@ secondary_reject(struct secondaries *all, struct zone_item *item, uint32_t seria
 		return;
 	s->rejected_serial = serial;
 	s->has_rejected = item->served && serial_is_newer(serial, item->served->snapshot->serial);
-	struct state_meta meta = {.refreshed_at_s = s->refreshed_at_s,
-				  .expires_at_s = s->expires_at_s,
+	struct state_meta meta = {.refreshed_at_s = secondary_wall_s(s->refreshed_at_s),
+				  .expires_at_s = secondary_wall_s(s->expires_at_s),
 				  .flags = s->has_rejected ? serial : 0};
 	snprintf(meta.primary, sizeof(meta.primary), "%s", s->source ? s->source : "");
 	zone_store_meta(all->options.zones, item, &meta); /* or a restart would take it again */
@@ -479,8 +527,8 @@ secondary_info(const struct zone_item *item, struct secondary_info *out)
 		return false;
 	int64_t until_s = (int64_t)(s->next_ms - now_ms(s->all)) / 1000;
 	*out = (struct secondary_info){
-		.refreshed_at_s = s->refreshed_at_s,
-		.expires_at_s = s->expires_at_s,
+		.refreshed_at_s = secondary_wall_s(s->refreshed_at_s),
+		.expires_at_s = secondary_wall_s(s->expires_at_s),
 		.next_at_s = s->refresh ? 0 : time(NULL) + until_s,
 		.is_refreshing = s->refresh != NULL,
 		.failures = s->failures,
@@ -500,7 +548,7 @@ uint32_t
 secondary_expire_left_s(const struct zone_item *item)
 {
 	const struct secondary *s = item->secondary;
-	int64_t left_s = s ? s->expires_at_s - time(NULL) : 0;
+	int64_t left_s = s && s->expires_at_s ? secondary_wall_s(s->expires_at_s) - time(NULL) : 0;
 	return left_s > 0 && left_s <= UINT32_MAX ? (uint32_t)left_s : 0;
 }
 
@@ -554,5 +602,6 @@ secondaries_free(struct secondaries *all)
 	if (!all)
 		return;
 	due_free(&all->due);
+	tdestroy(all->sources, free);
 	free(all);
 }

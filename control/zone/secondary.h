@@ -100,9 +100,9 @@ void secondary_reject(struct secondaries *s, struct zone_item *item, uint32_t se
 
 /* A primary, as last heard of. */
 struct secondary_primary {
-	bool has_serial;
 	uint32_t serial;
-	int64_t asked_at_s; /* wall time; 0: never */
+	uint32_t asked_at_s; /* wall time, modulo 2^32; 0: never */
+	bool has_serial;
 };
 
 struct secondary_info {

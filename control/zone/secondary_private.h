@@ -11,6 +11,9 @@
 #ifndef ANSER_CONTROL_SECONDARY_PRIVATE_H
 #define ANSER_CONTROL_SECONDARY_PRIVATE_H
 
+#include <stddef.h>
+#include <time.h>
+
 #include "control/zone/due.h"
 #include "control/zone/secondary.h"
 #include "control/zone/zones_private.h"
@@ -19,33 +22,48 @@ struct secondary_waiter {
 	struct secondary_waiter *next;
 	secondary_done_fn *done;
 	void *arg;
+	bool has_begun; /* the refresh under way is the one that it waits for; else the next one */
 };
 
 struct secondary {
 	struct due_entry due; /* the next thing to do: refresh, retry or expire */
 	struct secondaries *all;
 	struct zone_item *item;
-	struct refresh *refresh;             /* under way; NULL: none */
-	struct secondary_waiter *waiters;    /* for the next refresh */
-	struct secondary_waiter *served;     /* for the one under way */
-	struct secondary_primary *primaries; /* one each of item->config->primaries */
+	struct refresh *refresh; /* under way; NULL: none */
+	struct secondary_waiter *waiters;
 	char *error;
-	char *source;     /* id of the remote that the data came from; NULL: unknown */
-	uint64_t next_ms; /* loop time of the next refresh */
-	int64_t refreshed_at_s, expires_at_s;
+	const char *source;       /* id of the remote that the data came from, in all->sources; NULL: unknown */
+	uint64_t next_ms;         /* loop time of the next refresh */
 	uint64_t behind_since_ms; /* loop time from which another primary has been ahead of `preferred`; 0: none is
 				   */
-	uint32_t failures;
+	uint32_t refreshed_at_s, expires_at_s; /* wall time, modulo 2^32; 0: never, unknown */
 	uint32_t rejected_serial;
-	uint16_t n_primaries;
+	uint16_t failures;  /* in a row; stays at the largest */
 	uint16_t preferred; /* the primary to begin with; with primary-pin, the one that the data came from */
-	bool was_notified;  /* since the last refresh began */
-	bool wants_whole;
-	bool runs_reset; /* the refresh under way began after item->is_reset was set */
-	bool has_rejected;
+	uint16_t n_primaries;
+	bool was_notified : 1; /* since the last refresh began */
+	bool wants_whole : 1;
+	bool runs_reset : 1; /* the refresh under way began after item->is_reset was set */
+	bool has_rejected : 1;
+	struct secondary_primary primaries[]; /* one each of item->config->primaries */
 };
 
-_Static_assert(sizeof(struct secondary) <= 128, "the next larger block would be 160 octets");
+/* The wall time that is this modulo 2^32, of those the nearest to now; 0: none. */
+static inline int64_t
+secondary_wall_s(uint32_t at_s)
+{
+	int64_t now_s = time(NULL);
+	return at_s ? now_s + (int32_t)(at_s - (uint32_t)now_s) : 0;
+}
+
+/* What it takes with n primaries. */
+static inline size_t
+secondary_bytes(unsigned n)
+{
+	return offsetof(struct secondary, primaries) + (n ? n : 1) * sizeof(struct secondary_primary);
+}
+_Static_assert(offsetof(struct secondary, primaries) + sizeof(struct secondary_primary) <= 112,
+	       "with one primary; the next larger block would be 128 octets");
 
 struct secondaries {
 	struct secondaries_options options;
@@ -53,6 +71,7 @@ struct secondaries {
 	uv_timer_t timer;
 	bool timer_is_open;
 	struct secondary_stats stats;
+	void *sources; /* ids of remotes that data came from, each once (tsearch()) */
 	unsigned n_refreshes;
 	bool stopping;
 };
@@ -68,6 +87,9 @@ void refresh_orphan(struct refresh *r);
  * may be minutes.
  */
 void refresh_hurry(struct refresh *r);
+
+/* Its secondary lies somewhere else now. */
+void refresh_follow(struct refresh *r, struct secondary *s);
 
 /* Ends as if all primaries had failed. */
 void refresh_interrupt(struct refresh *r);

@@ -151,8 +151,8 @@ note_serial(struct refresh *r, const struct candidate *c, uint32_t serial)
 	struct secondary *s = r->secondary;
 	if (!s || r->is_outdated || c->index >= s->n_primaries)
 		return;
-	s->primaries[c->index] =
-		(struct secondary_primary){.has_serial = true, .serial = serial, .asked_at_s = time(NULL)};
+	s->primaries[c->index] = (struct secondary_primary){
+		.has_serial = true, .serial = serial, .asked_at_s = (uint32_t)time(NULL)};
 }
 
 /* A primary has said that the zone is current; with the EXPIRE that it told (0: none). */
@@ -163,7 +163,9 @@ refresh_current(struct refresh *r, const struct candidate *c, uint32_t expire_s)
 	struct state_meta meta;
 	secondary_meta(s, served_of(r), expire_s, s->source ? s->source : c->peer->remote.id, &meta);
 	int64_t longest_s = meta.refreshed_at_s + s->item->config->expire_max_s;
-	int64_t before_s = s->expires_at_s < longest_s ? s->expires_at_s : longest_s;
+	int64_t before_s = secondary_wall_s(s->expires_at_s);
+	if (before_s > longest_s)
+		before_s = longest_s;
 	if (expire_s && meta.expires_at_s < before_s) /* RFC 7314 section 4: a refresh does not shorten life */
 		meta.expires_at_s = before_s;
 	secondary_take_meta(s, &meta);
@@ -543,7 +545,7 @@ refresh_new(struct secondary *s, bool is_urgent, bool whole)
 	r->all = s->all;
 	r->is_urgent = is_urgent;
 	r->whole = whole;
-	name_copy(&r->apex, s->item->apex);
+	name_copy(&r->apex, s->item->slot->apex);
 	for (unsigned i = 0; i < config->n_primaries; i++) {
 		struct peer *peer = peers_find(s->all->options.peers, config->primaries[i]);
 		if (peer)
@@ -620,6 +622,12 @@ refresh_orphan(struct refresh *r)
 	for (unsigned i = 0; i < r->n; i++)
 		if (r->candidates[i].ask)
 			ask_cancel(r->candidates[i].ask);
+}
+
+void
+refresh_follow(struct refresh *r, struct secondary *s)
+{
+	r->secondary = s;
 }
 
 void

@@ -6,7 +6,7 @@
  * where its data comes from, and how the last load went. Items, and the slots in them, survive a reload of the
  * configuration as long as the zone stays configured, so what is served goes on being served.
  *
- *     configuration ──> plan (any thread, may fail) ──> commit (control thread, cannot) ──> new zone set published
+ *     configuration ──> plan (any thread, may fail) ──> commit (control thread, cannot; in steps) ──> new set
  *     zone files ──> load jobs (libuv pool) ──> publish, zone by zone, as each is ready
  *
  * A reload is all or nothing for the configuration, and all or nothing for each zone: a file with faults changes
@@ -88,10 +88,16 @@ struct zones_plan;
 int zones_plan(const struct zones *z, const struct config *config, struct zones_plan **out) MUST_CHECK;
 
 /*
- * Puts the plan into force: publishes the new set, retires removed zones, keeps the rest. Consumes the plan. Cannot
- * fail. Nothing is loaded yet: call zones_load_all(). From now on z borrows the plan's config, and no longer the
- * one before.
+ * Puts the plan into force, a step of some milliseconds at a time: gives zones their new settings, publishes the
+ * new set, retires removed zones, keeps the rest. False: call again in a later turn of the loop, until it is true
+ * and the plan is consumed. Cannot fail. Queries are answered by the old set, and from one moment on by the new
+ * one; in between a zone's settings may be those of either configuration, so both are borrowed and no edit is
+ * committed. No load begins meanwhile, and nothing is loaded at its end: call zones_load_all(). From then on z
+ * borrows the plan's config, and no longer the one before.
  */
+bool zones_commit_step(struct zones *z, struct zones_plan *plan) MUST_CHECK;
+
+/* The same in one turn, for starts. */
 void zones_commit(struct zones *z, struct zones_plan *plan);
 
 /* Throws a plan away. NULL is allowed. */
@@ -105,13 +111,12 @@ struct zones_edit;
 struct zones_edit *zones_edit_begin(struct zones *z) MUST_CHECK;
 
 /*
- * A zone more, configured by `config`, which lives as long as the zone has it, with a pointer of the caller's. 0;
- * -EEXIST: there is one of this name; -ENOMEM.
+ * A member more, configured by `config`, which lives as long as the zone has it. 0; -EEXIST: there is a zone of
+ * this name; -ENOMEM.
  */
-int zones_edit_add(struct zones_edit *edit, const struct name *apex, const struct config_zone *config,
-		   void *member) MUST_CHECK;
+int zones_edit_add(struct zones_edit *edit, const struct name *apex, const struct config_zone *config) MUST_CHECK;
 
-/* A zone less; what the state has of it is forgotten. 0 or -ENOMEM. */
+/* A member less; what the state has of it is forgotten. 0 or -ENOMEM. */
 int zones_edit_remove(struct zones_edit *edit, struct zone_item *item) MUST_CHECK;
 
 struct zones_op;
@@ -131,11 +136,11 @@ void zones_edit_abort(struct zones_edit *edit);
 /* While a plan is being made and until it is committed or thrown away, no edit is committed. */
 void zones_hold_edits(struct zones *z, bool held);
 
-/* Another configuration for a zone that came by an edit, and what its catalog knows of it (NULL: zone of a file).
- */
+/* Another configuration for a zone that came by an edit. */
 void zone_item_set_config(struct zones *z, struct zone_item *item, const struct config_zone *config);
-void *zone_item_member(const struct zone_item *item);
-void zone_item_set_member(struct zone_item *item, void *member);
+
+/* It came by an edit, and no configuration has named it since. */
+bool zone_item_is_member(const struct zone_item *item);
 
 /* -------- loading -------- */
 
@@ -147,7 +152,7 @@ struct zones_failure {
 
 /* How an operation went. */
 struct zones_report {
-	uint64_t total, loaded, unchanged, failed; /* total is known from the start, the others grow */
+	uint64_t total, loaded, unchanged, failed; /* total is known at the end; before, it may be too large */
 	struct zones_failure failures[ZONES_FAILURES_MAX];
 	unsigned n_failures;
 };
@@ -156,9 +161,9 @@ struct zones_report {
 typedef void zones_done_fn(void *arg, const struct zones_report *report);
 
 /*
- * Loads every primary zone whose file, or a file that it includes, is not the one that is served (by device, inode,
- * size and times), and those whose last load failed. *op can be asked for progress until `done` is called, which
- * is never before this returns. 0 or -ENOMEM.
+ * Loads every zone of the configuration whose file, or a file that it includes, is not the one that is served (by
+ * device, inode, size and times), those whose last load failed, and those that were not looked for in the state
+ * yet. *op can be asked for progress until `done` is called, which is never before this returns. 0 or -ENOMEM.
  */
 int zones_load_all(struct zones *z, zones_done_fn *done, void *arg, struct zones_op **op) MUST_CHECK;
 

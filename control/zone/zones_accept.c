@@ -85,7 +85,7 @@ version_publish(struct zone_version *v)
 {
 	struct zones *z = v->zones;
 	struct zone_item *item = v->turn->item;
-	item->loaded_at_s = time(NULL);
+	item->loaded_at_s = (uint32_t)time(NULL);
 	item->load_ms = v->load_ms;
 	item->is_as_before = !item->served && v->store == ZONE_STORE_NOTHING && zone_is_kept(item->config);
 	item->is_expired = v->is_expired && !item->served;
@@ -191,7 +191,7 @@ version_ask_state(struct zone_version *v)
 {
 	struct state *st = v->zones->options.state;
 	struct name apex;
-	name_copy(&apex, v->turn->item->apex);
+	name_copy(&apex, v->turn->item->slot->apex);
 	const struct state_done done = {.fn = version_stored, .arg = v};
 	if (v->store == ZONE_STORE_CHANGES) {
 		int err = state_zone_append(st, &apex, &v->meta, v->changes, done);
@@ -265,7 +265,7 @@ zone_store_meta(struct zones *z, struct zone_item *item, const struct state_meta
 	struct name apex;
 	if (!z->options.state)
 		return;
-	name_copy(&apex, item->apex);
+	name_copy(&apex, item->slot->apex);
 	int err = state_zone_put_meta(z->options.state, &apex, meta, (struct state_done){0});
 	if (err && err != -EAGAIN) /* a full queue: the next refresh brings newer timers */
 		log_limited(CONFIG_LOG_ERROR, NULL, "timers cannot be stored: %s", strerror(-err));
@@ -321,7 +321,7 @@ compact_begin(struct zones *z, struct zone_item *item)
 	if (!c)
 		return;
 	c->zones = z;
-	name_copy(&c->apex, item->apex);
+	name_copy(&c->apex, item->slot->apex);
 	c->source = zone_source_new(item->served->snapshot);
 	struct state_source source = zone_source_state(c->source);
 	if (!c->source || state_zone_compact(z->options.state, &c->apex, item->served->snapshot->serial, &source,

@@ -5,6 +5,7 @@
  * An edit is collected and then committed at once, at a cost that follows the number of zones in it. Control
  * thread.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ list_append(struct zone_item ***list, size_t *n, size_t *cap, struct zone_item *
 }
 
 int
-zones_edit_add(struct zones_edit *edit, const struct name *apex, const struct config_zone *config, void *member)
+zones_edit_add(struct zones_edit *edit, const struct name *apex, const struct config_zone *config)
 {
 	if (zones_find(edit->zones, apex))
 		return -EEXIST;
@@ -51,7 +52,7 @@ zones_edit_add(struct zones_edit *edit, const struct name *apex, const struct co
 	if (!item)
 		return -ENOMEM;
 	item->config = config;
-	item->member = member;
+	item->is_member = true;
 	if (list_append(&edit->added, &edit->n_added, &edit->cap_added, item) == 0)
 		return 0;
 	zone_item_free(item);
@@ -90,24 +91,6 @@ zones_edit_abort(struct zones_edit *edit)
 
 /* -------- commit: what may fail -------- */
 
-static int
-edit_names(struct zones_edit *edit, struct names_txn *txn)
-{
-	const struct names_entry *old;
-	for (size_t i = 0; i < edit->n_removed; i++) {
-		const struct names_entry *e = &edit->removed[i]->entry;
-		int err = names_txn_remove(txn, e->hash, names_entry_name(e), e->name_len, &old);
-		if (err)
-			return err;
-	}
-	for (size_t i = 0; i < edit->n_added; i++) {
-		int err = names_txn_put(txn, &edit->added[i]->entry, &old);
-		if (err || old) /* the same zone twice in one edit */
-			return err ? err : -EEXIST;
-	}
-	return 0;
-}
-
 static struct zone **
 slots_of(struct zone_item *const *items, size_t n)
 {
@@ -117,17 +100,17 @@ slots_of(struct zone_item *const *items, size_t n)
 	return slots;
 }
 
-static struct served_set *
-edit_set(const struct zones_edit *edit)
+static int
+edit_set(const struct zones_edit *edit, struct served_set **out)
 {
 	struct zone **add = slots_of(edit->added, edit->n_added),
 		    **remove = slots_of(edit->removed, edit->n_removed);
-	struct served_set *set = NULL;
+	int err = -ENOMEM;
 	if (add && remove)
-		set = served_set_new_changed(edit->zones->set, add, edit->n_added, remove, edit->n_removed);
+		err = served_set_new_changed(edit->zones->set, add, edit->n_added, remove, edit->n_removed, out);
 	free(add);
 	free(remove);
-	return set;
+	return err;
 }
 
 static int
@@ -150,6 +133,7 @@ static void
 take_out(struct zones *z, struct zone_item *item)
 {
 	struct zone_item *last = z->items[--z->n_items];
+	assert(item->index >= z->n_own);
 	z->items[item->index] = last;
 	last->index = item->index;
 	zone_item_retire(z, item);
@@ -158,7 +142,7 @@ take_out(struct zones *z, struct zone_item *item)
 static void
 put_in(struct zones *z, struct zone_item *item, struct zones_op *op)
 {
-	item->generation = z->generation;
+	item->generation = (uint8_t)z->generation;
 	item->index = (uint32_t)z->n_items;
 	z->items[z->n_items++] = item;
 	z->states[item->state]++;
@@ -172,23 +156,16 @@ int
 zones_edit_commit(struct zones_edit *edit)
 {
 	struct zones *z = edit->zones;
-	struct garbage garbage = {0};
+	struct served_set *set;
 	if (!edit->n_added && !edit->n_removed) {
 		edit_free(edit);
 		return 0;
 	}
 	int err = z->edits_are_held ? -EBUSY : reserve_items(z, z->n_items + edit->n_added);
-	struct names_txn *txn = err ? NULL : names_txn_begin(&z->by_name, edit->n_added);
 	if (!err)
-		err = txn ? edit_names(edit, txn) : -ENOMEM;
-	struct served_set *set = err ? NULL : edit_set(edit);
-	if (!set) {
-		if (txn)
-			names_txn_abort(txn);
-		return err ? err : -ENOMEM;
-	}
-	names_txn_commit(txn, &z->by_name, &garbage);
-	garbage_free(&garbage); /* this thread alone reads the table */
+		err = edit_set(edit, &set);
+	if (err)
+		return err;
 	publish_set(z->options.publisher, z->options.root, &z->set, set);
 	for (size_t i = 0; i < edit->n_removed; i++)
 		take_out(z, edit->removed[i]);
@@ -214,14 +191,8 @@ zone_item_set_config(struct zones *z, struct zone_item *item, const struct confi
 	zone_item_update(z, item);
 }
 
-void *
-zone_item_member(const struct zone_item *item)
+bool
+zone_item_is_member(const struct zone_item *item)
 {
-	return item->member;
-}
-
-void
-zone_item_set_member(struct zone_item *item, void *member)
-{
-	item->member = member;
+	return item->is_member;
 }

@@ -417,7 +417,7 @@ job_failed(struct load_job *job)
 {
 	struct zone_item *item = job->item;
 	char text[NAME_TEXT_MAX], error[1024];
-	name_to_text(item->apex, text);
+	name_to_text(item->slot->apex, text);
 	job_error_text(job, error, sizeof(error));
 	log_diag(&job->diag, text, LOG_FAULTS_MAX);
 	log_write(CONFIG_LOG_ERROR, text, "not loaded; %s",
@@ -457,7 +457,7 @@ job_accepted(struct zone_version *v, int err)
 		job_failed(job);
 		return;
 	}
-	name_to_text(item->apex, text);
+	name_to_text(item->slot->apex, text);
 	log_diag(&job->diag, text, LOG_FAULTS_MAX);
 	log_write(CONFIG_LOG_DEBUG, text, "serial %u, %llu records, loaded in %u ms",
 		  item->served->snapshot->serial, (unsigned long long)item->served->snapshot->records,
@@ -499,7 +499,7 @@ job_accept(struct load_job *job)
 		return;
 	}
 	if (item && item->served && job->path && !job->same_files) {
-		name_to_text(item->apex, text);
+		name_to_text(item->slot->apex, text);
 		warn_of_serial(text, item->served->snapshot->serial, job->snapshot->serial);
 	}
 	if (next)
@@ -526,7 +526,7 @@ job_compared(struct pool_task *task)
 	}
 	if (job->turn.item && !job->zones->stopping && job->outcome == LOAD_UNCHANGED) {
 		char text[NAME_TEXT_MAX];
-		name_to_text(job->item->apex, text);
+		name_to_text(job->item->slot->apex, text);
 		log_diag(&job->diag, text, LOG_FAULTS_MAX);
 		zone_turn_end(&job->turn);
 		job_finish(job, job->item->error);
@@ -573,7 +573,7 @@ job_done(struct pool_task *task)
 		zone_turn_take(job->item, &job->turn);
 	} else {
 		char text[NAME_TEXT_MAX];
-		name_to_text(job->item->apex, text);
+		name_to_text(job->item->slot->apex, text);
 		log_diag(&job->diag, text, LOG_FAULTS_MAX);
 		job_finish(job, job->outcome == LOAD_UNCHANGED ? job->item->error : NULL);
 	}
@@ -593,9 +593,10 @@ bool
 load_job_start(struct zones *z, struct zone_item *item)
 {
 	const struct config_zone *config = item->config;
-	bool has_file = config->role == CONFIG_PRIMARY && config->file;
+	const char *file = zone_item_file(z, item);
+	bool has_file = file != NULL;
 	struct load_job *job = calloc(1, sizeof(*job));
-	char *path = has_file ? strdup(config->file) : NULL;
+	char *path = has_file ? strdup(file) : NULL;
 	if (!job || (has_file && !path)) {
 		free(job);
 		free(path);
@@ -605,10 +606,10 @@ load_job_start(struct zones *z, struct zone_item *item)
 	job->item = item;
 	job->turn.begin = job_turn;
 	job->path = path;
-	name_copy(&job->apex, item->apex);
+	name_copy(&job->apex, item->slot->apex);
 	job->stamp = item->stamp;
 	job->zonemd = config->zonemd;
-	if (config->role == CONFIG_PRIMARY && !has_file)
+	if (config->is_produced)
 		job->catalog = produced_catalog(z->config, config);
 	if (job->catalog)
 		job->config = config_hold(z->config);

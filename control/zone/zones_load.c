@@ -11,6 +11,7 @@
  * with it memory, stops growing.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +24,15 @@ struct zones_op {
 	uint64_t pending; /* zones not dealt with, and one for `start` */
 	zones_done_fn *done;
 	void *arg;
-	uv_timer_t start; /* so that `done` never comes before the caller knows the op */
+	uv_timer_t
+		start; /* so that `done` never comes before the caller knows the op; until `next` is at the end */
+	/* of all zones: */
+	size_t next, end;         /* the positions that have not been looked at */
+	struct zones_op *feeding; /* the next one in zones.feeding */
 };
+
+#define FEED_ZONES 4000 /* looked at in a turn of the loop: some 1 ms */
+#define FEED_PAUSE_MS 1 /* a timer of 0 ms would fire again in the same turn */
 
 /* -------- operations -------- */
 
@@ -56,7 +64,7 @@ op_fail_zone(struct zones_op *op, const struct zone_item *item, const char *mess
 	if (op->report.n_failures == ZONES_FAILURES_MAX)
 		return;
 	char text[NAME_TEXT_MAX];
-	name_to_text(item->apex, text);
+	name_to_text(item->slot->apex, text);
 	struct zones_failure f = {strdup(text), strdup(message)};
 	if (f.zone && f.message) {
 		op->report.failures[op->report.n_failures++] = f;
@@ -84,13 +92,7 @@ zone_waits_finish(struct zone_wait *waits, const struct zone_item *item, const c
 	}
 }
 
-static void
-op_started(uv_timer_t *t)
-{
-	struct zones_op *op = t->data;
-	zones_pump(op->zones);
-	op_one_done(op);
-}
+static void op_started(uv_timer_t *t);
 
 static struct zones_op *
 op_new(struct zones *z, zones_done_fn *done, void *arg)
@@ -146,57 +148,76 @@ op_want(struct zones_op *op, struct zone_wait *wait, bool force)
 	zone_item_update(z, item);
 }
 
-static void
-waits_free(struct zone_wait *waits)
+/* Is there anything to load for it: a file, or what the state may have of it? */
+static bool
+is_loadable(const struct zone_item *item)
 {
-	while (waits) {
-		struct zone_wait *w = waits;
-		waits = w->next;
-		free(w);
+	return item->config->role == CONFIG_PRIMARY || !item->was_loaded;
+}
+
+/* Puts up to `n` more of all zones into the queue. */
+static void
+op_feed(struct zones_op *op, size_t n)
+{
+	struct zones *z = op->zones;
+	for (; op->next < op->end && n > 0; op->next++, n--) {
+		struct zone_item *item = z->items[op->next];
+		struct zone_wait *w = is_loadable(item) ? malloc(sizeof(*w)) : NULL;
+		op->report.total--; /* it was counted when nobody had looked */
+		if (w) {
+			*w = (struct zone_wait){.item = item};
+			op_want(op, w, false);
+		} else if (is_loadable(item)) {
+			op->report.total++;
+			op_fail_zone(op, item, "out of memory");
+		}
 	}
 }
 
-/*
- * A wait for each zone that has a file, and for those that were not looked for in the state yet, in the order of
- * the configuration; false: out of memory.
- */
-static bool
-waits_for_all(const struct zones *z, struct zone_wait **out)
+static void
+op_stop_feeding(struct zones_op *op)
 {
-	struct zone_wait *first = NULL, **last = &first;
-	for (size_t i = 0; i < z->n_items; i++) {
-		if (z->items[i]->config->role != CONFIG_PRIMARY && z->items[i]->was_loaded)
-			continue;
-		struct zone_wait *w = malloc(sizeof(*w));
-		if (!w) {
-			waits_free(first);
-			return false;
-		}
-		*w = (struct zone_wait){.item = z->items[i]};
-		*last = w;
-		last = &w->next;
+	struct zones_op **at = &op->zones->feeding;
+	while (*at && *at != op)
+		at = &(*at)->feeding;
+	if (*at)
+		*at = op->feeding;
+	op->report.total -= op->end - op->next;
+	op->next = op->end;
+}
+
+static void
+op_started(uv_timer_t *t)
+{
+	struct zones_op *op = t->data;
+	if (op->zones->stopping)
+		op_stop_feeding(op);
+	op_feed(op, FEED_ZONES);
+	zones_pump(op->zones);
+	if (op->next < op->end) {
+		uv_timer_start(t, op_started, FEED_PAUSE_MS, 0);
+		return;
 	}
-	*out = first;
-	return true;
+	op_stop_feeding(op);
+	op_one_done(op);
+}
+
+void
+zones_feed_all(struct zones *z)
+{
+	for (struct zones_op *op = z->feeding; op; op = op->feeding)
+		op_feed(op, SIZE_MAX);
 }
 
 int
 zones_load_all(struct zones *z, zones_done_fn *done, void *arg, struct zones_op **out)
 {
-	/* All that can fail comes first: an operation over half of the zones would be neither done nor refused. */
-	struct zone_wait *waits;
-	if (!waits_for_all(z, &waits))
-		return -ENOMEM;
 	struct zones_op *op = op_new(z, done, arg);
-	if (!op) {
-		waits_free(waits);
+	if (!op)
 		return -ENOMEM;
-	}
-	while (waits) {
-		struct zone_wait *w = waits;
-		waits = w->next;
-		op_want(op, w, false);
-	}
+	op->end = op->report.total = z->n_own;
+	op->feeding = z->feeding;
+	z->feeding = op;
 	*out = op;
 	return 0;
 }
@@ -204,10 +225,9 @@ zones_load_all(struct zones *z, zones_done_fn *done, void *arg, struct zones_op 
 int
 zones_load_one(struct zones *z, const struct name *apex, zones_done_fn *done, void *arg, struct zones_op **out)
 {
-	const struct names_entry *e = names_find(&z->by_name, name_hash(apex->bytes), apex->bytes, apex->len);
-	if (!e)
+	struct zone_item *item = zones_find(z, apex);
+	if (!item)
 		return -ENOENT;
-	struct zone_item *item = (struct zone_item *)(uintptr_t)e;
 	if (item->config->role != CONFIG_PRIMARY)
 		return -ENOTSUP;
 	struct zone_wait *w = malloc(sizeof(*w));
@@ -252,7 +272,11 @@ zones_op_report(const struct zones_op *op)
 
 /* -------- the queue -------- */
 
-#define JOBS_MAX 1024 /* begun and not ended: what several slices of the pool take of the smallest zones */
+/*
+ * Begun and not ended, for each builder: what it takes of the smallest zones between two looks at what is done, and
+ * not many more, since in one turn of the loop all of them may end, or be begun.
+ */
+#define JOBS_EACH 200
 
 /* At a stop: also those that were asked for while their zone was being loaded, or even later. */
 static void
@@ -275,12 +299,15 @@ zones_pump(struct zones *z)
 		queue_give_up(z);
 		return;
 	}
-	while (z->queue_first && !z->n_parked && z->n_jobs < JOBS_MAX) {
+	unsigned jobs_max = JOBS_EACH * (z->options.builders ? z->options.builders : 1);
+	while (z->queue_first && !z->is_committing && !z->n_parked && z->n_jobs < jobs_max) {
 		struct zone_item *item = z->queue_first;
 		queue_remove(z, item);
 		struct zone_wait *waits = item->waits;
 		if (!load_job_start(z, item)) {
 			item->waits = NULL;
+			if (!item->error)
+				item->error = strdup("out of memory");
 			zone_item_update(z, item);
 			zone_waits_finish(waits, item, "out of memory", false);
 		}

@@ -2,7 +2,9 @@
 /*
  * Inside control/zones*.c and control/secondary*.c: what they know of a zone, and how its data changes.
  *
- *     zones.c         items, configuration, looking
+ *     zones.c         items, looking
+ *     zones_plan.c    the configuration: plan and commit
+ *     zones_edit.c    single zones that come and go
  *     zones_load.c    operations, and the queue of zones to load
  *     zones_pool.c    many small loads on the pool (zones_pool.h)
  *     zones_job.c     one load: zone files and state on disk become snapshots (pool)
@@ -36,38 +38,46 @@ struct zone_turn {
 	void (*begin)(struct zone_turn *turn);
 };
 
-/* A configured zone. Found by name (entry) or by position in zones.items. */
+/*
+ * A configured zone: the slot that readers know, and what they need not. Found by name through the zone set (the
+ * slot leads here), or by position in zones.items. A million of them are a design size, so what is small is packed.
+ */
 struct zone_item {
-	struct names_entry entry;         /* in zones.by_name */
-	const struct config_zone *config; /* NULL until committed; members of a catalog share one */
-	struct zone *slot;                /* what readers know; owned */
-	struct served *served;            /* the newest verified data, in the slot unless expired; NULL: none */
-	struct zone_turn *turn;           /* whose turn it is; those behind it wait */
-	struct secondary *secondary;      /* secondary.c's; NULL: primary, or not yet loaded */
-	void *member;                     /* zones of catalogs: their catalog's; NULL: from the configuration */
-	struct zone_item *prev, *next;    /* queue of those to load */
-	struct load_job *job;             /* the load that runs; NULL: none */
-	struct zone_wait *waits;          /* operations that want a load that has not begun */
-	char *error;                      /* why the last load failed */
-	char **includes;                  /* files read besides config->file, NULL at the end; NULL: none */
-	uint64_t stamp;                   /* of all files at the last good load; 0: unknown */
-	int64_t loaded_at_s;
-	uint32_t load_ms;
-	uint32_t generation; /* of the last commit that had it */
-	uint32_t index;      /* in zones.items */
-	uint8_t state;       /* enum zone_state, as counted in zones.states */
-	bool is_queued;
-	bool force;             /* load though the stamp is the same; of a secondary: transfer the whole */
-	bool was_notified;      /* before its secondary was there to be told */
-	bool is_reset;          /* by its catalog: the whole is to be transferred (secondary.c's) */
-	bool was_loaded;        /* from state or file, or there was nothing: the first attempt is over */
-	bool is_confirmed;      /* a secondary, and its last refresh went well (secondary.c's) */
-	bool is_expired;        /* what is served is not in the slot */
-	bool is_compacting;     /* its state is being written anew */
-	bool is_as_before;      /* what is served is what was served before the start */
-	struct retired retired; /* for when it is configured no more */
-	uint8_t apex[];
+	struct zone *slot; /* with the name; owned */
+	union {
+		struct retired retired; /* once it is configured no more: of the rest nothing is left then */
+		struct {
+			const struct config_zone *config; /* NULL until committed; shared by many zones */
+			struct served
+				*served; /* the newest verified data, in the slot unless expired; NULL: none */
+			struct zone_turn *turn;        /* whose turn it is; those behind it wait */
+			struct secondary *secondary;   /* secondary.c's; NULL: primary, or not yet loaded */
+			struct zone_item *prev, *next; /* queue of those to load */
+			struct load_job *job;          /* the load that runs; NULL: none */
+			struct zone_wait *waits;       /* operations that want a load that has not begun */
+			char *error;                   /* why the last load failed */
+			char **includes;      /* files read besides zone_item_file(), NULL at the end; NULL: none */
+			uint64_t stamp;       /* of all files at the last good load; 0: unknown */
+			uint32_t loaded_at_s; /* wall time, until 2106 */
+			uint32_t load_ms;
+			uint32_t index;     /* in zones.items */
+			uint8_t generation; /* of the last commit that had it, modulo 2^8: of all items the same */
+			uint8_t state;      /* enum zone_state, as counted in zones.states */
+			bool is_member : 1; /* of a catalog; else the configuration names it */
+			bool is_queued : 1;
+			bool force : 1; /* load though the stamp is the same; of a secondary: transfer the whole */
+			bool was_notified : 1; /* before its secondary was there to be told */
+			bool is_reset : 1;     /* by its catalog: the whole is to be transferred (secondary.c's) */
+			bool was_loaded : 1; /* from state or file, or there was nothing: the first attempt is over
+					      */
+			bool is_confirmed : 1;  /* a secondary, and its last refresh went well (secondary.c's) */
+			bool is_expired : 1;    /* what is served is not in the slot */
+			bool is_compacting : 1; /* its state is being written anew */
+			bool is_as_before : 1;  /* what is served is what was served before the start */
+		};
+	};
 };
+_Static_assert(sizeof(struct zone_item) <= 112, "the next larger block would be 128 octets");
 
 struct zone_version;
 
@@ -75,26 +85,30 @@ struct zones {
 	struct zones_options options;
 	uint8_t cookie_secret[CONFIG_COOKIE_SECRET_LEN]; /* random; where the configuration names none */
 	const struct config *config;                     /* of the last commit */
-	struct names by_name;                            /* of struct zone_item */
-	struct zone_item **items;
+	const struct config *other_config; /* while a commit goes on: of the items that are not of `generation` */
+	struct zone_item **items;          /* in the order of the configuration, then members */
 	size_t n_items, cap_items;
+	size_t n_own; /* the first ones of items: those that the configuration names, which no edit moves */
 	uint32_t generation;
 	uint64_t states[ZONE_STATE_COUNT];
 	struct served_set *set;
 	struct zone_item *queue_first, *queue_last;
-	struct zones_pool *pool;                            /* where loads are done */
+	struct zones_op *feeding; /* operations that have not put all their zones into the queue */
+	struct zones_pool *pool;  /* where loads are done */
 	struct zone_version *parked_first, **parked_last;   /* durable, waiting for room, oldest first */
 	struct zone_version *storing_first, **storing_last; /* waiting for room in the state's queue */
 	unsigned n_jobs, n_parked, n_ops, n_versions;
 	bool stopping;
 	bool edits_are_held; /* a plan is being made */
+	bool is_committing;  /* a plan is being put into force: no load begins */
 };
 
 static inline struct zone_item *
 zones_find(const struct zones *z, const struct name *apex)
 {
-	const struct names_entry *e = names_find(&z->by_name, name_hash(apex->bytes), apex->bytes, apex->len);
-	return e ? (struct zone_item *)(uintptr_t)e : NULL;
+	const struct names *zones = &z->set->set->zones;
+	const struct names_entry *e = names_find(zones, name_hash(apex->bytes), apex->bytes, apex->len);
+	return e ? ((const struct zone *)e)->owner : NULL;
 }
 
 /* Does the state keep the zone? Secondaries, catalogs that we make, primaries that others follow or that take
@@ -102,8 +116,12 @@ zones_find(const struct zones *z, const struct name *apex)
 static inline bool
 zone_is_kept(const struct config_zone *c)
 {
-	return c->role == CONFIG_SECONDARY || !c->file || c->n_allow_transfer || c->n_notify || c->n_allow_update;
+	return c->role == CONFIG_SECONDARY || c->is_produced || c->n_allow_transfer || c->n_notify ||
+	       c->n_allow_update;
 }
+
+/* zones.c: its file as the configuration that it was committed with has it; NULL: it has none. */
+const char *zone_item_file(const struct zones *z, const struct zone_item *item);
 
 /* zones.c: a new item, not in any table; and the end of one that never was in one. */
 struct zone_item *zone_item_new(const struct name *apex) MUST_CHECK;
@@ -127,6 +145,9 @@ void zone_wait_join(struct zones_op *op, struct zone_item *item);
 
 /* zones_load.c: tells every operation in the list how it went: `error` (NULL: well), and whether it was loaded. */
 void zone_waits_finish(struct zone_wait *waits, const struct zone_item *item, const char *error, bool is_loaded);
+
+/* zones_load.c: what operations have not put into the queue yet, at once: before positions change. */
+void zones_feed_all(struct zones *z);
 
 /* zones_load.c: starts what waits, as far as there are builders. */
 void zones_pump(struct zones *z);

@@ -121,7 +121,7 @@ zones_rollback(struct zones *z, struct zone_item *item, zones_rollback_fn *done,
 	rb->turn.begin = rollback_turn;
 	rb->done = done;
 	rb->arg = arg;
-	name_copy(&rb->apex, item->apex);
+	name_copy(&rb->apex, item->slot->apex);
 	z->n_versions++;
 	zone_turn_take(item, &rb->turn);
 	return 0;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long the control thread works between two looks at its sockets: loaded before libc (LD_PRELOAD), it stands in
- * front of epoll_wait(). For tests alone.
+ * How long the control thread works between two looks at its sockets, and what the process has allocated: loaded
+ * before libc (LD_PRELOAD), it stands in front of epoll_wait(). For tests alone.
  *
  * What is measured is processor time of the thread, so that it says something about us on a machine that others
  * use, too. It lies in the file that ANSER_TURNS names: struct turns, which who looks may clear. The process's
- * first thread writes it.
+ * first thread writes it. Octets allocated are jemalloc's, in its size classes; they are asked for by wants_bytes.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 
 struct turns {
 	uint64_t longest_ns, count, over_1ms, over_5ms;
+	uint64_t wants_bytes, bytes; /* wants_bytes: set by who looks, 0 again when bytes are there */
 };
 
 static struct turns *turns;
@@ -55,6 +56,19 @@ turn_ended(void)
 		turns->longest_ns = took_ns;
 }
 
+static void
+tell_bytes(void)
+{
+	int (*mallctl)(const char *name, void *old, size_t *old_len, void *new, size_t new_len);
+	uint64_t epoch = 1;
+	size_t bytes = 0, len = sizeof(bytes);
+	*(void **)&mallctl = dlsym(RTLD_DEFAULT, "mallctl");
+	if (mallctl && mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) == 0)
+		(void)mallctl("stats.allocated", &bytes, &len, NULL, 0);
+	turns->bytes = bytes;
+	turns->wants_bytes = 0;
+}
+
 static int
 wait_for(int epoll, struct epoll_event *events, int n, int timeout_ms)
 {
@@ -71,6 +85,8 @@ epoll_wait(int epoll, struct epoll_event *events, int n, int timeout_ms)
 		return wait_for(epoll, events, n, timeout_ms);
 	if (began_ns)
 		turn_ended();
+	if (turns->wants_bytes)
+		tell_bytes();
 	int found = wait_for(epoll, events, n, timeout_ms);
 	began_ns = cpu_ns();
 	return found;

@@ -7,6 +7,8 @@
  */
 #include "zones/store/zone.h"
 
+#include <errno.h>
+
 #include "zones/base/alloc.h"
 #include "zones/store/denial.h"
 #include "zones/store/intern.h"
@@ -154,7 +156,7 @@ put_zones(struct names_txn *txn, struct zone_set *set, struct zone *const *zones
 		if (err != 0)
 			return err;
 		if (replaced != NULL)
-			return -1;
+			return -EEXIST;
 		depth_map_set(&set->depths, zones[i]->labels);
 	}
 	return 0;
@@ -193,31 +195,32 @@ remove_zones(struct names_txn *txn, struct zone *const *zones, size_t n)
 		if (err != 0)
 			return err;
 		if (removed != e)
-			return -1;
+			return -ENOENT;
 	}
 	return 0;
 }
 
-struct zone_set *
+int
 zone_set_new_changed(const struct zone_set *base, struct zone *const *add, size_t n_add, struct zone *const *remove,
-		     size_t n_remove, struct garbage *garbage)
+		     size_t n_remove, struct garbage *garbage, struct zone_set **out)
 {
 	struct zone_set *set = zalloc(sizeof(*set), CACHE_LINE);
 	if (set == NULL)
-		return NULL;
+		return -ENOMEM;
 	*set = *base; /* a depth that no zone has any more costs a probe, and no more than that */
 	struct names_txn *txn = names_txn_begin(&base->zones, n_add);
-	if (txn == NULL)
-		goto fail;
-	if (remove_zones(txn, remove, n_remove) != 0 || put_zones(txn, set, add, n_add) != 0) {
-		names_txn_abort(txn);
-		goto fail;
+	int err = txn != NULL ? remove_zones(txn, remove, n_remove) : -ENOMEM;
+	if (err == 0)
+		err = put_zones(txn, set, add, n_add);
+	if (err != 0) {
+		if (txn != NULL)
+			names_txn_abort(txn);
+		zalloc_free(set, sizeof(*set));
+		return err;
 	}
 	names_txn_commit(txn, &set->zones, garbage);
-	return set;
-fail:
-	zalloc_free(set, sizeof(*set));
-	return NULL;
+	*out = set;
+	return 0;
 }
 
 void

@@ -74,11 +74,13 @@ enum zone_flag {
 struct zone {
 	struct names_entry entry;                 /* hash and apex name */
 	_Atomic(const struct snapshot *) current; /* NULL: not loaded or expired, SERVFAIL */
+	void *owner; /* what the writer knows of the zone beside this; readers do not look. NULL: nothing */
 	uint8_t labels;
 	_Atomic uint8_t state;         /* enum zone_flag: why there is no snapshot */
 	_Atomic uint32_t expires_at_s; /* of a secondary: wall time, modulo 2^32; 0: it does not expire */
 	uint8_t apex[];                /* lower case */
 };
+_Static_assert(sizeof(struct zone) + 24 <= CACHE_LINE, "most names end on the line on which the zone begins");
 
 /* A new slot without snapshot; `apex` in lower case. NULL: out of memory. Owned by the caller until zone_free(). */
 struct zone *zone_new(const uint8_t *apex) MUST_CHECK;
@@ -137,12 +139,13 @@ struct zone_set *zone_set_new(struct zone *const *zones, size_t n, const struct 
 /*
  * A set like `base` with the slots `add` more and those of `remove` less; shares what it can with base, at a cost
  * that follows the number of both. What base alone uses is added to *garbage: free it, and base by
- * zone_set_free_shell(), once the new set has been published and a grace period is over. NULL: out of memory, or a
- * slot to add is there, or one to remove is not; *garbage is untouched.
+ * zone_set_free_shell(), once the new set has been published and a grace period is over. 0; -EEXIST: a slot to add
+ * is there, by its name; -ENOENT: one to remove is not; -ENOMEM, -ENOSPC as names_txn_put(). *garbage and *out are
+ * untouched then.
  */
-struct zone_set *
+int
 zone_set_new_changed(const struct zone_set *base, struct zone *const *add, size_t n_add, struct zone *const *remove,
-		     size_t n_remove, struct garbage *garbage) MUST_CHECK;
+		     size_t n_remove, struct garbage *garbage, struct zone_set **out) MUST_CHECK;
 
 /* Frees the set, not the slots. After a grace period. NULL is allowed. */
 void zone_set_free(struct zone_set *set);

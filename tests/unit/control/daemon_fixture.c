@@ -81,6 +81,26 @@ rig_stop(struct rig *r)
 	r->is_up = false;
 }
 
+void
+rig_drop(struct rig *r, const char *zone)
+{
+	static struct config less; /* the zones borrow it */
+	static struct config_entry entries[16];
+	struct name apex = fixture_name(zone);
+	struct zones_plan *plan;
+	less = *r->d.config;
+	less.zones = entries;
+	less.n_zones = 0;
+	for (unsigned i = 0; i < r->d.config->n_zones; i++) {
+		assert_true(less.n_zones < ARRAY_LEN(entries));
+		if (!name_equal(r->d.config->zones[i].name, apex.bytes))
+			entries[less.n_zones++] = r->d.config->zones[i];
+	}
+	assert_int_equal(zones_plan(r->d.zones, &less, &plan), 0);
+	zones_commit(r->d.zones, plan);
+	assert_null(rig_item(r, zone));
+}
+
 /* The log's level is the configuration's after a reload. */
 void
 rig_reload_begin(struct rig *r, const char *config)

@@ -30,6 +30,9 @@ void rig_stop(struct rig *r);
 void rig_reload_begin(struct rig *r, const char *config);
 void rig_reload(struct rig *r, const char *config);
 
+/* Takes a zone of the configuration out of service in this very turn. Once in the life of a daemon. */
+void rig_drop(struct rig *r, const char *zone);
+
 /* Runs the loop until a condition holds; the test fails where that takes too long for any machine. */
 #define RIG_SECONDS 60
 #define RIG_WAIT(r, condition)                                                                                     \

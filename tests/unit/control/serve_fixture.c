@@ -231,7 +231,7 @@ struct client *
 ask(const struct ask *a)
 {
 	struct client *c = client_new(a);
-	hand_over(c, &rig.config->zones[0], rig.current);
+	hand_over(c, rig.config->zones[0].settings, rig.current);
 	return c;
 }
 

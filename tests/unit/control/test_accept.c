@@ -205,9 +205,7 @@ a_parked_version_waits_for_room_and_is_dropped_with_its_zone(void **state)
 	accept_version(r, &a, "a.test.", 3);
 	RIG_WAIT(r, zones_waiting_to_publish(r->d.zones) == 1);
 	zones_on_room(r->d.zones);
-	struct zones_edit *edit = zones_edit_begin(r->d.zones);
-	assert_int_equal(zones_edit_remove(edit, rig_item(r, "a.test.")), 0);
-	assert_int_equal(zones_edit_commit(edit), 0);
+	rig_drop(r, "a.test.");
 	zones_on_room(r->d.zones);
 	assert_int_equal(a.n_done, 1);
 	assert_int_equal(a.err, -ECANCELED);
@@ -272,9 +270,7 @@ a_full_queue_is_waited_for(void **state)
 	plug_in(r, &plug);
 	accept_version(r, &a, "a.test.", 20);
 	accept_version(r, &b, "b.test.", 20);
-	struct zones_edit *edit = zones_edit_begin(r->d.zones);
-	assert_int_equal(zones_edit_remove(edit, rig_item(r, "b.test.")), 0);
-	assert_int_equal(zones_edit_commit(edit), 0);
+	rig_drop(r, "b.test.");
 	uv_sem_post(&plug.sem);
 	rig_stop(r);
 	assert_int_equal(a.n_done, 1);
@@ -397,9 +393,7 @@ a_zone_may_go_while_its_file_is_compared(void **state)
 	RIG_WAIT(r, item->turn);
 	reclaim_stats(r->d.reclaim, &stats);
 	uint64_t freed = stats.freed_records;
-	struct zones_edit *edit = zones_edit_begin(r->d.zones);
-	assert_int_equal(zones_edit_remove(edit, item), 0);
-	assert_int_equal(zones_edit_commit(edit), 0);
+	rig_drop(r, "a.test.");
 	assert_int_equal(n_done, 1);
 	RIG_WAIT(r, (reclaim_stats(r->d.reclaim, &stats), stats.freed_records > freed)); /* what nobody holds */
 	assert_int_equal(served->retired.holds, 1);

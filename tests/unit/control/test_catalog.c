@@ -66,7 +66,6 @@ told_zone(struct run *run, char what, const struct catalogs_zone *z)
 	name_to_text(z->member->members->apex.bytes, apex);
 	assert_int_equal(z->settings->role, CONFIG_SECONDARY);
 	assert_int_equal(z->settings->n_primaries, 1);
-	assert_null(z->settings->file);
 	told(run, "%c %s %s %.*s %s", what, name, apex, id[0], id + 1,
 	     z->settings->template ? z->settings->template->id : "-");
 }
@@ -200,17 +199,26 @@ read_alone(struct alone *a, const struct snapshot *next)
 	diag_clear(&diag);
 }
 
+/* Told one by one: what a slice has told must not hang on what comes in the next one. */
+static void
+commit(struct run *run, struct catalogs_change *change)
+{
+	catalogs_commit(run->catalogs, change);
+	while (!catalogs_tell(run->catalogs, change, 1))
+		;
+}
+
 static void
 load(struct run *run, const char *catalog, const char *lines)
 {
 	struct name apex = fixture_name(catalog);
 	struct alone *a = alone_of(run, &apex);
 	struct snapshot *next = snapshot_of(&apex, ++a->serial, lines);
-	struct catalog_update update;
+	struct catalogs_change *change;
 	read_alone(a, next);
-	int err = catalogs_prepare(run->catalogs, &apex, a->current, next, &update, &run->diag);
+	int err = catalogs_prepare(run->catalogs, &apex, a->current, next, &change, &run->diag);
 	if (err == 0)
-		assert_int_equal(catalogs_commit(run->catalogs, &apex, &update, &run->diag), 0);
+		commit(run, change);
 	else
 		catalogs_fail(run->catalogs, &apex, run->diag.items[0].message);
 	for (unsigned i = 0; i < catalogs_count(run->catalogs); i++) {
@@ -229,7 +237,9 @@ static void
 configure(struct run *run, const char *lines)
 {
 	struct config *config = fixture_config(lines);
-	assert_int_equal(catalogs_configure(run->catalogs, config, &run->diag), 0);
+	struct catalogs_change *change;
+	assert_int_equal(catalogs_prepare_config(run->catalogs, config, &change, &run->diag), 0);
+	commit(run, change);
 	config_free(run->config);
 	run->config = config;
 }
@@ -377,7 +387,7 @@ out_of_memory_changes_nothing(void **state)
 	unsigned failures = 0;
 	for (unsigned long at = 1;; at++) {
 		struct run run;
-		struct catalog_update update;
+		struct catalogs_change *change;
 		struct name apex = fixture_name("cat.");
 		run_begin(&run);
 		configure(&run, catalog_yaml);
@@ -387,17 +397,17 @@ out_of_memory_changes_nothing(void **state)
 		struct snapshot *next = snapshot_of(&apex, ++a->serial, after_lines);
 		zalloc_fail_at(at);
 		int err =
-			catalogs_prepare(run.catalogs, &apex, at % 2 ? a->current : NULL, next, &update, &run.diag);
+			catalogs_prepare(run.catalogs, &apex, at % 2 ? a->current : NULL, next, &change, &run.diag);
 		if (err == 0)
-			err = catalogs_commit(run.catalogs, &apex, &update, &run.diag);
+			commit(&run, change);
 		zalloc_fail_at(0);
 		if (err != 0) {
 			assert_int_equal(err, -ENOMEM);
 			expect(&run, "without memory", at, "");
 			failures++;
 			assert_int_equal(
-				catalogs_prepare(run.catalogs, &apex, a->current, next, &update, &run.diag), 0);
-			assert_int_equal(catalogs_commit(run.catalogs, &apex, &update, &run.diag), 0);
+				catalogs_prepare(run.catalogs, &apex, a->current, next, &change, &run.diag), 0);
+			commit(&run, change);
 		}
 		expect(&run, "after", at, "~ x. cat. 1 -\n! y. cat. 22 -\n- z.\n+ w. cat. 4 -\n");
 		snapshot_free(next);
@@ -405,7 +415,7 @@ out_of_memory_changes_nothing(void **state)
 		if (err == 0 && at > 20)
 			break;
 	}
-	assert_in_range(failures, 10, 100);
+	assert_in_range(failures, 8, 100);
 }
 
 /* -------- producing -------- */
@@ -505,7 +515,7 @@ names_may_be_too_long_for_ids(void **state)
 	struct diag_list diag = {0};
 	struct snapshot *s = NULL;
 	struct name apex;
-	c->catalogs[0].zone.name = apex.bytes;
+	c->catalogs[0].name = apex.bytes;
 	for (unsigned len = 180; len < NAME_MAX_LEN; len += 2) {
 		for (unsigned i = 0; i < len; i += 2)
 			memcpy(apex.bytes + i, "\1x", 2);

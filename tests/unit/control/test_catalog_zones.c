@@ -467,7 +467,7 @@ members_that_are_transferred_may_go(void **state)
 	assert_null(rig_item(r, "a.m.test."));
 	primary_set_faults(r->primary, 0);
 	RIG_WAIT(r, rig_serial(r, "b.m.test.") == 1 && rig_is_quiet(r)); /* the configuration has taken it over */
-	assert_null(zone_item_member(rig_item(r, "b.m.test.")));
+	assert_false(zone_item_is_member(rig_item(r, "b.m.test.")));
 }
 
 static void
@@ -482,6 +482,32 @@ a_version_during_a_reload_is_read_behind_it(void **state)
 		RIG_WAIT(r, rig_serial(r, "cat.test.") == serial && rig_is_quiet(r));
 		assert_int_equal(rig_item(r, "b.m.test.") != NULL, serial % 2 == 0);
 	}
+}
+
+/* A reload waits until all have been told; a stop does not. */
+static void
+many_members_come_and_go_in_steps(void **state)
+{
+	enum { MANY = 1500 };
+	char *text = malloc(MANY * 40 + 100), *p = text;
+	p += sprintf(p, HEAD);
+	for (unsigned i = 0; i < MANY; i++)
+		p += sprintf(p, "%u.zones PTR m%u.m.test.\n", i, i);
+	struct rig *r = serving(state, CATALOG, HEAD);
+	RIG_WAIT(r, catalog_zones_are_known(r->d.catalogs) && rig_is_quiet(r));
+	primary_set(r->primary, "cat.test.", 2, text);
+	free(text);
+	rig_notify(r, "cat.test.", 2);
+	RIG_WAIT(r, zones_count(r->d.zones) > 1);
+	assert_in_range(zones_count(r->d.zones), 2, MANY);
+	rig_reload(r, CATALOG);
+	assert_int_equal(zones_count(r->d.zones), 1 + MANY);
+	assert_int_equal(status_of(r, "cat.test.").owned, MANY);
+	primary_set(r->primary, "cat.test.", 3, HEAD);
+	rig_notify(r, "cat.test.", 3);
+	RIG_WAIT(r, zones_count(r->d.zones) < 1 + MANY);
+	assert_true(zones_count(r->d.zones) > 1);
+	rig_stop(r);
 }
 
 static void
@@ -516,6 +542,7 @@ main(void)
 		TEST(members_that_are_transferred_may_go),
 		TEST(a_version_during_a_reload_is_read_behind_it),
 		TEST(a_stop_ends_the_reading),
+		TEST(many_members_come_and_go_in_steps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

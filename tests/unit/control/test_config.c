@@ -361,8 +361,8 @@ check_full_keys(const struct config *c)
 static void
 check_full_policy(const struct config *c)
 {
-	const struct config_update_rule *rule = c->zones[0].update_policy;
-	assert_int_equal(c->zones[0].n_update_policy, 3);
+	const struct config_update_rule *rule = c->zones[0].settings->update_policy;
+	assert_int_equal(c->zones[0].settings->n_update_policy, 3);
 	assert_ptr_equal(rule[0].key, &c->keys[1]);
 	assert_int_equal(rule[0].n_name, 2);
 	assert_name(&rule[0].name[0], "_acme-challenge.example.com.");
@@ -376,41 +376,40 @@ check_full_policy(const struct config *c)
 	assert_ptr_equal(rule[2].key, &c->keys[0]);
 	assert_name(&rule[2].name[0], "*.");
 	assert_int_equal(rule[2].types[0], RRTYPE_ANY);
-	assert_int_equal(c->zones[0].serial_policy, CONFIG_SERIAL_DATE);
-	assert_int_equal(c->zones[0].forward_updates, CONFIG_FORWARD_NOT);
-	assert_int_equal(c->zones[1].n_update_policy, 0);
-	assert_int_equal(c->zones[1].serial_policy, CONFIG_SERIAL_INCREMENT);
-	assert_int_equal(c->zones[1].forward_updates, CONFIG_FORWARD_TO_PRIMARY);
+	assert_int_equal(c->zones[0].settings->serial_policy, CONFIG_SERIAL_DATE);
+	assert_int_equal(c->zones[0].settings->forward_updates, CONFIG_FORWARD_NOT);
+	assert_int_equal(c->zones[1].settings->n_update_policy, 0);
+	assert_int_equal(c->zones[1].settings->serial_policy, CONFIG_SERIAL_INCREMENT);
+	assert_int_equal(c->zones[1].settings->forward_updates, CONFIG_FORWARD_TO_PRIMARY);
 }
 
 static void
 check_full_zones(const struct config *c)
 {
-	const struct config_zone *z = c->zones;
+	const struct config_entry *z = c->zones;
 	assert_int_equal(c->n_zones, 2);
 	assert_zone_name(z[0].name, "example.com.");
-	assert_int_equal(z[0].role, CONFIG_PRIMARY);
+	assert_int_equal(z[0].settings->role, CONFIG_PRIMARY);
 	assert_string_equal(z[0].file, "/etc/anser/zones/example.com.zone");
-	assert_int_equal(z[0].n_notify, 1);
-	assert_ptr_equal(z[0].notify[0], &c->remotes[1]);
-	assert_ptr_equal(z[0].allow_transfer[0], &c->acls[0]);
-	assert_ptr_equal(z[0].allow_update[0], &c->acls[1]);
-	assert_int_equal(z[0].zonemd, CONFIG_ZONEMD_REQUIRE);
-	assert_int_equal(z[0].line, 50);
+	assert_int_equal(z[0].settings->n_notify, 1);
+	assert_ptr_equal(z[0].settings->notify[0], &c->remotes[1]);
+	assert_ptr_equal(z[0].settings->allow_transfer[0], &c->acls[0]);
+	assert_ptr_equal(z[0].settings->allow_update[0], &c->acls[1]);
+	assert_int_equal(z[0].settings->zonemd, CONFIG_ZONEMD_REQUIRE);
 	check_full_policy(c);
-	assert_int_equal(z[1].role, CONFIG_SECONDARY);
+	assert_int_equal(z[1].settings->role, CONFIG_SECONDARY);
 	assert_null(z[1].file);
-	assert_ptr_equal(z[1].primaries[0], &c->remotes[0]);
-	assert_int_equal(z[1].zonemd, CONFIG_ZONEMD_WARN);
-	assert_int_equal(z[1].refresh_min_s, 2);
-	assert_int_equal(z[1].refresh_max_s, 28 * 86400);
-	assert_int_equal(z[1].transfer_limits.size_bytes, 64ull << 30);
-	assert_int_equal(z[1].transfer_limits.records, 500000000);
-	assert_int_equal(z[1].transfer_limits.per_type, 10000);
-	assert_int_equal(z[1].transfer_limits.types_per_name, 1000);
-	assert_int_equal(z[1].transfer_limits.time_ms, 3600000);
+	assert_ptr_equal(z[1].settings->primaries[0], &c->remotes[0]);
+	assert_int_equal(z[1].settings->zonemd, CONFIG_ZONEMD_WARN);
+	assert_int_equal(z[1].settings->refresh_min_s, 2);
+	assert_int_equal(z[1].settings->refresh_max_s, 28 * 86400);
+	assert_int_equal(z[1].settings->transfer_limits.size_bytes, 64ull << 30);
+	assert_int_equal(z[1].settings->transfer_limits.records, 500000000);
+	assert_int_equal(z[1].settings->transfer_limits.per_type, 10000);
+	assert_int_equal(z[1].settings->transfer_limits.types_per_name, 1000);
+	assert_int_equal(z[1].settings->transfer_limits.time_ms, 3600000);
 	assert_int_equal(c->n_catalogs, 2);
-	assert_zone_name(c->catalogs[0].zone.name, "catalog.example.");
+	assert_zone_name(c->catalogs[0].name, "catalog.example.");
 	assert_int_equal(c->catalogs[0].zone.role, CONFIG_SECONDARY);
 	assert_false(c->catalogs[0].produce.enabled);
 	assert_ptr_equal(c->catalogs[0].member.primaries[0], &c->remotes[0]);
@@ -468,9 +467,9 @@ relative_things_are_resolved(void **state)
 	assert_zone_name(c->zones[0].name, "sub.example.com.");
 	assert_string_equal(c->zones[1].file, "/srv/root.zone");
 	assert_zone_name(c->zones[1].name, ".");
-	assert_int_equal(c->zones[2].n_primaries, 1);
-	assert_ptr_equal(c->zones[2].primaries[0], &c->remotes[0]);
-	assert_ptr_equal(c->zones[2].allow_notify[0], &c->acls[0]);
+	assert_int_equal(c->zones[2].settings->n_primaries, 1);
+	assert_ptr_equal(c->zones[2].settings->primaries[0], &c->remotes[0]);
+	assert_ptr_equal(c->zones[2].settings->allow_notify[0], &c->acls[0]);
 	assert_address(&c->remotes[0].address, "2001:db8::1@853");
 	assert_null(c->remotes[0].tls.ca);
 	assert_int_equal(c->dataplane.n_cores, 1);
@@ -489,8 +488,8 @@ relative_things_are_resolved(void **state)
 static void
 check_templated_zones(const struct config *c)
 {
-	const struct config_zone *plain = &c->zones[0], *own = &c->zones[1];
-	assert_zone_name(plain->name, "plain.example.");
+	const struct config_zone *plain = c->zones[0].settings, *own = c->zones[1].settings;
+	assert_zone_name(c->zones[0].name, "plain.example.");
 	assert_ptr_equal(plain->template, &c->templates[0]);
 	assert_int_equal(plain->role, CONFIG_SECONDARY);
 	assert_int_equal(plain->n_primaries, 2);
@@ -512,17 +511,17 @@ check_templated_zones(const struct config *c)
 	assert_int_equal(own->transfer_limits.time_ms, 600000);
 	/* A template may bring the file; a secondary takes no updates whatever its template says. */
 	assert_string_equal(c->zones[2].file, "/etc/anser/zones/parked.zone");
-	assert_int_equal(c->zones[2].role, CONFIG_PRIMARY);
-	assert_int_equal(c->zones[2].n_notify, 1);
-	assert_int_equal(c->zones[3].n_notify, 0);
-	assert_int_equal(c->zones[4].n_allow_update, 0);
-	assert_int_equal(c->zones[4].retry_max_s, 86400);
-	assert_int_equal(c->zones[5].n_allow_update, 1);
-	assert_int_equal(c->zones[4].n_update_policy, 0);
-	assert_int_equal(c->zones[4].forward_updates, CONFIG_FORWARD_TO_PRIMARY);
-	assert_int_equal(c->zones[5].n_update_policy, 1);
-	assert_name(&c->zones[5].update_policy[0].name[0], "a.example.");
-	assert_int_equal(c->zones[5].serial_policy, CONFIG_SERIAL_UNIXTIME);
+	assert_int_equal(c->zones[2].settings->role, CONFIG_PRIMARY);
+	assert_int_equal(c->zones[2].settings->n_notify, 1);
+	assert_int_equal(c->zones[3].settings->n_notify, 0);
+	assert_int_equal(c->zones[4].settings->n_allow_update, 0);
+	assert_int_equal(c->zones[4].settings->retry_max_s, 86400);
+	assert_int_equal(c->zones[5].settings->n_allow_update, 1);
+	assert_int_equal(c->zones[4].settings->n_update_policy, 0);
+	assert_int_equal(c->zones[4].settings->forward_updates, CONFIG_FORWARD_TO_PRIMARY);
+	assert_int_equal(c->zones[5].settings->n_update_policy, 1);
+	assert_name(&c->zones[5].settings->update_policy[0].name[0], "a.example.");
+	assert_int_equal(c->zones[5].settings->serial_policy, CONFIG_SERIAL_UNIXTIME);
 }
 
 static void
@@ -551,6 +550,37 @@ templates_are_applied(void **state)
 	assert_int_equal(three->member.n_primaries, 2);
 	assert_int_equal(three->member.refresh_min_s, 2);
 	assert_int_equal(three->member.transfer_limits.records, 500000000);
+	config_free(c);
+}
+
+/* Zones that say no more than their name and file share their settings, in whatever order they come. */
+static void
+equal_settings_are_kept_once(void **state)
+{
+	(void)state;
+	struct config *c;
+	char *said = load_text("server: {listen: 192.0.2.53}\nacls: [{id: a, address: 192.0.2.1}]\n"
+			       "templates: [{id: t, allow-transfer: [a]}, {id: u, zonemd: off}]\nzones:\n"
+			       "- {name: a.test, file: a, template: t}\n- {name: b.test, file: b}\n"
+			       "- {name: c.test, file: c, template: t}\n- {name: d.test, file: d}\n"
+			       "- {name: e.test, file: e, template: u}\n"
+			       "- {name: f.test, file: f, template: t, zonemd: off}\n"
+			       "- {name: g.test, file: g, allow-transfer: [a]}\n",
+			       0, &c);
+	const struct config_entry *z = c->zones;
+	assert_ptr_equal(z[0].settings, z[2].settings);
+	assert_ptr_equal(z[1].settings, z[3].settings);
+	assert_ptr_equal(z[0].settings->template, &c->templates[0]);
+	assert_int_equal(z[0].settings->n_allow_transfer, 1);
+	assert_null(z[1].settings->template);
+	assert_int_equal(z[4].settings->zonemd, CONFIG_ZONEMD_OFF);
+	assert_int_equal(z[5].settings->zonemd, CONFIG_ZONEMD_OFF);
+	assert_int_equal(z[5].settings->n_allow_transfer, 1);
+	assert_ptr_equal(z[6].settings->allow_transfer[0], &c->acls[0]);
+	for (unsigned i = 0; i < c->n_zones; i++)
+		for (unsigned j = 4; j < i; j++)
+			assert_ptr_not_equal(z[i].settings, z[j].settings);
+	free(said);
 	config_free(c);
 }
 
@@ -632,6 +662,7 @@ main(void)
 		cmocka_unit_test(the_full_example_loads),
 		cmocka_unit_test(relative_things_are_resolved),
 		cmocka_unit_test(templates_are_applied),
+		cmocka_unit_test(equal_settings_are_kept_once),
 		cmocka_unit_test(secret_files_of_everybody_are_warned_about),
 		cmocka_unit_test(bad_secret_files_are_reported_without_the_secret),
 		cmocka_unit_test(secret_files_of_strange_kinds_are_refused),

@@ -136,7 +136,7 @@ figures_are_summed_over_workers(void **state)
 	assert_line(r, "anser_start_time_seconds 1234");
 	assert_line(r, "anser_port_rx_missed_total{port=\"eth1\"} 7");
 	assert_line(r, "anser_port_rx_missed_total{port=\"net_\\\"x\\\\\"} 8");
-	assert_line(r, "anser_zones{state=\"not-loaded\"} 2");
+	assert_line(r, "anser_zones{state=\"loading\"} 2");
 	assert_line(r, "anser_zones{state=\"ok\"} 0");
 }
 

@@ -177,7 +177,7 @@ allowed(const struct config *c, const char *address, const char *key)
 {
 	struct name name = fixture_name(key == NULL ? "." : key);
 	struct acl_client client = client_at(address, key == NULL ? NULL : &name);
-	return notify_source_is_allowed(&c->zones[0], &client);
+	return notify_source_is_allowed(c->zones[0].settings, &client);
 }
 
 static void

@@ -3,6 +3,7 @@
  */
 #include "tests/unit/control/daemon_fixture.h"
 
+#include "control/zone/secondary_private.h"
 #include "control/zone/zones_private.h"
 
 #define REMOTE "remotes: [{id: p, address: 127.0.0.1@%u}]\n"
@@ -330,6 +331,39 @@ new_primaries_are_asked_at_once(void **state)
 	RIG_WAIT(r, rig_serial(r, "z.test.") == 4);
 }
 
+/* What is known of a zone moves to make room for them; the refresh under way, and the timers, go with it. */
+static void
+more_primaries_join_while_a_refresh_runs(void **state)
+{
+	struct rig *r = *state;
+	struct rig_wish first, second;
+	r->second = primary_start();
+	primary_set(r->primary, "z.test.", 1, NULL);
+	rig_start(r, TWO_REMOTES "zones: [{name: z.test, primaries: [p]}, {name: y.test, primaries: [p]}]\n");
+	RIG_WAIT(r, rig_serial(r, "z.test.") == 1 && rig_serial(r, "y.test.") == 1 && rig_is_quiet(r));
+	primary_set_faults(r->primary, PRIMARY_HOLDS);
+	primary_set(r->primary, "z.test.", 2, NULL);
+	primary_set(r->second, "z.test.", 3, NULL);
+	wish(r, "z.test.", true, &first);
+	RIG_WAIT(r, primary_counts(r->primary).held == 1);
+	rig_reload(r, TWO_REMOTES
+		   "zones: [{name: z.test, primaries: [p, q, p, q]}, {name: y.test, primaries: [p]}]\n");
+	assert_int_equal(rig_secondary(r, "z.test.").n_primaries, 4);
+	assert_true(rig_secondary(r, "z.test.").is_refreshing);
+	wish(r, "z.test.", false, &second);
+	assert_false(first.is_done);
+	primary_set_faults(r->primary, 0);
+	RIG_WAIT(r, first.is_done && second.is_done);
+	assert_string_equal(first.error, "");
+	assert_string_equal(second.error, "");
+	RIG_WAIT(r, rig_serial(r, "z.test.") == 3 && rig_is_quiet(r));
+	assert_true(rig_secondary(r, "z.test.").primaries[3].has_serial);
+	assert_int_equal(rig_secondary(r, "z.test.").primaries[3].serial, 3);
+	assert_true(due_first(&r->d.secondaries->due) == &rig_item(r, "z.test.")->secondary->due ||
+		    due_first(&r->d.secondaries->due) == &rig_item(r, "y.test.")->secondary->due);
+	assert_string_equal(rig_secondary(r, "z.test.").source, "q");
+}
+
 /* A zone of a file becomes secondary of a primary that is not there: it does not live for ever. */
 static int64_t
 life_s(struct rig *r)
@@ -366,6 +400,41 @@ what_came_from_a_file_expires_too(void **state)
 	RIG_WAIT(r, rig_serial(r, "z.test.") == -2);
 }
 
+/* As many as are due at once, a turn of the loop begins only some of them. */
+static void
+what_is_due_at_once_takes_several_turns(void **state)
+{
+	enum { MANY = 2000, AT_ONCE = 150 };
+	struct rig *r = *state;
+	primary_set_faults(r->primary, PRIMARY_REFUSES | PRIMARY_SILENT);
+	rig_start(r, ONE);
+	const struct config_zone *config = zone_item_config(rig_item(r, "z.test."));
+	struct zones_edit *edit = zones_edit_begin(r->d.zones);
+	for (unsigned i = 0; i < MANY; i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "m%u.test.", i);
+		struct name apex = fixture_name(text);
+		assert_int_equal(zones_edit_add(edit, &apex, config), 0);
+	}
+	assert_int_equal(zones_edit_commit(edit), 0);
+	RIG_WAIT(r, secondaries_stats(r->d.secondaries)->refresh_failures > MANY && rig_is_quiet(r));
+	primary_set_faults(r->primary, PRIMARY_HOLDS);
+	for (size_t i = 0; i < zones_count(r->d.zones); i++) {
+		struct zone_info info;
+		zones_info_at(r->d.zones, i, &info);
+		struct name apex;
+		name_copy(&apex, info.apex);
+		secondary_configured(r->d.secondaries, zones_item(r->d.zones, &apex)); /* it is due now */
+	}
+	unsigned before = 0;
+	while (r->d.secondaries->n_refreshes < MANY + 1) {
+		rig_turn(r);
+		assert_in_range(r->d.secondaries->n_refreshes - before, 0, AT_ONCE);
+		before = r->d.secondaries->n_refreshes;
+	}
+	primary_set_faults(r->primary, PRIMARY_REFUSES);
+}
+
 /* The memory of a stack does not count them, and all end. */
 static void
 a_stop_with_many_waiting(void **state)
@@ -381,7 +450,7 @@ a_stop_with_many_waiting(void **state)
 		char text[64];
 		snprintf(text, sizeof(text), "m%u.test.", i);
 		struct name apex = fixture_name(text);
-		assert_int_equal(zones_edit_add(edit, &apex, config, r), 0);
+		assert_int_equal(zones_edit_add(edit, &apex, config), 0);
 	}
 	assert_int_equal(zones_edit_commit(edit), 0);
 	RIG_WAIT(r, secondary_info(rig_item(r, "m19999.test."), &(struct secondary_info){0}));
@@ -497,6 +566,8 @@ main(void)
 		TEST(a_removed_zone_ends_its_transfer),
 		TEST(a_stop_ends_what_is_under_way),
 		TEST(new_primaries_are_asked_at_once),
+		TEST(more_primaries_join_while_a_refresh_runs),
+		TEST(what_is_due_at_once_takes_several_turns),
 		TEST(a_lower_expire_max_holds_from_the_next_refresh_on),
 		TEST(what_came_from_a_file_expires_too),
 		TEST(a_stop_with_many_waiting),

@@ -340,7 +340,7 @@ old_tls(struct client *c)
 static void
 test_refusals(void **state)
 {
-	const struct config_zone *zone = &rig.config->zones[0];
+	const struct config_zone *zone = rig.config->zones[0].settings;
 	serve(7, HOSTS);
 	struct ask axfr = {.qtype = RRTYPE_AXFR, .transport = ENGINE_TCP};
 	struct ask ixfr = {.qtype = RRTYPE_IXFR, .serial = 6, .transport = ENGINE_TCP};
@@ -355,7 +355,7 @@ test_refusals(void **state)
 	assert_int_equal(refusal(&stranger, zone, rig.current, NULL), RCODE_REFUSED);
 	assert_int_equal(refusal(&stranger, zone, NULL, NULL), RCODE_REFUSED);
 	assert_int_equal(refusal(&other, zone, rig.current, NULL), RCODE_REFUSED);
-	assert_int_equal(refusal(&axfr, &rig.config->zones[1], rig.current, NULL), RCODE_REFUSED);
+	assert_int_equal(refusal(&axfr, rig.config->zones[1].settings, rig.current, NULL), RCODE_REFUSED);
 	assert_int_equal(refusal(&axfr, zone, rig.current, two_questions), RCODE_FORMERR);
 	assert_int_equal(refusal(&axfr, zone, rig.current, class_ch), RCODE_REFUSED);
 	assert_int_equal(refusal(&axfr, zone, rig.current, cut), RCODE_FORMERR);
@@ -386,7 +386,7 @@ test_signed_refusals(void **state)
 	serve(7, HOSTS);
 	struct client *c = client_new(&a);
 	flip_mac(c);
-	hand_over(c, &rig.config->zones[0], rig.current);
+	hand_over(c, rig.config->zones[0].settings, rig.current);
 	assert_int_equal(rcode_of(c), RCODE_NOTAUTH);
 	assert_int_equal(
 		tsig_verify_reply(key_of("fleet."), &c->mac, c->reply, c->reply_len, (uint64_t)time(NULL), &v),
@@ -409,7 +409,7 @@ test_dropped(void **state)
 	serve(7, HOSTS);
 	struct client *c = client_new(&a);
 	c->msg[2] |= 0x80; /* a response */
-	hand_over(c, &rig.config->zones[0], rig.current);
+	hand_over(c, rig.config->zones[0].settings, rig.current);
 	assert_true(c->is_dropped);
 	client_free(c);
 }
@@ -448,7 +448,7 @@ test_stop_while_history_is_read(void **state)
 				   .status = serve_transfer_parse(c->msg, c->len, &request),
 				   .request = &request,
 				   .tsig = &tsig,
-				   .zone = &rig.config->zones[0],
+				   .zone = rig.config->zones[0].settings,
 				   .served = rig.current};
 	serve_transfer(rig.transfers, &t);
 	assert_int_equal(c->answers, 0);
@@ -460,7 +460,7 @@ test_stop_while_history_is_read(void **state)
 	assert_int_equal(c->answers, 1);
 	client_free(c);
 	c = client_new(&a);
-	hand_over(c, &rig.config->zones[0], rig.current);
+	hand_over(c, rig.config->zones[0].settings, rig.current);
 	assert_true(c->is_dropped);
 	client_free(c);
 }

@@ -172,7 +172,7 @@ zones_are_served_after_the_first_load(void **state)
 	fixture_write_zone("b.zone", 22, "");
 	configure(r, TWO_ZONES);
 	assert_int_equal(served_serial(r, "a.test."), -2);
-	assert_int_equal(info(r, "a.test.").state, ZONE_STATE_NOT_LOADED);
+	assert_int_equal(info(r, "a.test.").state, ZONE_STATE_LOADING);
 	load_all(r);
 	assert_int_equal(r->last.total, 2);
 	assert_int_equal(r->last.loaded, 2);
@@ -504,6 +504,110 @@ twenty_thousand_zones_are_loaded_and_stay(void **state)
 	assert_int_equal(r->last.unchanged, N);
 }
 
+/* Lines for zones NAME0, NAME1 ... of one file, but every `skip`-th. */
+static char *
+many_zones(char *p, const char *name, unsigned n, unsigned skip)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (i % skip != 0)
+			p += sprintf(p, " - {name: %s%u.test, file: a.zone}\n", name, i);
+	return p;
+}
+
+static struct config *
+two_kinds(const char *more)
+{
+	enum { N = 5000 };
+	char *text = malloc(2 * N * 48 + 100), *p = text;
+	p += sprintf(p, "zones:\n");
+	p = many_zones(p, "both", N, N);
+	many_zones(p, more, N, N);
+	struct config *config = fixture_config(text);
+	free(text);
+	return config;
+}
+
+/* Every zone is counted, at its place, with its file. */
+static void
+assert_in_order(const struct rig *r, const struct config *config)
+{
+	uint64_t counted = 0;
+	assert_int_equal(zones_count(r->zones), config->n_zones);
+	for (unsigned i = 0; i < config->n_zones; i++) {
+		struct zone_info at;
+		zones_info_at(r->zones, i, &at);
+		assert_true(name_equal(at.apex, config->zones[i].name));
+		assert_ptr_equal(at.file, config->zones[i].file);
+		assert_ptr_equal(zone_item_config(at.item), config->zones[i].settings);
+	}
+	for (unsigned s = 0; s < ZONE_STATE_COUNT; s++)
+		counted += zones_states(r->zones)[s];
+	assert_int_equal(counted, config->n_zones);
+}
+
+/* Readers have one set or the other, whatever the step; what is loaded is loaded by one configuration. */
+static void
+a_commit_goes_in_steps(void **state)
+{
+	struct rig *r = *state;
+	struct zones_plan *plan;
+	unsigned n_steps = 0, n_done;
+	struct zones_op *op;
+	struct name apex = fixture_name("both7.test.");
+	fixture_write_zone("a.zone", 1, "");
+	r->config = two_kinds("old");
+	assert_int_equal(zones_plan(r->zones, r->config, &plan), 0);
+	zones_commit(r->zones, plan);
+	assert_in_order(r, r->config);
+	load_all(r);
+	n_done = r->n_done;
+	struct config *next = two_kinds("new");
+	assert_int_equal(zones_plan(r->zones, next, &plan), 0);
+	assert_int_equal(zones_load_one(r->zones, &apex, op_done, r, &op), 0);
+	bool is_new = false;
+	while (!zones_commit_step(r->zones, plan)) {
+		bool is_old = served_serial(r, "old1.test.") == 1;
+		assert_int_equal(served_serial(r, "new1.test."), is_old ? -1 : -2);
+		assert_false(is_new && is_old);
+		assert_int_equal(served_serial(r, "both7.test."), 1);
+		assert_non_null(info(r, "both7.test.").file);
+		uv_run(&r->loop, UV_RUN_NOWAIT);
+		assert_int_equal(r->n_done, n_done);
+		is_new = !is_old;
+		n_steps++;
+	}
+	assert_in_range(n_steps, 10, 100);
+	assert_in_order(r, next);
+	config_free(r->config);
+	r->config = next;
+	run_until_done(r, n_done + 1);
+	assert_int_equal(r->last.loaded, 1);
+}
+
+/* Of an operation over all zones, too, positions are those of the zones that it began with. */
+static void
+a_commit_waits_for_no_operation(void **state)
+{
+	struct rig *r = *state;
+	struct zones_plan *plan;
+	struct zones_op *op;
+	fixture_write_zone("a.zone", 1, "");
+	r->config = two_kinds("old");
+	assert_int_equal(zones_plan(r->zones, r->config, &plan), 0);
+	zones_commit(r->zones, plan);
+	assert_int_equal(zones_load_all(r->zones, op_done, r, &op), 0);
+	assert_int_equal(zones_op_report(op)->total, r->config->n_zones);
+	struct config *next = two_kinds("new");
+	assert_int_equal(zones_plan(r->zones, next, &plan), 0);
+	zones_commit(r->zones, plan);
+	config_free(r->config);
+	r->config = next;
+	run_until_done(r, 1);
+	assert_int_equal(r->last.total, next->n_zones);
+	assert_int_equal(r->last.loaded, next->n_zones / 2);
+	assert_int_equal(r->last.failed, next->n_zones / 2);
+}
+
 /* -------- long and stalled readers -------- */
 
 static void
@@ -597,6 +701,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_zone_removed_while_it_loads_is_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_wishes_for_one_zone_all_come_true, setup, teardown),
 		cmocka_unit_test_setup_teardown(twenty_thousand_zones_are_loaded_and_stay, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_commit_goes_in_steps, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_commit_waits_for_no_operation, setup, teardown),
 		cmocka_unit_test_setup_teardown(held_data_outlives_its_replacement, setup, teardown),
 		cmocka_unit_test_setup_teardown(publishing_waits_for_a_stalled_reader, setup, teardown),
 	};
