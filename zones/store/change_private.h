@@ -45,6 +45,14 @@ struct change_edit {
 
 struct arena_chunk;
 
+#define CHANGE_EXPECTED 16
+
+/* Hashes of the names that were announced last, in a ring. */
+struct change_expected {
+	uint64_t hash[CHANGE_EXPECTED];
+	unsigned n; /* announced so far */
+};
+
 struct zone_change {
 	const struct snapshot *base;
 	struct record_source source;
@@ -57,6 +65,7 @@ struct zone_change {
 	struct change_edit **table; /* open addressing, by hash */
 	size_t n, cap;
 	struct change_edit *at_depth[NAME_MAX_LABELS + 1];
+	struct change_expected expected;
 };
 
 /* Room in the arena, aligned to 8; NULL: out of memory. */
