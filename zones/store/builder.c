@@ -18,23 +18,27 @@
 
 /* -------- the log -------- */
 
-#define TEXT_CHUNK (256 * 1024)
+/* Chunks double from this to that, as the log's do below. */
+#define TEXT_CHUNK_FIRST 4096
+#define TEXT_CHUNK_LAST (256 * 1024)
 
 struct text_chunk {
 	struct text_chunk *next;
-	size_t used;
-	uint8_t bytes[TEXT_CHUNK];
+	size_t used, cap;
+	uint8_t bytes[];
 };
 
 static uint8_t *
 text_reserve(struct zone_builder *b, size_t len)
 {
-	if (b->text == NULL || b->text->used + len > TEXT_CHUNK) {
-		struct text_chunk *chunk = zalloc(sizeof(*chunk), 0);
+	if (b->text == NULL || b->text->cap - b->text->used < len) {
+		size_t cap = b->text == NULL ? TEXT_CHUNK_FIRST : 2 * b->text->cap;
+		cap = cap > TEXT_CHUNK_LAST ? TEXT_CHUNK_LAST : cap;
+		cap = cap < len ? len : cap;
+		struct text_chunk *chunk = zalloc(sizeof(*chunk) + cap, 0);
 		if (chunk == NULL)
 			return NULL;
-		chunk->next = b->text;
-		chunk->used = 0;
+		*chunk = (struct text_chunk){.next = b->text, .cap = cap};
 		b->text = chunk;
 	}
 	uint8_t *p = b->text->bytes + b->text->used;
@@ -209,7 +213,7 @@ zone_builder_abort(struct zone_builder *b)
 		return;
 	while (b->text != NULL) {
 		struct text_chunk *next = b->text->next;
-		zalloc_free(b->text, sizeof(*b->text));
+		zalloc_free(b->text, sizeof(*b->text) + b->text->cap);
 		b->text = next;
 	}
 	log_free_chunks(b);
