@@ -135,6 +135,29 @@ struct change_finish {
 
 #define EACH_EDIT(c, e, depth) for (struct change_edit *e = (c)->at_depth[depth]; e != NULL; e = e->next)
 
+/*
+ * For walks over the edits of a depth: the edit some places behind e (NULL: there is none), and a step of such a
+ * look ahead, which asks for the node in the base. Nodes lie anywhere, edits one behind the other.
+ */
+#define CHANGE_AHEAD 8
+
+static inline const struct change_edit *
+change_edit_behind(const struct change_edit *e, unsigned n)
+{
+	while (e != NULL && n-- > 0)
+		e = e->next;
+	return e;
+}
+
+static inline const struct change_edit *
+change_fetch(const struct change_edit *ahead)
+{
+	if (ahead == NULL)
+		return NULL;
+	prefetch(ahead->base);
+	return ahead->next;
+}
+
 /* Finds out which names exist now, and makes edits of those whose count of children changes. 0 or -ENOMEM. */
 int change_plan_existence(struct change_finish *f) MUST_CHECK;
 

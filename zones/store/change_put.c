@@ -78,14 +78,6 @@ struct ahead {
 #define AHEAD_PAGE 3 /* edits from the one that is put to the one whose page is fetched */
 #define AHEAD_WORD 6
 
-static const struct change_edit *
-edit_behind(const struct change_edit *e, unsigned n)
-{
-	while (e != NULL && n-- > 0)
-		e = e->next;
-	return e;
-}
-
 static void
 fetch(const struct change_finish *f, struct ahead *a)
 {
@@ -95,7 +87,7 @@ fetch(const struct change_finish *f, struct ahead *a)
 	}
 	if (a->page != NULL) {
 		names_txn_prefetch_page(f->names, a->page->hash);
-		a->page = a->page->next;
+		a->page = change_fetch(a->page);
 	}
 }
 
@@ -113,8 +105,8 @@ change_put_edits(struct change_finish *f)
 {
 	struct zone_change *c = f->c;
 	for (unsigned depth = c->source.apex_labels; depth <= NAME_MAX_LABELS; depth++) {
-		struct ahead ahead = {.word = edit_behind(c->at_depth[depth], AHEAD_WORD),
-				      .page = edit_behind(c->at_depth[depth], AHEAD_PAGE)};
+		struct ahead ahead = {.word = change_edit_behind(c->at_depth[depth], AHEAD_WORD),
+				      .page = change_edit_behind(c->at_depth[depth], AHEAD_PAGE)};
 		EACH_EDIT(c, e, depth)
 		{
 			fetch(f, &ahead);
@@ -164,8 +156,11 @@ change_count(struct change_finish *f)
 {
 	struct snapshot_remains *r = f->remains;
 	struct tally old = {0}, new = {0};
-	for (size_t i = 0; i < r->nodes.n; i++)
+	for (size_t i = 0; i < r->nodes.n; i++) {
+		if (i + CHANGE_AHEAD < r->nodes.n)
+			prefetch(r->nodes.items[i + CHANGE_AHEAD].p);
 		tally_node(&old, r->nodes.items[i].p, -1);
+	}
 	for (size_t i = 0; i < r->nsec3s.n; i++)
 		tally_nsec3(&old, r->nsec3s.items[i].p, -1);
 	for (size_t i = 0; i < r->new_nodes.n; i++)
