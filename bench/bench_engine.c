@@ -186,6 +186,7 @@ bench_engine_cases(void)
 		{CASE("engine/nxdomain", set_up_nxdomain, 10000000)},
 		{CASE("engine/referral", set_up_referral, 100)},
 		{CASE("engine/referral", set_up_referral, 1000000)},
+		{CASE("engine/referral", set_up_referral, 10000000)},
 		{CASE("engine/positive", set_up_positive, 1000)},
 		{CASE("engine/signed", set_up_signed, 1000)},
 		{CASE("engine/nxdomain_nsec", set_up_nsec, 1000)},

@@ -47,6 +47,7 @@ run_case(benchmark::State &state, const bench_case *c)
 	auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
 	std::nth_element(samples.begin(), middle, samples.end());
 	state.counters["cycles"] = static_cast<double>(*middle) / c->items;
+	state.counters["least"] = static_cast<double>(*std::min_element(samples.begin(), samples.end())) / c->items;
 	c->tear_down(context);
 }
 

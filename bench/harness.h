@@ -3,8 +3,9 @@
  * Bench cases in C on Google Benchmark (https://github.com/google/benchmark).
  *
  * A case times itself with the time-stamp counter, so that it can prepare each burst outside the measured
- * stretch. The harness turns that into Google Benchmark's manual time and adds the counter `cycles`: TSC cycles an
- * item, the median over all runs, so that what else the machine does in between weighs little. Single-threaded.
+ * stretch. The harness turns that into Google Benchmark's manual time and adds the counters `cycles`: TSC cycles an
+ * item, the median over all runs, so that what else the machine does in between weighs little; and `least`, the
+ * best run, for long runs on a machine with other load. Single-threaded.
  */
 #ifndef ANSER_BENCH_HARNESS_H
 #define ANSER_BENCH_HARNESS_H

@@ -30,10 +30,22 @@ name_of(const char *text)
 	return n;
 }
 
+static bool
+is_tld(enum bench_zone_kind kind)
+{
+	return kind == BENCH_ZONE_TLD || kind == BENCH_ZONE_TLD_DS;
+}
+
 static const char *
 apex_text(enum bench_zone_kind kind)
 {
-	return kind == BENCH_ZONE_TLD ? "example." : "flat.example.";
+	return is_tld(kind) ? "example." : "flat.example.";
+}
+
+struct name
+bench_zone_apex(enum bench_zone_kind kind)
+{
+	return name_of(apex_text(kind));
 }
 
 struct name
@@ -89,6 +101,15 @@ fill_delegation(const struct sink *to, const struct name *owner, int64_t i)
 	store_be32(address, (uint32_t)i);
 	err = add(to, owner, RRTYPE_NS, ns.bytes, ns.len);
 	return err != 0 ? err : add(to, &ns, RRTYPE_A, address, sizeof(address));
+}
+
+static int
+add_ds(const struct sink *to, const struct name *owner, int64_t i)
+{
+	uint8_t rdata[36] = {(uint8_t)(i >> 8), (uint8_t)i, 13, 2};
+	for (unsigned k = 4; k < sizeof(rdata); k += 4)
+		store_be32(rdata + k, ((uint32_t)i + k) * 2654435761u);
+	return add(to, owner, RRTYPE_DS, rdata, sizeof(rdata));
 }
 
 /* A signature by ECDSA P-256 over a set of `covered`. */
@@ -169,8 +190,10 @@ bench_zone_each(enum bench_zone_kind kind, int64_t names, bench_zone_take *take,
 		struct name owner = bench_zone_name(kind, i);
 		uint8_t address[4];
 		store_be32(address, (uint32_t)i);
-		err = kind != BENCH_ZONE_TLD ? add(to, &owner, RRTYPE_A, address, sizeof(address))
-					     : fill_delegation(to, &owner, i);
+		err = is_tld(kind) ? fill_delegation(to, &owner, i)
+				   : add(to, &owner, RRTYPE_A, address, sizeof(address));
+		if (err == 0 && kind == BENCH_ZONE_TLD_DS && i % 3 == 0)
+			err = add_ds(to, &owner, i);
 		if (err == 0 && is_signed(kind))
 			err = sign(kind, to, &owner, &apex, RRTYPE_A);
 	}

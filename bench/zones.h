@@ -17,7 +17,8 @@ enum bench_zone_kind {
 	BENCH_ZONE_TLD,  /* n<i>.example NS x 2, out of zone, one in ten with glue of its own */
 	/* As FLAT, with signatures (of the right size, not valid) and a chain of denial. */
 	BENCH_ZONE_NSEC,
-	BENCH_ZONE_NSEC3, /* no salt, no further iterations */
+	BENCH_ZONE_NSEC3,  /* no salt, no further iterations */
+	BENCH_ZONE_TLD_DS, /* as TLD, one in three with a DS set */
 };
 
 struct bench_zone {
@@ -29,6 +30,8 @@ struct bench_zone {
 
 /* The zone, built or kept from the last call; owned by this module. NULL: out of memory. */
 const struct bench_zone *bench_zone(enum bench_zone_kind kind, int64_t names);
+
+struct name bench_zone_apex(enum bench_zone_kind kind);
 
 /* The i-th name of a zone, lower case. */
 struct name bench_zone_name(enum bench_zone_kind kind, int64_t i);

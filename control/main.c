@@ -23,15 +23,10 @@
 #include "control/daemon.h"
 #include "control/privileges.h"
 #include "dataplane/dataplane.h"
+#include "zones/base/alloc.h"
 
-/*
- * jemalloc's settings: zone data on transparent huge pages, the allocator's own data where they pay, and freed
- * memory returned by a background thread instead of by whoever frees next. What a builder frees as a whole, its
- * log, may become the small objects of the zone that is made from it: by default extents larger than 64 times what
- * is asked for are left alone, and the zone took as much fresh memory again.
- */
 extern const char *malloc_conf;
-const char *malloc_conf = "thp:always,metadata_thp:auto,background_thread:true,lg_extent_max_active_fit:16";
+const char *malloc_conf = ZALLOC_MALLOC_CONF; /* jemalloc reads it before main() */
 
 struct options {
 	const char *config_path;

@@ -159,6 +159,14 @@ difference_add(void *arg, const struct zone_record *r)
 	return err ? err : touch(d, &owner);
 }
 
+/* Between the beginning and the end of the differences, so there is a change. */
+static void
+difference_expect(void *arg, const uint8_t *owner)
+{
+	struct draft *d = arg;
+	zone_change_expect(d->change, owner);
+}
+
 /* One that is forced may lead back to its own serial, which no journal can hold. */
 static int
 difference_end(void *arg, uint32_t from_serial, uint32_t to_serial)
@@ -181,6 +189,7 @@ draft_events(struct draft *d)
 		.ixfr_remove = difference_remove,
 		.ixfr_add = difference_add,
 		.ixfr_end = difference_end,
+		.ixfr_expect = difference_expect,
 		.arg = d,
 	};
 }

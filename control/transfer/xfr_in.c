@@ -23,6 +23,7 @@
 #define SOA_FIXED 20 /* octets behind the two names: serial first (RFC 1035 section 3.3.13) */
 #define SOA_MAX (2 * NAME_MAX_LEN + SOA_FIXED)
 #define TTL_MAX INT32_MAX
+#define AHEAD 32 /* records from the one at hand to the one that is announced */
 
 enum phase {
 	PHASE_OPENING, /* the first SOA is expected */
@@ -54,6 +55,7 @@ struct xfr_in {
 	struct name owner; /* of the record at hand, lower case */
 	struct diag_list *diag;
 	struct message_reader reader;
+	struct message_reader ahead; /* of differences: up to AHEAD records before `reader` */
 	uint8_t rdata[RDATA_MAX_LEN];
 };
 
@@ -425,14 +427,30 @@ take_opt(struct xfr_in *x, const struct message_record *opt)
 	return check_rcode(x, (opt->ttl_s >> 24 << 4) | message_rcode(&x->reader));
 }
 
+/* Announces what follows in the message. What is wrong there is found when it is read. */
+static void
+look_ahead(struct xfr_in *x)
+{
+	struct message_record r;
+	if (x->result.kind != XFR_IXFR || x->events.ixfr_expect == NULL)
+		return;
+	if (x->ahead.pos < x->reader.pos)
+		x->ahead = x->reader;
+	while (x->ahead.section == x->reader.section && x->reader.left - x->ahead.left < AHEAD &&
+	       message_skip(&x->ahead, &r) == MESSAGE_OK)
+		x->events.ixfr_expect(x->events.arg, r.owner);
+}
+
 /* All records. Those beside the answers are read, because they must be good, and ignored but for OPT. */
 static int
 take_records(struct xfr_in *x)
 {
 	struct message_record r;
 	enum message_error e;
+	x->ahead.pos = 0;
 	while ((e = message_next(&x->reader, x->rdata, &r)) == MESSAGE_OK) {
 		int err = 0;
+		look_ahead(x);
 		if (r.section == MESSAGE_ANSWER)
 			err = take_answer(x, &r);
 		else if (r.section == MESSAGE_ADDITIONAL && r.type == RRTYPE_OPT)

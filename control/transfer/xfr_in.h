@@ -48,6 +48,9 @@ struct xfr_in_query {
  * Whole zone: axfr_begin once, then axfr_add for every record, the SOA first and once.
  * Differences: for each ixfr_begin, ixfr_remove of the old SOA and what else goes, ixfr_add of the new SOA and what
  * else comes, ixfr_end.
+ *
+ * ixfr_expect (may be NULL) is told the owner of each record of a difference some records ahead, in whatever case
+ * and unchecked: what is needed of it can be fetched meanwhile, nothing more.
  */
 struct xfr_in_events {
 	int (*axfr_begin)(void *arg);
@@ -56,6 +59,7 @@ struct xfr_in_events {
 	int (*ixfr_remove)(void *arg, const struct zone_record *r);
 	int (*ixfr_add)(void *arg, const struct zone_record *r);
 	int (*ixfr_end)(void *arg, uint32_t from_serial, uint32_t to_serial);
+	void (*ixfr_expect)(void *arg, const uint8_t *owner);
 	void *arg;
 };
 

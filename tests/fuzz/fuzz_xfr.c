@@ -135,6 +135,14 @@ on_ixfr_end(void *arg, uint32_t from, uint32_t to)
 	return 0;
 }
 
+/* Before the first difference or behind the last one nothing is announced; what is, is a whole name. */
+static void
+on_ixfr_expect(void *arg, const uint8_t *owner)
+{
+	struct witness *w = arg;
+	CHECK(w->step >= STEP_BEGUN && name_check(owner, NAME_MAX_LEN) > 0);
+}
+
 /* SOAs of the zone among the answers, as the tests' own reader sees them; *is_sure: it took the message. */
 static unsigned
 count_soas(const uint8_t *msg, size_t len, bool *is_sure)
@@ -207,8 +215,8 @@ static void
 run(const struct xfr_in_query *query, uint8_t options, const uint8_t *input, size_t size)
 {
 	struct witness w = {.query = query};
-	struct xfr_in_events events = {on_axfr_begin, on_axfr_add, on_ixfr_begin, on_ixfr_remove, on_ixfr_add,
-				       on_ixfr_end,   &w};
+	struct xfr_in_events events = {on_axfr_begin, on_axfr_add, on_ixfr_begin,  on_ixfr_remove,
+				       on_ixfr_add,   on_ixfr_end, on_ixfr_expect, &w};
 	struct xfr_in *x = xfr_in_new(query, &events);
 	struct diag_list diag = {0};
 	bool is_sure = true;

@@ -7,8 +7,12 @@
  */
 #include "zones/base/alloc.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+
+/* jemalloc's free() of a known size, which need not look the size up; NULL where jemalloc is not linked. */
+void sdallocx(void *p, size_t size, int flags) __attribute__((weak));
 
 static _Atomic size_t bytes_out;
 static _Atomic unsigned long fail_countdown;
@@ -89,9 +93,10 @@ uncharge(size_t size)
 void *
 zalloc(size_t size, size_t align)
 {
+	assert(align <= 16 || size % align == 0);
 	if (must_fail() || !charge(size))
 		return NULL;
-	void *p = align <= 16 ? malloc(size) : aligned_alloc(align, (size + align - 1) & ~(align - 1));
+	void *p = align <= 16 ? malloc(size) : aligned_alloc(align, size);
 	if (p != NULL)
 		atomic_fetch_add_explicit(&bytes_out, size, memory_order_relaxed);
 	else
@@ -106,7 +111,10 @@ zalloc_free(void *p, size_t size)
 		return;
 	atomic_fetch_sub_explicit(&bytes_out, size, memory_order_relaxed);
 	uncharge(size);
-	free(p);
+	if (sdallocx != NULL)
+		sdallocx(p, size != 0 ? size : 1, 0);
+	else
+		free(p);
 }
 
 size_t

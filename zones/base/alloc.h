@@ -16,8 +16,9 @@
 #include "zones/base/compiler.h"
 
 /*
- * Returns `size` bytes (contents undefined), aligned to `align` (a power of two; 0 means 16), or NULL when there
- * is no memory. The caller owns them and gives them back with zalloc_free(p, size).
+ * Returns `size` bytes (contents undefined), aligned to `align` (a power of two; 0 means 16; else `size` is a
+ * multiple of it), or NULL when there is no memory. The caller owns them and gives them back with zalloc_free(p,
+ * size).
  */
 void *zalloc(size_t size, size_t align) MUST_CHECK;
 
@@ -55,6 +56,23 @@ struct zalloc_account *zalloc_account_use(struct zalloc_account *a);
 struct zalloc_account *zalloc_account_current(void);
 
 /* -------- tests -------- */
+
+/*
+ * jemalloc's settings in a process that holds zones, for `malloc_conf` in its main file:
+ *
+ *   thp, metadata_thp         zone data on transparent huge pages, the allocator's own data where they pay
+ *   background_thread         freed memory is returned by a thread instead of by whoever frees next
+ *   oversize_threshold        what is large is a builder's log and goes at once; apart from zone data, or it would
+ *                             leave holes in that, which take its huge pages apart when they are returned
+ *   slab_sizes                pages of the names table, 1 KiB, by 64 instead of by 4: changes replace them in
+ *                             thousands, and looking for slabs that have room cost more than copying
+ *   lg_extent_max_active_fit  small objects may be put where something large was
+ *
+ * Figures: docs/perf/memory.md.
+ */
+#define ZALLOC_MALLOC_CONF                                                                                         \
+	"thp:always,metadata_thp:auto,background_thread:true,oversize_threshold:262144,slab_sizes:1024-1024:16,"   \
+	"lg_extent_max_active_fit:16"
 
 /*
  * Tests only: makes the n-th zalloc() from now fail (1: the next one), and every later one too; 0: none.

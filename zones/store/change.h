@@ -61,6 +61,12 @@ int zone_change_add(struct zone_change *c, const struct name *owner, uint16_t ty
 		    const uint8_t *rdata, uint16_t rdlen) MUST_CHECK;
 
 /*
+ * Says that records at this name (any case; it need not be in the zone) will be removed or added soon, ten or
+ * twenty names later: what that needs to read is fetched into the caches meanwhile. Changes nothing.
+ */
+void zone_change_expect(struct zone_change *c, const uint8_t *owner);
+
+/*
  * Removes all records of a type at a name (RRSIG: all signatures there; of another type: not its signatures), or
  * all records at the name. That there are none is no fault. 0, -ENOMEM or -ERANGE.
  */

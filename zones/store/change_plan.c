@@ -91,8 +91,10 @@ change_plan_existence(struct change_finish *f)
 {
 	struct zone_change *c = f->c;
 	for (unsigned depth = NAME_MAX_LABELS + 1; depth-- > c->source.apex_labels;) {
+		const struct change_edit *ahead = change_edit_behind(c->at_depth[depth], CHANGE_AHEAD);
 		EACH_EDIT(c, e, depth)
 		{
+			ahead = change_fetch(ahead);
 			bool is_apex = depth == c->source.apex_labels;
 			plan_data(f, e);
 			e->exists = is_apex || e->has_data || edit_children(e) > 0;
@@ -239,8 +241,10 @@ plan_flips(struct zone_change *c)
 {
 	unsigned shortest = 0;
 	for (unsigned depth = c->source.apex_labels; depth <= NAME_MAX_LABELS; depth++) {
+		const struct change_edit *ahead = change_edit_behind(c->at_depth[depth], CHANGE_AHEAD);
 		EACH_EDIT(c, e, depth)
 		{
+			ahead = change_fetch(ahead);
 			bool hides = own_flags(e) & HIDES;
 			bool hid = e->base != NULL && (e->base->entry.flags & HIDES);
 			e->flips = hides != hid && e->base != NULL && e->covered < e->base->entry.children;
@@ -328,8 +332,10 @@ change_plan_nodes(struct change_finish *f)
 {
 	struct zone_change *c = f->c;
 	for (unsigned depth = c->source.apex_labels; depth <= NAME_MAX_LABELS; depth++) {
+		const struct change_edit *ahead = change_edit_behind(c->at_depth[depth], CHANGE_AHEAD);
 		EACH_EDIT(c, e, depth)
 		{
+			ahead = change_fetch(ahead);
 			int err = compile_edit(f, e);
 			if (err != 0)
 				return err;
@@ -338,8 +344,10 @@ change_plan_nodes(struct change_finish *f)
 	struct flip_walk walk = {.c = c, .shortest = plan_flips(c)};
 	int err = walk.shortest != 0 ? names_walk(&c->base->names, touch_below_flip, &walk) : 0;
 	for (unsigned depth = c->source.apex_labels; depth <= NAME_MAX_LABELS && err == 0; depth++) {
+		const struct change_edit *ahead = change_edit_behind(c->at_depth[depth], CHANGE_AHEAD);
 		EACH_EDIT(c, e, depth)
 		{
+			ahead = change_fetch(ahead);
 			err = e->exists ? plan_node(c, e) : 0;
 			if (err != 0)
 				return err;

@@ -45,6 +45,14 @@ struct change_edit {
 
 struct arena_chunk;
 
+#define CHANGE_EXPECTED 16
+
+/* Hashes of the names that were announced last, in a ring. */
+struct change_expected {
+	uint64_t hash[CHANGE_EXPECTED];
+	unsigned n; /* announced so far */
+};
+
 struct zone_change {
 	const struct snapshot *base;
 	struct record_source source;
@@ -57,6 +65,7 @@ struct zone_change {
 	struct change_edit **table; /* open addressing, by hash */
 	size_t n, cap;
 	struct change_edit *at_depth[NAME_MAX_LABELS + 1];
+	struct change_expected expected;
 };
 
 /* Room in the arena, aligned to 8; NULL: out of memory. */
@@ -125,6 +134,29 @@ struct change_finish {
 };
 
 #define EACH_EDIT(c, e, depth) for (struct change_edit *e = (c)->at_depth[depth]; e != NULL; e = e->next)
+
+/*
+ * For walks over the edits of a depth: the edit some places behind e (NULL: there is none), and a step of such a
+ * look ahead, which asks for the node in the base. Nodes lie anywhere, edits one behind the other.
+ */
+#define CHANGE_AHEAD 8
+
+static inline const struct change_edit *
+change_edit_behind(const struct change_edit *e, unsigned n)
+{
+	while (e != NULL && n-- > 0)
+		e = e->next;
+	return e;
+}
+
+static inline const struct change_edit *
+change_fetch(const struct change_edit *ahead)
+{
+	if (ahead == NULL)
+		return NULL;
+	prefetch(ahead->base);
+	return ahead->next;
+}
 
 /* Finds out which names exist now, and makes edits of those whose count of children changes. 0 or -ENOMEM. */
 int change_plan_existence(struct change_finish *f) MUST_CHECK;

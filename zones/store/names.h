@@ -266,6 +266,13 @@ int names_txn_remove(struct names_txn *txn, uint64_t hash, const uint8_t *name, 
 		     const struct names_entry **removed) MUST_CHECK;
 
 /*
+ * For whoever puts or removes many: fetches what that will read and copy, in two steps with some other names
+ * between them. First where the page is said, then the page, all of it.
+ */
+void names_txn_prefetch_word(const struct names_txn *txn, uint64_t hash);
+void names_txn_prefetch_page(const struct names_txn *txn, uint64_t hash);
+
+/*
  * Ends the transaction: *out becomes the new table, *garbage what the base alone still uses (to be freed after
  * a grace period). `out` may be what the transaction began with as its base. Cannot fail. Consumes txn.
  */

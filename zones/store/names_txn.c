@@ -340,6 +340,20 @@ names_txn_find(const struct names_txn *txn, uint64_t hash, const uint8_t *name, 
 	return names_find(&txn->view, hash, name, len);
 }
 
+void
+names_txn_prefetch_word(const struct names_txn *txn, uint64_t hash)
+{
+	prefetch(names_directory_of(&txn->view, hash));
+}
+
+void
+names_txn_prefetch_page(const struct names_txn *txn, uint64_t hash)
+{
+	const struct names_page *page = names_page_of(&txn->view, hash);
+	for (unsigned i = 0; i <= txn->view.bucket_mask; i++)
+		prefetch(&page->bucket[i]);
+}
+
 /* Puts in an entry whose name is not there yet. */
 static int
 txn_add(struct names_txn *txn, const struct names_entry *e)

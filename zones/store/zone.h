@@ -57,7 +57,7 @@ struct snapshot {
 	uint32_t refresh_s, retry_s, expire_s, minimum_s;
 	struct intern
 		*interned; /* where changes find equal sets (intern.h); held, for writers; NULL: none has any */
-};
+} __attribute__((aligned(CACHE_LINE)));
 
 /* Frees a snapshot (may be NULL), its nodes and sets: after a grace period, or when it was never published. */
 void snapshot_free(struct snapshot *s);
@@ -131,7 +131,7 @@ struct zone_set {
 	struct names zones; /* entries are struct zone */
 	struct depth_map depths;
 	struct answer_config config;
-};
+} __attribute__((aligned(CACHE_LINE)));
 
 /* Builds a set of n slots (not owned by it). NULL: out of memory, or two slots with one apex. */
 struct zone_set *zone_set_new(struct zone *const *zones, size_t n, const struct answer_config *config) MUST_CHECK;

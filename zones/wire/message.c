@@ -89,32 +89,55 @@ read_data(struct message_reader *r, const struct message_record *record, size_t 
 	return rdata_expand(record->type, r->msg, r->len, pos, record->rdlen, rdata, &r->data_error);
 }
 
+/* Reads a record up to its data, which begins at *at. */
+static enum message_error
+read_head(struct message_reader *r, struct message_record *out, size_t *at)
+{
+	enum message_error e = find_record(r);
+	if (e == MESSAGE_OK)
+		e = read_name(r, RECORD_TAIL, at);
+	if (e != MESSAGE_OK)
+		return e;
+	const uint8_t *head = r->msg + *at;
+	*out = (struct message_record){.owner = r->name.bytes,
+				       .ttl_s = load_be32(head + 4),
+				       .type = load_be16(head),
+				       .rrclass = load_be16(head + 2),
+				       .rdlen = load_be16(head + 8),
+				       .section = r->section};
+	*at += RECORD_TAIL;
+	return r->len - *at < out->rdlen ? MESSAGE_CUT_OFF : MESSAGE_OK;
+}
+
 enum message_error
 message_next(struct message_reader *r, uint8_t *rdata, struct message_record *out)
 {
+	struct message_record record;
 	size_t at;
-	enum message_error e = find_record(r);
-	if (e == MESSAGE_OK)
-		e = read_name(r, RECORD_TAIL, &at);
+	enum message_error e = read_head(r, &record, &at);
 	if (e != MESSAGE_OK)
 		return e;
-	const uint8_t *head = r->msg + at;
-	struct message_record record = {.owner = r->name.bytes,
-					.rdata = rdata,
-					.ttl_s = load_be32(head + 4),
-					.type = load_be16(head),
-					.rrclass = load_be16(head + 2),
-					.rdlen = load_be16(head + 8),
-					.section = r->section};
-	at += RECORD_TAIL;
-	if (r->len - at < record.rdlen)
-		return MESSAGE_CUT_OFF;
 	int len = read_data(r, &record, at, rdata);
 	if (len < 0)
 		return MESSAGE_BAD_DATA;
 	r->pos = at + record.rdlen;
 	r->left--;
+	record.rdata = rdata;
 	record.rdlen = (uint16_t)len;
+	*out = record;
+	return MESSAGE_OK;
+}
+
+enum message_error
+message_skip(struct message_reader *r, struct message_record *out)
+{
+	struct message_record record;
+	size_t at;
+	enum message_error e = read_head(r, &record, &at);
+	if (e != MESSAGE_OK)
+		return e;
+	r->pos = at + record.rdlen;
+	r->left--;
 	*out = record;
 	return MESSAGE_OK;
 }

@@ -113,6 +113,12 @@ enum message_error message_next_question(struct message_reader *r, struct messag
  */
 enum message_error message_next(struct message_reader *r, uint8_t *rdata, struct message_record *out) MUST_CHECK;
 
+/*
+ * The same without its data, which is neither read nor checked (out->rdata is NULL, rdlen that of the message): for
+ * those who look at what comes ahead of reading it.
+ */
+enum message_error message_skip(struct message_reader *r, struct message_record *out) MUST_CHECK;
+
 /* The fault that the reader met last, for people: one line without a full stop. Points into the reader or to a
  * constant. */
 const char *message_error_text(const struct message_reader *r, enum message_error e);

@@ -96,6 +96,28 @@ test_ixfr(void **state)
 	expect_done(XFR_IXFR, 3, "from 0\n-@0\n+@3\n0 to 3\n");
 }
 
+/* Records of a difference are announced before they come, in their order, and not too many at a time. */
+static void
+test_expect(void **state)
+{
+	static char script[1 << 13];
+	unsigned n = 0;
+	size_t len = (size_t)sprintf(script, "@3\n@1\n");
+	for (; n < 200; n++) {
+		if (n == 100)
+			len += (size_t)sprintf(script + len, "---\n@3\n");
+		len += (size_t)sprintf(script + len, "N%u A 192.0.2.1\n", n);
+	}
+	sprintf(script + len, "@3\n");
+	assert_int_equal(run(RRTYPE_IXFR, 1, script), 0);
+	assert_int_equal(result.state, XFR_IN_DONE);
+	assert_int_equal(seen.n_unexpected, 3);       /* old SOA and first record, and the second message's first */
+	assert_int_equal(seen.most_expected, 32 + 1); /* the record at hand among them */
+	assert_int_equal(seen.n_expected, 1);         /* the closing SOA, which is no record of a difference */
+	assert_int_equal(run(RRTYPE_AXFR, 0, "@7\n" ZONE "@7\n"), 0);
+	assert_int_equal(seen.most_expected, 0);
+}
+
 static void
 test_axfr_style(void **state)
 {
@@ -585,27 +607,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_axfr),
-		cmocka_unit_test(test_ixfr),
-		cmocka_unit_test(test_axfr_style),
-		cmocka_unit_test(test_up_to_date),
-		cmocka_unit_test(test_udp),
-		cmocka_unit_test(test_goes_on),
-		cmocka_unit_test(test_forced),
-		cmocka_unit_test(test_broken),
-		cmocka_unit_test(test_headers),
-		cmocka_unit_test(test_rcodes),
-		cmocka_unit_test(test_edns),
-		cmocka_unit_test(test_class),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_callbacks_fail),
-		cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_stays_over),
-		cmocka_unit_test(test_ttl),
-		cmocka_unit_test(test_cut_everywhere),
-		cmocka_unit_test(test_garbled_everywhere),
-		cmocka_unit_test(test_zone_limits),
-		cmocka_unit_test(test_serials),
+		cmocka_unit_test(test_axfr),           cmocka_unit_test(test_ixfr),
+		cmocka_unit_test(test_expect),         cmocka_unit_test(test_axfr_style),
+		cmocka_unit_test(test_up_to_date),     cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_goes_on),        cmocka_unit_test(test_forced),
+		cmocka_unit_test(test_broken),         cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_rcodes),         cmocka_unit_test(test_edns),
+		cmocka_unit_test(test_class),          cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_callbacks_fail), cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_stays_over),     cmocka_unit_test(test_ttl),
+		cmocka_unit_test(test_cut_everywhere), cmocka_unit_test(test_garbled_everywhere),
+		cmocka_unit_test(test_zone_limits),    cmocka_unit_test(test_serials),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,12 +111,36 @@ note(struct xfr_log *log, const char *fmt, ...)
 	return 0;
 }
 
+static void
+on_expect(void *arg, const uint8_t *owner)
+{
+	struct xfr_log *log = arg;
+	assert_true(name_check(owner, NAME_MAX_LEN) > 0);
+	assert_true(log->n_expected < ARRAY_LEN(log->expected));
+	name_copy(&log->expected[(log->first_expected + log->n_expected++) % ARRAY_LEN(log->expected)], owner);
+	if (log->n_expected > log->most_expected)
+		log->most_expected = log->n_expected;
+}
+
+/* A record comes: of those that were announced it should be the next one. */
+static void
+meet(struct xfr_log *log, const uint8_t *owner)
+{
+	if (log->n_expected == 0 || !name_equal(log->expected[log->first_expected].bytes, owner)) {
+		log->n_unexpected++;
+		return;
+	}
+	log->first_expected = (log->first_expected + 1) % ARRAY_LEN(log->expected);
+	log->n_expected--;
+}
+
 /* As in a script: what a script says comes back as the same line. */
 static int
 note_record(struct xfr_log *log, char sign, const struct zone_record *r)
 {
 	static char data[4 * RDATA_MAX_LEN];
 	char owner[NAME_TEXT_MAX], type[RRTYPE_TEXT_MAX];
+	meet(log, r->owner);
 	assert_int_equal(rdata_check(r->type, r->rdata, r->rdlen, NULL), 0);
 	if (r->type == RRTYPE_SOA && name_equal(r->owner, apex.bytes))
 		return note(log, "%c@%u\n", sign, load_be32(r->rdata + r->rdlen - 20));
@@ -168,6 +192,7 @@ xfr_log_events(struct xfr_log *log)
 				      .ixfr_remove = on_remove,
 				      .ixfr_add = on_add,
 				      .ixfr_end = on_end,
+				      .ixfr_expect = on_expect,
 				      .arg = log};
 }
 
@@ -188,6 +213,7 @@ xfr_run(const struct xfr_in_query *query, const struct xfr_messages *m, struct x
 	int err = 0;
 	assert_non_null(x);
 	log->len = log->events = 0;
+	log->first_expected = log->n_expected = log->most_expected = log->n_unexpected = 0;
 	log->text[0] = diag_text[0] = '\0';
 	for (unsigned i = 0; i < m->n && err == 0; i++)
 		err = xfr_in_message(x, m->message[i].octets, m->message[i].len, &diag);

@@ -42,6 +42,9 @@ struct xfr_log {
 	size_t len;
 	unsigned events;
 	unsigned fail_at; /* the n-th event fails with -ENOSPC; 0: none */
+	/* Owners that were announced and have not come yet, and how many came without. */
+	struct name expected[64];
+	unsigned first_expected, n_expected, most_expected, n_unexpected;
 };
 
 struct xfr_in_events xfr_log_events(struct xfr_log *log);

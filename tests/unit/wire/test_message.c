@@ -48,16 +48,32 @@ assert_same_record(const struct message_record *a, const struct message_record *
 	assert_memory_equal(a->rdata, b->rdata, a->rdlen);
 }
 
+/* Steps over the next record with a copy of the reader. */
+static void
+skip_record(struct message_reader *ahead, const struct message_record *expected)
+{
+	struct message_record r;
+	assert_int_equal(message_skip(ahead, &r), MESSAGE_OK);
+	assert_int_equal(r.section, expected->section);
+	assert_int_equal(r.type, expected->type);
+	assert_memory_equal(r.owner, expected->owner, name_len(expected->owner));
+	assert_null(r.rdata);
+}
+
 /* Reads the next record and compares it. */
 static void
 expect_record(struct message_reader *reader, const struct message_record *expected)
 {
 	static uint8_t rdata[RDATA_MAX_LEN];
+	struct message_reader ahead = *reader;
 	struct message_record r;
+	skip_record(&ahead, expected);
 	enum message_error e = message_next(reader, rdata, &r);
 	if (e != MESSAGE_OK)
 		fail_msg("%s", message_error_text(reader, e));
 	assert_same_record(&r, expected);
+	assert_int_equal(ahead.pos, reader->pos);
+	assert_int_equal(ahead.left, reader->left);
 }
 
 /* -------- writing, and reading it back -------- */
