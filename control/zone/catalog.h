@@ -35,12 +35,12 @@ bool catalog_admits(const struct name *patterns, unsigned n, const uint8_t *name
 
 /* -------- members -------- */
 
+#define CATALOG_MEMBER_OWNS 1 /* of entry.flags: its zone is served by its word (catalogs.c's) */
+
 /*
  * One member, immutable but for the flag, in one allocation; read it by the functions below. The entry's name is
  * the member zone's, in lower case.
  */
-#define CATALOG_MEMBER_OWNS 1 /* of entry.flags: its zone is served by its word (catalogs.c's) */
-
 struct catalog_member {
 	struct names_entry entry;
 	const struct catalog_members *members; /* whose it is */

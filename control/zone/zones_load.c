@@ -24,9 +24,8 @@ struct zones_op {
 	uint64_t pending; /* zones not dealt with, and one for `start` */
 	zones_done_fn *done;
 	void *arg;
-	uv_timer_t
-		start; /* so that `done` never comes before the caller knows the op; until `next` is at the end */
-	/* of all zones: */
+	uv_timer_t start; /* so that `done` never comes before the caller knows the op */
+	/* Of one over all zones; `start` fires until `next` is at the end. */
 	size_t next, end;         /* the positions that have not been looked at */
 	struct zones_op *feeding; /* the next one in zones.feeding */
 };

@@ -48,14 +48,13 @@ struct zone_item {
 		struct retired retired; /* once it is configured no more: of the rest nothing is left then */
 		struct {
 			const struct config_zone *config; /* NULL until committed; shared by many zones */
-			struct served
-				*served; /* the newest verified data, in the slot unless expired; NULL: none */
-			struct zone_turn *turn;        /* whose turn it is; those behind it wait */
-			struct secondary *secondary;   /* secondary.c's; NULL: primary, or not yet loaded */
-			struct zone_item *prev, *next; /* queue of those to load */
-			struct load_job *job;          /* the load that runs; NULL: none */
-			struct zone_wait *waits;       /* operations that want a load that has not begun */
-			char *error;                   /* why the last load failed */
+			struct served *served;            /* newest verified data, in the slot unless expired */
+			struct zone_turn *turn;           /* whose turn it is; those behind it wait */
+			struct secondary *secondary;      /* secondary.c's; NULL: primary, or not yet loaded */
+			struct zone_item *prev, *next;    /* queue of those to load */
+			struct load_job *job;             /* the load that runs; NULL: none */
+			struct zone_wait *waits;          /* operations that want a load that has not begun */
+			char *error;                      /* why the last load failed */
 			char **includes;      /* files read besides zone_item_file(), NULL at the end; NULL: none */
 			uint64_t stamp;       /* of all files at the last good load; 0: unknown */
 			uint32_t loaded_at_s; /* wall time, until 2106 */
@@ -66,10 +65,9 @@ struct zone_item {
 			bool is_member : 1; /* of a catalog; else the configuration names it */
 			bool is_queued : 1;
 			bool force : 1; /* load though the stamp is the same; of a secondary: transfer the whole */
-			bool was_notified : 1; /* before its secondary was there to be told */
-			bool is_reset : 1;     /* by its catalog: the whole is to be transferred (secondary.c's) */
-			bool was_loaded : 1; /* from state or file, or there was nothing: the first attempt is over
-					      */
+			bool was_notified : 1;  /* before its secondary was there to be told */
+			bool is_reset : 1;      /* by its catalog: the whole is to be transferred (secondary.c's) */
+			bool was_loaded : 1;    /* or there was nothing: the first attempt is over */
 			bool is_confirmed : 1;  /* a secondary, and its last refresh went well (secondary.c's) */
 			bool is_expired : 1;    /* what is served is not in the slot */
 			bool is_compacting : 1; /* its state is being written anew */
