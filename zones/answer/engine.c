@@ -16,6 +16,11 @@
 #include "zones/wire/query.h"
 #include "zones/wire/rrtype.h"
 
+/* Where a stage has gone through its group. bench/turn/stages.c compiles this file with a clock in the place. */
+#ifndef ENGINE_STAGE_DONE
+#define ENGINE_STAGE_DONE(name)
+#endif
+
 /* One message on its way through the stages. */
 struct work {
 	struct engine_message *m;
@@ -400,24 +405,32 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 		work[i].m = &messages[i];
 		stage_parse(&work[i]);
 	}
+	ENGINE_STAGE_DONE("parse");
 	for (unsigned i = 0; i < n; i++)
 		stage_hash(set, &work[i]);
+	ENGINE_STAGE_DONE("hash");
 	for (unsigned i = 0; i < n; i++)
 		stage_zone(set, &work[i], i > 0 ? work[i - 1].zone : NULL);
+	ENGINE_STAGE_DONE("zone");
 	for (unsigned i = 0; i < n; i++)
 		stage_bucket(&work[i]);
+	ENGINE_STAGE_DONE("bucket");
 	for (unsigned i = 0; i < n; i++)
 		nodes[i] = stage_node(&work[i]);
+	ENGINE_STAGE_DONE("node");
 	for (unsigned i = 0; i < n; i++)
 		stage_probe(&work[i], nodes[i]);
+	ENGINE_STAGE_DONE("probe");
 	stage_denials(work, nodes, n);
 	for (unsigned i = 0; i < n; i++)
 		stage_options(set, &work[i], now_s);
+	ENGINE_STAGE_DONE("denials and options");
 	for (unsigned i = 0; i < n; i++) {
 		if (i + DENIAL_AHEAD < n && work[i + DENIAL_AHEAD].denies)
 			denial_walk_prefetch(&work[i + DENIAL_AHEAD].denial);
 		stage_answer(set, &work[i], counters);
 	}
+	ENGINE_STAGE_DONE("answer");
 }
 
 void
