@@ -425,16 +425,23 @@ add_additional(struct answer *a)
 struct outcome
 answer_question(const struct zone_set *set, const struct prepared *p, const struct query *q, struct reply *r)
 {
+	const struct place qname = {.at = DNS_HEADER_LEN, .len = q->qname.len, .is_whole = true};
+	const struct outcome authoritative = {
+		.rcode = RCODE_NOERROR, .error = EDE_NONE, .is_authoritative = true, .snapshot = p->snapshot};
+	/* The usual answer, with nothing to follow. */
+	if (likely(p->found.set != NULL && p->found.set->n_targets == 0)) {
+		r->is_truncated = !reply_add(r, SECTION_ANSWER, p->found, qname, NULL);
+		return authoritative;
+	}
 	struct answer a;
 	a.set = set;
 	a.snapshot = p->snapshot;
 	a.q = q;
 	a.r = r;
-	a.outcome = (struct outcome){
-		.rcode = RCODE_NOERROR, .error = EDE_NONE, .is_authoritative = true, .snapshot = p->snapshot};
+	a.outcome = authoritative;
 	a.asked = (struct asked){.name = &q->qname, .suffixes = &q->suffixes};
 	a.first = p->first;
-	a.place = (struct place){.at = DNS_HEADER_LEN, .len = q->qname.len, .is_whole = true};
+	a.place = qname;
 	a.n_seen = 1;
 	a.seen[0] = q->suffixes.at[q->suffixes.labels];
 	a.n_zones = 1;

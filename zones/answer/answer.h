@@ -22,9 +22,10 @@ struct outcome {
 
 /* What the engine's stages know of a question when it comes to be answered. */
 struct prepared {
-	const struct zone *zone;          /* that its name lies in */
-	const struct snapshot *snapshot;  /* the version that was loaded for it */
-	struct lookup_first first;        /* the first probe for its name */
+	const struct zone *zone;         /* that its name lies in */
+	const struct snapshot *snapshot; /* the version that was loaded for it */
+	struct lookup_first first;       /* the first probe for its name */
+	struct node_sets found; /* what that answers: the name and the type are there; NULL: look further */
 	const struct denial_walk *denial; /* NULL: none was made */
 };
 

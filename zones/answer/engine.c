@@ -24,8 +24,7 @@
 /* One message on its way through the stages. */
 struct work {
 	struct engine_message *m;
-	const struct zone *zone;
-	const struct snapshot *snapshot;
+	struct prepared p;
 	/*
 	 * The names that the first two probes ask for: QNAME and its parent, mostly, or a delegation above it. Only
 	 * they are prefetched; what lies above is hot or rare.
@@ -34,7 +33,6 @@ struct work {
 	unsigned n_hashes;
 	const struct names_bucket *bucket;   /* of the first probe */
 	const struct names_entry *candidate; /* what it will find there, probably */
-	struct lookup_first first;
 	enum query_status status;
 	bool is_unanswered;    /* dropped, or control's */
 	bool asks_zones;       /* a question of class IN for data: goes through the lookup stages */
@@ -80,8 +78,7 @@ parse_other(struct work *w)
 static void
 stage_parse(struct work *w)
 {
-	w->zone = NULL;
-	w->snapshot = NULL;
+	w->p = (struct prepared){0};
 	w->status = query_parse(w->m->msg, w->m->len, &w->q);
 	w->asks_zones = w->status == QUERY_ASK && is_zone_question(&w->q);
 	w->is_unanswered = false;
@@ -124,19 +121,19 @@ stage_zone(const struct zone_set *set, struct work *w, const struct zone *last)
 	if (!w->asks_zones)
 		return;
 	if (unlikely(w->q.qtype == RRTYPE_DS))
-		w->zone = lookup_zone(set, asked_of(w), true);
+		w->p.zone = lookup_zone(set, asked_of(w), true);
 	else if (likely(is_zone_again(set, w, last)))
-		w->zone = last;
-	if (w->zone == NULL)
-		w->zone = lookup_zone(set, asked_of(w), false);
-	if (w->zone == NULL)
+		w->p.zone = last;
+	if (w->p.zone == NULL)
+		w->p.zone = lookup_zone(set, asked_of(w), false);
+	if (w->p.zone == NULL)
 		return;
-	w->snapshot = zone_current(w->zone);
-	if (w->snapshot == NULL)
+	w->p.snapshot = zone_current(w->p.zone);
+	if (w->p.snapshot == NULL)
 		return;
-	const struct snapshot *s = w->snapshot;
+	const struct snapshot *s = w->p.snapshot;
 	unsigned k = lookup_first_labels(s, asked_of(w));
-	w->first.labels = k;
+	w->p.first.labels = k;
 	w->second_labels = s->apex_labels;
 	w->hashes[0] = w->q.suffixes.at[k];
 	w->n_hashes = 1;
@@ -153,19 +150,19 @@ stage_zone(const struct zone_set *set, struct work *w, const struct zone *last)
 static void
 stage_bucket(const struct work *w)
 {
-	if (w->snapshot == NULL)
+	if (w->p.snapshot == NULL)
 		return;
 	for (unsigned i = 0; i < w->n_hashes; i++)
-		prefetch(names_bucket_of(&w->snapshot->names, w->hashes[i]));
+		prefetch(names_bucket_of(&w->p.snapshot->names, w->hashes[i]));
 }
 
 /* Returns the node that the answer will probably come from, or NULL. */
 static const struct node *
 stage_node(struct work *w)
 {
-	if (w->snapshot == NULL)
+	if (w->p.snapshot == NULL)
 		return NULL;
-	const struct names *t = &w->snapshot->names;
+	const struct names *t = &w->p.snapshot->names;
 	w->bucket = names_bucket_of(t, w->hashes[0]);
 	w->candidate = names_candidate(w->bucket, w->hashes[0]);
 	const struct names_entry *e = w->candidate;
@@ -180,12 +177,16 @@ stage_node(struct work *w)
 static void
 stage_probe(struct work *w, const struct node *n)
 {
-	if (w->snapshot == NULL)
+	if (w->p.snapshot == NULL)
 		return;
-	w->first = lookup_first_from(w->snapshot, asked_of(w), w->first.labels, w->bucket, w->candidate);
+	w->p.first = lookup_first_from(w->p.snapshot, asked_of(w), w->p.first.labels, w->bucket, w->candidate);
 	if (n == NULL)
 		return;
-	struct node_sets found = node_find(n, n->entry.flags & NODE_CUT ? RRTYPE_NS : w->q.qtype);
+	unsigned flags = n->entry.flags;
+	struct node_sets found = node_find(n, flags & NODE_CUT ? RRTYPE_NS : w->q.qtype);
+	bool is_asked = n == w->p.first.node && w->p.first.labels == w->q.suffixes.labels;
+	if (likely(is_asked && !(flags & (NODE_CUT | NODE_BELOW))))
+		w->p.found = found;
 	if (found.set != NULL)
 		prefetch_two(found.set);
 	if (w->q.edns.wants_dnssec && found.sigs != NULL) {
@@ -200,18 +201,20 @@ stage_probe(struct work *w, const struct node *n)
 static bool
 will_deny(const struct work *w, const struct node *n)
 {
-	return w->snapshot != NULL && w->q.edns.wants_dnssec && w->snapshot->denial != NULL &&
-	       w->first.node == NULL && (n == NULL || !(n->entry.flags & NODE_CUT));
+	return w->p.snapshot != NULL && w->q.edns.wants_dnssec && w->p.snapshot->denial != NULL &&
+	       w->p.first.node == NULL && (n == NULL || !(n->entry.flags & NODE_CUT));
 }
 
 static bool
 stage_denial_begin(struct work *w, const struct node *n)
 {
 	w->denies = will_deny(w, n);
-	if (w->denies)
-		denial_walk_begin(&w->denial, w->snapshot, asked_of(w),
-				  n != NULL ? w->second_labels : w->snapshot->apex_labels); /* a guess */
-	return w->denies;
+	if (!w->denies)
+		return false;
+	w->p.denial = &w->denial;
+	denial_walk_begin(&w->denial, w->p.snapshot, asked_of(w),
+			  n != NULL ? w->second_labels : w->p.snapshot->apex_labels); /* a guess */
+	return true;
 }
 
 static void
@@ -242,8 +245,8 @@ stage_options(const struct zone_set *set, struct work *w, uint32_t now_s)
 	w->options.cookie = COOKIE_NONE;
 	if (unlikely(w->q.edns.cookie_len != 0))
 		options_begin(&w->options, &set->config, &w->m->client, &w->q.edns, now_s);
-	if (unlikely(w->q.edns.wants_expire && w->snapshot != NULL))
-		w->options.expire_s = zone_expire_left_s(w->zone, w->snapshot, now_s);
+	if (unlikely(w->q.edns.wants_expire && w->p.snapshot != NULL))
+		w->options.expire_s = zone_expire_left_s(w->p.zone, w->p.snapshot, now_s);
 }
 
 /* Largest reply that client, transport and buffer allow (RFC 6891 section 6.2.3). */
@@ -336,15 +339,11 @@ answer_work(const struct zone_set *set, struct work *w, struct reply *r)
 	}
 	if (!w->asks_zones)
 		return answer_other(set, &w->q, r);
-	if (w->zone == NULL)
+	if (w->p.zone == NULL)
 		return (struct outcome){.rcode = RCODE_REFUSED, .error = EDE_NOT_AUTHORITATIVE};
-	if (w->snapshot == NULL)
-		return answer_without_data(w->zone);
-	struct prepared p = {.zone = w->zone,
-			     .snapshot = w->snapshot,
-			     .first = w->first,
-			     .denial = w->denies ? &w->denial : NULL};
-	return answer_question(set, &p, &w->q, r);
+	if (w->p.snapshot == NULL)
+		return answer_without_data(w->p.zone);
+	return answer_question(set, &w->p, &w->q, r);
 }
 
 static void
@@ -410,7 +409,7 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 		stage_hash(set, &work[i]);
 	ENGINE_STAGE_DONE("hash");
 	for (unsigned i = 0; i < n; i++)
-		stage_zone(set, &work[i], i > 0 ? work[i - 1].zone : NULL);
+		stage_zone(set, &work[i], i > 0 ? work[i - 1].p.zone : NULL);
 	ENGINE_STAGE_DONE("zone");
 	for (unsigned i = 0; i < n; i++)
 		stage_bucket(&work[i]);
