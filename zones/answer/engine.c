@@ -37,6 +37,8 @@ struct work {
 	bool is_unanswered;    /* dropped, or control's */
 	bool asks_zones;       /* a question of class IN for data: goes through the lookup stages */
 	bool denies;           /* probably, with a proof */
+	bool shares_zone;      /* what is asked for a zone is the same as in the message before */
+	uint8_t zone_labels;   /* of that suffix of QNAME */
 	uint8_t second_labels; /* of the second probe; the apex where there is none */
 	struct options options;
 	struct query q;
@@ -87,48 +89,69 @@ stage_parse(struct work *w)
 		parse_other(w);
 }
 
+/*
+ * Queries of a burst tend to ask the same zone. The search for a zone begins with the suffix of as many labels as
+ * zones can have: where the query before has the same one, all that it found is right again, and so are the hashes
+ * up to there. DS questions look further up, and so share nothing.
+ */
+static bool
+shares_zone(const struct work *w, const struct work *before)
+{
+	unsigned k = w->zone_labels;
+	if (before == NULL || !before->asks_zones || before->zone_labels != k || before->q.qtype == RRTYPE_DS ||
+	    w->q.qtype == RRTYPE_DS)
+		return false;
+	const struct query *q = &w->q, *other = &before->q;
+	unsigned start = name_suffix_start(&q->suffixes, k), other_start = name_suffix_start(&other->suffixes, k);
+	return q->qname.len - start == other->qname.len - other_start &&
+	       octets_equal(q->qname.bytes + start, other->qname.bytes + other_start, q->qname.len - start);
+}
+
 /* Apart from parsing, because the hashes of one name wait for each other, and those of several names do not. */
 static void
-stage_hash(const struct zone_set *set, struct work *w)
+stage_hash(const struct zone_set *set, struct work *w, const struct work *before)
 {
 	if (!w->asks_zones)
 		return;
-	name_suffixes_hash(w->q.qname.bytes, &w->q.suffixes);
-	if (set->zones.top == NULL)
-		return;
 	unsigned k = depth_map_floor(&set->depths, w->q.suffixes.labels);
-	prefetch(names_bucket_of(&set->zones, w->q.suffixes.at[k]));
+	w->zone_labels = (uint8_t)k;
+	w->shares_zone = shares_zone(w, before);
+	if (likely(w->shares_zone)) {
+		for (unsigned i = 0; i <= k; i++)
+			w->q.suffixes.at[i] = before->q.suffixes.at[i];
+		name_suffixes_hash_from(w->q.qname.bytes, &w->q.suffixes, k);
+		return;
+	}
+	name_suffixes_hash(w->q.qname.bytes, &w->q.suffixes);
+	if (set->zones.top != NULL)
+		prefetch(names_bucket_of(&set->zones, w->q.suffixes.at[k]));
 }
 
 /* -------- C: zone and directory -------- */
 
-/*
- * Queries of a burst tend to ask the same zone. lookup_zone() would probe for w's suffix of as many labels as zones
- * can have: where the last zone found has exactly that name, it is the answer again.
- */
-static bool
-is_zone_again(const struct zone_set *set, const struct work *w, const struct zone *last)
+/* The zone and its current version. */
+static void
+find_zone(const struct zone_set *set, struct work *w)
 {
-	unsigned k = depth_map_floor(&set->depths, w->q.suffixes.labels);
-	unsigned start = name_suffix_start(&w->q.suffixes, k);
-	return last != NULL &&
-	       names_entry_is(&last->entry, w->q.suffixes.at[k], w->q.qname.bytes + start, w->q.qname.len - start);
+	if (unlikely(w->q.qtype == RRTYPE_DS))
+		w->p.zone = lookup_zone(set, asked_of(w), true);
+	if (w->p.zone == NULL)
+		w->p.zone = lookup_zone(set, asked_of(w), false);
+	if (w->p.zone != NULL)
+		w->p.snapshot = zone_current(w->p.zone);
 }
 
 static void
-stage_zone(const struct zone_set *set, struct work *w, const struct zone *last)
+stage_zone(const struct zone_set *set, struct work *w, const struct work *before)
 {
 	if (!w->asks_zones)
 		return;
-	if (unlikely(w->q.qtype == RRTYPE_DS))
-		w->p.zone = lookup_zone(set, asked_of(w), true);
-	else if (likely(is_zone_again(set, w, last)))
-		w->p.zone = last;
-	if (w->p.zone == NULL)
-		w->p.zone = lookup_zone(set, asked_of(w), false);
-	if (w->p.zone == NULL)
-		return;
-	w->p.snapshot = zone_current(w->p.zone);
+	if (likely(w->shares_zone)) {
+		w->p.zone = before->p.zone;
+		w->p.snapshot = before->p.snapshot;
+	} else {
+		find_zone(set, w);
+	}
 	if (w->p.snapshot == NULL)
 		return;
 	const struct snapshot *s = w->p.snapshot;
@@ -406,10 +429,10 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 	}
 	ENGINE_STAGE_DONE("parse");
 	for (unsigned i = 0; i < n; i++)
-		stage_hash(set, &work[i]);
+		stage_hash(set, &work[i], i > 0 ? &work[i - 1] : NULL);
 	ENGINE_STAGE_DONE("hash");
 	for (unsigned i = 0; i < n; i++)
-		stage_zone(set, &work[i], i > 0 ? work[i - 1].p.zone : NULL);
+		stage_zone(set, &work[i], i > 0 ? &work[i - 1] : NULL);
 	ENGINE_STAGE_DONE("zone");
 	for (unsigned i = 0; i < n; i++)
 		stage_bucket(&work[i]);

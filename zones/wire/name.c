@@ -509,15 +509,21 @@ name_scan(const uint8_t *p, size_t cap, struct name_suffixes *out)
 }
 
 void
-name_suffixes_hash(const uint8_t *lower, struct name_suffixes *s)
+name_suffixes_hash_from(const uint8_t *lower, struct name_suffixes *s, unsigned k)
 {
-	uint64_t h = name_hash_root();
+	uint64_t h = s->at[k];
 
-	s->at[0] = h;
-	for (unsigned k = 1; k <= s->labels; k++) {
+	while (++k <= s->labels) {
 		h = hash_label(h, lower + name_suffix_start(s, k));
 		s->at[k] = h;
 	}
+}
+
+void
+name_suffixes_hash(const uint8_t *lower, struct name_suffixes *s)
+{
+	s->at[0] = name_hash_root();
+	name_suffixes_hash_from(lower, s, 0);
 }
 
 void

@@ -141,6 +141,9 @@ int name_scan(const uint8_t *p, size_t cap, struct name_suffixes *out) MUST_CHEC
 /* Fills in the hashes of a name that was scanned, now in lower case. */
 void name_suffixes_hash(const uint8_t *lower, struct name_suffixes *s);
 
+/* The same from at[k] on, which is there. */
+void name_suffixes_hash_from(const uint8_t *lower, struct name_suffixes *s, unsigned k);
+
 /* Both at once, for a good name in lower case. */
 void name_suffixes(const uint8_t *lower, struct name_suffixes *out);
 
