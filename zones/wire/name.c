@@ -325,7 +325,7 @@ lower_vector(const uint8_t *p)
 	return _mm_or_si128(v, _mm_and_si128(_mm_and_si128(from_a, to_z), _mm_set1_epi8(0x20)));
 }
 
-static void
+static inline void
 lower_vectors(uint8_t *dst, const uint8_t *src, unsigned len)
 {
 	__m128i tail = lower_vector(src + len - 16);
@@ -336,10 +336,10 @@ lower_vectors(uint8_t *dst, const uint8_t *src, unsigned len)
 }
 #endif
 
-void
-name_lower(uint8_t *dst, const uint8_t *src, unsigned len)
+static inline void
+lower_octets(uint8_t *dst, const uint8_t *src, unsigned len)
 {
-	if (len < 8) {
+	if (unlikely(len < 8)) {
 		for (unsigned i = 0; i < len; i++)
 			dst[i] = name_lower_octet(src[i]);
 		return;
@@ -357,6 +357,12 @@ name_lower(uint8_t *dst, const uint8_t *src, unsigned len)
 		memcpy(dst + i, &v, 8);
 	}
 	memcpy(dst + len - 8, &tail, 8);
+}
+
+void
+name_lower(uint8_t *dst, const uint8_t *src, unsigned len)
+{
+	lower_octets(dst, src, len);
 }
 
 bool
@@ -481,8 +487,8 @@ name_hash(const uint8_t *lower)
 	return h;
 }
 
-int
-name_scan(const uint8_t *p, size_t cap, struct name_suffixes *out)
+static inline int
+scan_labels(const uint8_t *p, size_t cap, struct name_suffixes *out)
 {
 	size_t at = 0;
 	unsigned labels = 0;
@@ -506,6 +512,22 @@ name_scan(const uint8_t *p, size_t cap, struct name_suffixes *out)
 		return NAME_TOO_LONG;
 	out->labels = (uint8_t)labels;
 	return (int)at;
+}
+
+int
+name_scan(const uint8_t *p, size_t cap, struct name_suffixes *out)
+{
+	return scan_labels(p, cap, out);
+}
+
+int
+name_read(uint8_t *lower, const uint8_t *p, size_t cap, struct name_suffixes *out)
+{
+	int len = scan_labels(p, cap, out);
+
+	if (likely(len > 0))
+		lower_octets(lower, p, (unsigned)len);
+	return len;
 }
 
 void

@@ -14,11 +14,10 @@ struct cursor {
 static inline __attribute__((always_inline)) bool
 read_question(struct cursor *c, struct query *q)
 {
-	int name_octets = name_scan(c->msg + c->pos, c->len - c->pos, &q->suffixes);
+	int name_octets = name_read(q->qname.bytes, c->msg + c->pos, c->len - c->pos, &q->suffixes);
 	if (name_octets < 0 || c->len - c->pos < (size_t)name_octets + 4)
 		return false;
 	q->qname.len = (uint8_t)name_octets;
-	name_lower(q->qname.bytes, c->msg + c->pos, q->qname.len);
 	c->pos += (size_t)name_octets;
 	q->qtype = load_be16(c->msg + c->pos);
 	q->qclass = load_be16(c->msg + c->pos + 2);
