@@ -9,6 +9,7 @@
 #include "zones/answer/denial.h"
 #include "zones/answer/lookup.h"
 #include "zones/answer/reply.h"
+#include "zones/answer/targets.h"
 #include "zones/store/zone.h"
 #include "zones/wire/query.h"
 
@@ -25,7 +26,14 @@ struct prepared {
 	const struct zone *zone;         /* that its name lies in */
 	const struct snapshot *snapshot; /* the version that was loaded for it */
 	struct lookup_first first;       /* the first probe for its name */
-	struct node_sets found; /* what that answers: the name and the type are there; NULL: look further */
+	/*
+	 * Where the answer probably comes from: the node of the name asked or of a delegation above it, and the set
+	 * asked for or its NS set. NULL: none that was easy to guess.
+	 */
+	const struct node *node;
+	struct node_sets sets;
+	bool is_found;                    /* no guess: the name and the type are there, and `sets` answers */
+	struct targets_ahead targets;     /* of `sets` at `node` */
 	const struct denial_walk *denial; /* NULL: none was made */
 };
 

@@ -208,14 +208,31 @@ stage_probe(struct work *w, const struct node *n)
 	unsigned flags = n->entry.flags;
 	struct node_sets found = node_find(n, flags & NODE_CUT ? RRTYPE_NS : w->q.qtype);
 	bool is_asked = n == w->p.first.node && w->p.first.labels == w->q.suffixes.labels;
-	if (likely(is_asked && !(flags & (NODE_CUT | NODE_BELOW))))
-		w->p.found = found;
-	if (found.set != NULL)
-		prefetch_two(found.set);
+	if (found.set == NULL)
+		return;
+	w->p.node = n;
+	w->p.sets = found;
+	w->p.is_found = is_asked && !(flags & (NODE_CUT | NODE_BELOW));
+	prefetch_two(found.set);
 	if (w->q.edns.wants_dnssec && found.sigs != NULL) {
 		prefetch_two(found.sigs);
 		prefetch((const uint8_t *)found.sigs + 2 * CACHE_LINE);
 	}
+}
+
+/* -------- targets: names that the additional section needs -------- */
+
+static void
+stage_targets(struct work *work, unsigned n, struct targets *targets)
+{
+	targets->n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct prepared *p = &work[i].p;
+		if (p->node != NULL && unlikely(p->sets.set->n_targets != 0))
+			p->targets = targets_begin(targets, p->snapshot, p->node, p->sets.set);
+	}
+	if (targets->n != 0)
+		targets_burst(targets);
 }
 
 /* -------- denials: the walk through the index -------- */
@@ -423,6 +440,7 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 {
 	struct work work[ENGINE_GROUP];
 	const struct node *nodes[ENGINE_GROUP];
+	struct targets targets;
 	for (unsigned i = 0; i < n; i++) {
 		work[i].m = &messages[i];
 		stage_parse(&work[i]);
@@ -443,6 +461,8 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 	for (unsigned i = 0; i < n; i++)
 		stage_probe(&work[i], nodes[i]);
 	ENGINE_STAGE_DONE("probe");
+	stage_targets(work, n, &targets);
+	ENGINE_STAGE_DONE("targets");
 	stage_denials(work, nodes, n);
 	for (unsigned i = 0; i < n; i++)
 		stage_options(set, &work[i], now_s);
