@@ -310,11 +310,10 @@ write_header(const struct reply *r, const struct query *q, struct outcome o)
 		flags |= FLAG_AA;
 	if (r->is_truncated)
 		flags |= FLAG_TC;
+	uint64_t questions = q->question_end != DNS_HEADER_LEN;
 	store_be16(r->msg + 2, flags);
-	store_be16(r->msg + 4, q->question_end != DNS_HEADER_LEN);
-	store_be16(r->msg + 6, r->count[SECTION_ANSWER]);
-	store_be16(r->msg + 8, r->count[SECTION_AUTHORITY]);
-	store_be16(r->msg + 10, r->count[SECTION_ADDITIONAL]);
+	store_be64(r->msg + 4, questions << 48 | (uint64_t)r->count[SECTION_ANSWER] << 32 |
+				       (uint32_t)r->count[SECTION_AUTHORITY] << 16 | r->count[SECTION_ADDITIONAL]);
 }
 
 /* A transfer of what is no zone of ours (RFC 5936 section 2.2.1). Of ours, nobody is allowed one yet. */
