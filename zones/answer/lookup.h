@@ -69,8 +69,15 @@ lookup_first_labels(const struct snapshot *s, struct asked a)
 struct lookup_first lookup_first(const struct snapshot *s, struct asked a, unsigned labels);
 
 /* The same from the home bucket of its hash and the bucket's names_candidate(). */
-struct lookup_first lookup_first_from(const struct snapshot *s, struct asked a, unsigned labels,
-				      const struct names_bucket *home, const struct names_entry *candidate);
+static inline struct lookup_first
+lookup_first_from(const struct snapshot *s, struct asked a, unsigned labels, const struct names_bucket *home,
+		  const struct names_entry *candidate)
+{
+	unsigned start = name_suffix_start(a.suffixes, labels);
+	const struct names_entry *e = names_find_from(&s->names, home, candidate, a.suffixes->at[labels],
+						      a.name->bytes + start, a.name->len - start);
+	return (struct lookup_first){.labels = labels, .node = (const struct node *)e};
+}
 
 /* What the zone has for a name, which lies in the zone, going on from the first probe. */
 struct lookup lookup_name(const struct snapshot *s, struct asked a, struct lookup_first first);
