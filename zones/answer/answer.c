@@ -439,7 +439,8 @@ add_targets(struct answer *a, const struct follow *f, bool needed, struct additi
 static void
 add_additional(struct answer *a)
 {
-	struct additional add = {0};
+	struct additional add;
+	add.n_done = 0;
 	for (unsigned i = 0; i < a->n_follow; i++) {
 		if (a->follow[i].is_referral)
 			add_targets(a, &a->follow[i], true, &add);

@@ -77,10 +77,22 @@ parse_other(struct work *w)
 	w->asks_zones &= !w->is_unanswered;
 }
 
+/* Each by itself: as a whole it would be cleared by an instruction that takes longer than the parser. */
+static inline void
+clear_prepared(struct prepared *p)
+{
+	p->zone = NULL;
+	p->snapshot = NULL;
+	p->node = NULL;
+	p->denial = NULL;
+	p->targets.n = 0;
+	p->is_found = false;
+}
+
 static void
 stage_parse(struct work *w)
 {
-	w->p = (struct prepared){0};
+	clear_prepared(&w->p);
 	w->status = query_parse(w->m->msg, w->m->len, &w->q);
 	w->asks_zones = w->status == QUERY_ASK && is_zone_question(&w->q);
 	w->is_unanswered = false;
