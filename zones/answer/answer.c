@@ -449,25 +449,18 @@ add_additional(struct answer *a)
 }
 
 struct outcome
-answer_question(const struct zone_set *set, const struct prepared *p, const struct query *q, struct reply *r)
+answer_search(const struct zone_set *set, const struct prepared *p, const struct query *q, struct reply *r)
 {
-	const struct place qname = {.at = DNS_HEADER_LEN, .len = q->qname.len, .is_whole = true};
-	const struct outcome authoritative = {
-		.rcode = RCODE_NOERROR, .error = EDE_NONE, .is_authoritative = true, .snapshot = p->snapshot};
-	/* The usual answer, with nothing to follow. */
-	if (likely(p->is_found && p->sets.set->n_targets == 0)) {
-		r->is_truncated = !reply_add(r, SECTION_ANSWER, p->sets, qname, NULL);
-		return authoritative;
-	}
 	struct answer a;
 	a.set = set;
 	a.snapshot = p->snapshot;
 	a.q = q;
 	a.r = r;
-	a.outcome = authoritative;
+	a.outcome = (struct outcome){
+		.rcode = RCODE_NOERROR, .error = EDE_NONE, .is_authoritative = true, .snapshot = p->snapshot};
 	a.asked = (struct asked){.name = &q->qname, .suffixes = &q->suffixes};
 	a.first = p->first;
-	a.place = qname;
+	a.place = answer_qname_place(q);
 	a.n_seen = 1;
 	a.seen[0] = q->suffixes.at[q->suffixes.labels];
 	a.n_zones = 1;

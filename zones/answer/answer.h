@@ -37,9 +37,27 @@ struct prepared {
 	const struct denial_walk *denial; /* NULL: none was made */
 };
 
-/* Answers `q` (class IN, suffixes hashed); chains go on into other zones of `set`. */
+/* What answer_question() does where more is to be said than one set. */
 struct outcome
-answer_question(const struct zone_set *set, const struct prepared *p, const struct query *q, struct reply *r);
+answer_search(const struct zone_set *set, const struct prepared *p, const struct query *q, struct reply *r);
+
+/* QNAME, where it stands in the message. */
+static inline struct place
+answer_qname_place(const struct query *q)
+{
+	return (struct place){.at = DNS_HEADER_LEN, .len = q->qname.len, .is_whole = true};
+}
+
+/* Answers `q` (class IN, suffixes hashed); chains go on into other zones of `set`. */
+static inline struct outcome
+answer_question(const struct zone_set *set, const struct prepared *p, const struct query *q, struct reply *r)
+{
+	if (unlikely(!p->is_found || p->sets.set->n_targets != 0))
+		return answer_search(set, p, q, r);
+	r->is_truncated = !reply_add(r, SECTION_ANSWER, p->sets, answer_qname_place(q), NULL);
+	return (struct outcome){
+		.rcode = RCODE_NOERROR, .error = EDE_NONE, .is_authoritative = true, .snapshot = p->snapshot};
+}
 
 /* Answers a question of class CH: who and what the server is (RFC 4892). */
 struct outcome answer_chaos(const struct answer_config *config, const struct query *q, struct reply *r);
