@@ -33,10 +33,10 @@ struct work {
 	unsigned n_hashes;
 	const struct names_bucket *bucket;   /* of the first probe */
 	const struct names_entry *candidate; /* what it will find there, probably */
+	const struct node *guess;            /* where the answer will come from, probably */
 	enum query_status status;
 	bool is_unanswered;    /* dropped, or control's */
 	bool asks_zones;       /* a question of class IN for data: goes through the lookup stages */
-	bool denies;           /* probably, with a proof */
 	bool shares_zone;      /* what is asked for a zone is the same as in the message before */
 	uint8_t zone_labels;   /* of that suffix of QNAME */
 	uint8_t second_labels; /* of the second probe; the apex where there is none */
@@ -96,7 +96,8 @@ stage_parse(struct work *w)
 	w->status = query_parse(w->m->msg, w->m->len, &w->q);
 	w->asks_zones = w->status == QUERY_ASK && is_zone_question(&w->q);
 	w->is_unanswered = false;
-	w->denies = false;
+	w->guess = NULL;
+	w->options.cookie = COOKIE_NONE;
 	if (unlikely(!w->asks_zones || w->q.is_signed))
 		parse_other(w);
 }
@@ -191,12 +192,12 @@ stage_bucket(const struct work *w)
 		prefetch(names_bucket_of(&w->p.snapshot->names, w->hashes[i]));
 }
 
-/* Returns the node that the answer will probably come from, or NULL. */
-static const struct node *
+/* Guesses the node that the answer will come from. */
+static void
 stage_node(struct work *w)
 {
 	if (w->p.snapshot == NULL)
-		return NULL;
+		return;
 	const struct names *t = &w->p.snapshot->names;
 	w->bucket = names_bucket_of(t, w->hashes[0]);
 	w->candidate = names_candidate(w->bucket, w->hashes[0]);
@@ -205,13 +206,14 @@ stage_node(struct work *w)
 		e = names_candidate(names_bucket_of(t, w->hashes[1]), w->hashes[1]);
 	if (e != NULL)
 		prefetch_two(e);
-	return (const struct node *)e;
+	w->guess = (const struct node *)e;
 }
 
 /* The first probe, and where it leads: the set asked for, or the NS set of a delegation. */
 static void
-stage_probe(struct work *w, const struct node *n)
+stage_probe(struct work *w)
 {
+	const struct node *n = w->guess;
 	if (w->p.snapshot == NULL)
 		return;
 	w->p.first = lookup_first_from(w->p.snapshot, asked_of(w), w->p.first.labels, w->bucket, w->candidate);
@@ -232,74 +234,62 @@ stage_probe(struct work *w, const struct node *n)
 	}
 }
 
-/* -------- targets: names that the additional section needs -------- */
-
-static void
-stage_targets(struct work *work, unsigned n, struct targets *targets)
-{
-	targets->n = 0;
-	for (unsigned i = 0; i < n; i++) {
-		struct prepared *p = &work[i].p;
-		if (p->node != NULL && unlikely(p->sets.set->n_targets != 0))
-			p->targets = targets_begin(targets, p->snapshot, p->node, p->sets.set);
-	}
-	if (targets->n != 0)
-		targets_burst(targets);
-}
-
-/* -------- denials: the walk through the index -------- */
+/* -------- what only some messages need: begun for each of them, and then made for all at once -------- */
 
 /* A name that is not there, and no delegation above it: with DNSSEC that takes a proof. */
 static bool
-will_deny(const struct work *w, const struct node *n)
+will_deny(const struct work *w)
 {
 	return w->p.snapshot != NULL && w->q.edns.wants_dnssec && w->p.snapshot->denial != NULL &&
-	       w->p.first.node == NULL && (n == NULL || !(n->entry.flags & NODE_CUT));
-}
-
-static bool
-stage_denial_begin(struct work *w, const struct node *n)
-{
-	w->denies = will_deny(w, n);
-	if (!w->denies)
-		return false;
-	w->p.denial = &w->denial;
-	denial_walk_begin(&w->denial, w->p.snapshot, asked_of(w),
-			  n != NULL ? w->second_labels : w->p.snapshot->apex_labels); /* a guess */
-	return true;
+	       w->p.first.node == NULL && (w->guess == NULL || !(w->guess->entry.flags & NODE_CUT));
 }
 
 static void
-stage_denials(struct work *work, const struct node *const *nodes, unsigned n)
+begin_denial(struct work *w)
+{
+	w->p.denial = &w->denial;
+	denial_walk_begin(&w->denial, w->p.snapshot, asked_of(w),
+			  w->guess != NULL ? w->second_labels : w->p.snapshot->apex_labels); /* a guess */
+}
+
+/* Apart from the answers, because the hash of one cookie waits for itself, and those of several do not. */
+static void
+begin_options(const struct zone_set *set, struct work *w, uint32_t now_s)
+{
+	if (w->q.edns.cookie_len != 0)
+		options_begin(&w->options, &set->config, &w->m->client, &w->q.edns, now_s);
+	if (w->q.edns.wants_expire && w->p.snapshot != NULL)
+		w->options.expire_s = zone_expire_left_s(w->p.zone, w->p.snapshot, now_s);
+}
+
+/* Returns how many denials there are. */
+static unsigned
+stage_extras(const struct zone_set *set, struct work *work, unsigned n, uint32_t now_s, struct targets *targets)
 {
 	struct denial_walk *walks[ENGINE_GROUP];
 	unsigned n_walks = 0;
+	targets->n = 0;
 	for (unsigned i = 0; i < n; i++) {
-		if (stage_denial_begin(&work[i], nodes[i]))
-			walks[n_walks++] = &work[i].denial;
+		struct work *w = &work[i];
+		if (w->p.node != NULL && unlikely(w->p.sets.set->n_targets != 0))
+			w->p.targets = targets_begin(targets, w->p.snapshot, w->p.node, w->p.sets.set);
+		if (w->is_unanswered || !w->q.edns.is_present)
+			continue;
+		if (unlikely(w->q.edns.has_options))
+			begin_options(set, w, now_s);
+		if (will_deny(w)) {
+			begin_denial(w);
+			walks[n_walks++] = &w->denial;
+		}
 	}
+	if (unlikely(targets->n != 0))
+		targets_burst(targets);
 	if (unlikely(n_walks != 0))
 		denial_walk_burst(walks, n_walks);
+	return n_walks;
 }
-
-/*
- * How many answers before its own the sets of a denial are prefetched. They are many lines: all of a group's at
- * once have left the nearest cache again when their turn comes (460 cycles a denial by NSEC instead of 360).
- */
-#define DENIAL_AHEAD 2
 
 /* -------- E: answer in place -------- */
-
-/* Cookies of a group at once: one hash waits for itself alone, and those of several queries do not wait. */
-static void
-stage_options(const struct zone_set *set, struct work *w, uint32_t now_s)
-{
-	w->options.cookie = COOKIE_NONE;
-	if (unlikely(w->q.edns.cookie_len != 0))
-		options_begin(&w->options, &set->config, &w->m->client, &w->q.edns, now_s);
-	if (unlikely(w->q.edns.wants_expire && w->p.snapshot != NULL))
-		w->options.expire_s = zone_expire_left_s(w->p.zone, w->p.snapshot, now_s);
-}
 
 /* Largest reply that client, transport and buffer allow (RFC 6891 section 6.2.3). */
 static uint32_t
@@ -445,12 +435,28 @@ stage_answer(const struct zone_set *set, struct work *w, struct counters *counte
 				      .rcode = o.rcode});
 }
 
+/*
+ * How many answers before its own the sets of a denial are prefetched. They are many lines: all of a group's at
+ * once have left the nearest cache again when their turn comes (460 cycles a denial by NSEC instead of 360).
+ */
+#define DENIAL_AHEAD 2
+
+static void
+stage_answers(const struct zone_set *set, struct work *work, unsigned n, unsigned n_denials,
+	      struct counters *counters)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (unlikely(n_denials != 0) && i + DENIAL_AHEAD < n && work[i + DENIAL_AHEAD].p.denial != NULL)
+			denial_walk_prefetch(&work[i + DENIAL_AHEAD].denial);
+		stage_answer(set, &work[i], counters);
+	}
+}
+
 static void
 answer_group(const struct zone_set *set, struct engine_message *messages, unsigned n, uint32_t now_s,
 	     struct counters *counters)
 {
 	struct work work[ENGINE_GROUP];
-	const struct node *nodes[ENGINE_GROUP];
 	struct targets targets;
 	for (unsigned i = 0; i < n; i++) {
 		work[i].m = &messages[i];
@@ -467,22 +473,14 @@ answer_group(const struct zone_set *set, struct engine_message *messages, unsign
 		stage_bucket(&work[i]);
 	ENGINE_STAGE_DONE("bucket");
 	for (unsigned i = 0; i < n; i++)
-		nodes[i] = stage_node(&work[i]);
+		stage_node(&work[i]);
 	ENGINE_STAGE_DONE("node");
 	for (unsigned i = 0; i < n; i++)
-		stage_probe(&work[i], nodes[i]);
+		stage_probe(&work[i]);
 	ENGINE_STAGE_DONE("probe");
-	stage_targets(work, n, &targets);
-	ENGINE_STAGE_DONE("targets");
-	stage_denials(work, nodes, n);
-	for (unsigned i = 0; i < n; i++)
-		stage_options(set, &work[i], now_s);
-	ENGINE_STAGE_DONE("denials and options");
-	for (unsigned i = 0; i < n; i++) {
-		if (i + DENIAL_AHEAD < n && work[i + DENIAL_AHEAD].denies)
-			denial_walk_prefetch(&work[i + DENIAL_AHEAD].denial);
-		stage_answer(set, &work[i], counters);
-	}
+	unsigned n_denials = stage_extras(set, work, n, now_s, &targets);
+	ENGINE_STAGE_DONE("extras");
+	stage_answers(set, work, n, n_denials, counters);
 	ENGINE_STAGE_DONE("answer");
 }
 
