@@ -296,12 +296,6 @@ frame_classify(const struct frame_local *local, const uint8_t *data, uint32_t le
 
 /* -------- replies -------- */
 
-const uint8_t *
-frame_source(const uint8_t *data, const struct frame *f)
-{
-	return data + f->l3_off + (f->is_v6 ? 8 : 12);
-}
-
 /* Swaps the ports and writes length and checksum. `pseudo` is the pseudo-header's sum. */
 static void
 reflect_udp(uint8_t *udp, uint32_t udp_len, uint64_t pseudo, bool offload)
