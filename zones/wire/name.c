@@ -467,7 +467,11 @@ name_wildcard(const uint8_t *name, struct name *out)
 static inline uint64_t
 hash_label(uint64_t parent, const uint8_t *label)
 {
-	return XXH3_64bits_withSeed(label, *label + 1u, parent);
+	unsigned len = *label + 1u;
+
+	if (len > LABEL_MAX_LEN + 1)
+		__builtin_unreachable(); /* spares the hash of long inputs, and all that it would need kept */
+	return XXH3_64bits_withSeed(label, len, parent);
 }
 
 uint64_t
@@ -495,7 +499,8 @@ scan_labels(const uint8_t *p, size_t cap, struct name_suffixes *out)
 
 	if (cap > NAME_MAX_LEN)
 		cap = NAME_MAX_LEN + 1;
-	for (;;) {
+	/* More labels than there may be do not fit into so many octets, so they need no count of their own. */
+	for (;; labels++) {
 		if (at >= cap)
 			return at > NAME_MAX_LEN ? NAME_TOO_LONG : NAME_TRUNCATED;
 		unsigned n = p[at];
@@ -505,8 +510,6 @@ scan_labels(const uint8_t *p, size_t cap, struct name_suffixes *out)
 		at += 1u + n;
 		if (n == 0)
 			break;
-		if (++labels > NAME_MAX_LABELS)
-			return NAME_TOO_LONG;
 	}
 	if (at > NAME_MAX_LEN)
 		return NAME_TOO_LONG;
