@@ -217,7 +217,7 @@ refer(struct answer *a, const struct lookup *found)
 {
 	const struct node *cut = found->node;
 	const struct prepared *p = a->prepared;
-	struct node_sets ns = {.set = cut == p->node ? p->sets.set : node_find(cut, RRTYPE_NS).set};
+	struct node_sets ns = {.set = cut == p->first.node ? p->sets.set : node_find(cut, RRTYPE_NS).set};
 	uint32_t base;
 	if (a->r->count[SECTION_ANSWER] == 0)
 		a->outcome.is_authoritative = false;
@@ -393,7 +393,7 @@ find_target(const struct answer *a, const struct follow *f, unsigned i, struct p
 	if (pos > UINT16_MAX)
 		return NULL;
 	*place = (struct place){.at = (uint16_t)pos};
-	if (likely(i < p->targets.n && f->owner == p->node && f->set == p->sets.set)) {
+	if (likely(i < p->targets.n && f->owner == p->first.node && f->set == p->sets.set)) {
 		n = p->targets.first[i].node;
 		place->len = p->targets.first[i].name.len;
 	} else {

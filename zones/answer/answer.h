@@ -25,15 +25,14 @@ struct outcome {
 struct prepared {
 	const struct zone *zone;         /* that its name lies in */
 	const struct snapshot *snapshot; /* the version that was loaded for it */
-	struct lookup_first first;       /* the first probe for its name */
+	struct lookup_first first;       /* the probes for its name that were made */
 	/*
-	 * Where the answer probably comes from: the node of the name asked or of a delegation above it, and the set
-	 * asked for or its NS set. NULL: none that was easy to guess.
+	 * Of the node that they found, the set of the type asked for, or the NS set of a delegation; NULL: none.
+	 * Whether that is the answer, is_found tells, or lookup_name().
 	 */
-	const struct node *node;
 	struct node_sets sets;
-	bool is_found;                    /* no guess: the name and the type are there, and `sets` answers */
-	struct targets_ahead targets;     /* of `sets` at `node` */
+	bool is_found;                    /* the name and the type are there, and `sets` answers */
+	struct targets_ahead targets;     /* of `sets` */
 	const struct denial_walk *denial; /* NULL: none was made */
 };
 

@@ -4,8 +4,8 @@
  *
  * A query touches memory in a chain of dependent loads: zone bucket, snapshot, directory, name bucket, node, record
  * set. One query alone would wait for each of them; a group walks the chain stage by stage, each stage prefetching
- * what the next one reads, so that the waits of a group overlap. But for the first probe the stages only warm the
- * cache; the answer itself is made by one code path (answer.c), whatever the prefetches were good for.
+ * what the next one reads, so that the waits of a group overlap. The answer goes on from what the probes
+ * have found; the rest of the stages only warm the cache, whatever the prefetches were good for.
  */
 #include "zones/answer/engine.h"
 
@@ -31,9 +31,8 @@ struct work {
 	 */
 	uint64_t hashes[2];
 	unsigned n_hashes;
-	const struct names_bucket *bucket;   /* of the first probe */
-	const struct names_entry *candidate; /* what it will find there, probably */
-	const struct node *guess;            /* where the answer will come from, probably */
+	const struct names_bucket *bucket[2];   /* of both */
+	const struct names_entry *candidate[2]; /* what they will find there, probably */
 	enum query_status status;
 	bool is_unanswered;    /* dropped, or control's */
 	bool asks_zones;       /* a question of class IN for data: goes through the lookup stages */
@@ -83,7 +82,8 @@ clear_prepared(struct prepared *p)
 {
 	p->zone = NULL;
 	p->snapshot = NULL;
-	p->node = NULL;
+	p->first.node = NULL;
+	p->sets.set = NULL;
 	p->denial = NULL;
 	p->targets.n = 0;
 	p->is_found = false;
@@ -96,7 +96,6 @@ stage_parse(struct work *w)
 	w->status = query_parse(w->m->msg, w->m->len, &w->q);
 	w->asks_zones = w->status == QUERY_ASK && is_zone_question(&w->q);
 	w->is_unanswered = false;
-	w->guess = NULL;
 	w->options.cookie = COOKIE_NONE;
 	if (unlikely(!w->asks_zones || w->q.is_signed))
 		parse_other(w);
@@ -192,41 +191,47 @@ stage_bucket(const struct work *w)
 		prefetch(names_bucket_of(&w->p.snapshot->names, w->hashes[i]));
 }
 
-/* Guesses the node that the answer will come from. */
+/* The nodes that both probes will find, probably. */
 static void
 stage_node(struct work *w)
 {
 	if (w->p.snapshot == NULL)
 		return;
 	const struct names *t = &w->p.snapshot->names;
-	w->bucket = names_bucket_of(t, w->hashes[0]);
-	w->candidate = names_candidate(w->bucket, w->hashes[0]);
-	const struct names_entry *e = w->candidate;
-	if (e == NULL && w->n_hashes > 1)
-		e = names_candidate(names_bucket_of(t, w->hashes[1]), w->hashes[1]);
-	if (e != NULL)
-		prefetch_two(e);
-	w->guess = (const struct node *)e;
+	for (unsigned i = 0; i < w->n_hashes; i++) {
+		w->bucket[i] = names_bucket_of(t, w->hashes[i]);
+		w->candidate[i] = names_candidate(w->bucket[i], w->hashes[i]);
+		if (w->candidate[i] != NULL) {
+			prefetch_two(w->candidate[i]);
+			w->n_hashes = i + 1; /* mostly that is it */
+		}
+	}
 }
 
-/* The first probe, and where it leads: the set asked for, or the NS set of a delegation. */
+/*
+ * The first probe, and where it finds nothing the second one. All suffixes in between are names that cannot be.
+ * Most answers come from the node that is found here, and what they begin with is its set of the type asked for, or
+ * the NS set of a delegation.
+ */
 static void
 stage_probe(struct work *w)
 {
-	const struct node *n = w->guess;
 	if (w->p.snapshot == NULL)
 		return;
-	w->p.first = lookup_first_from(w->p.snapshot, asked_of(w), w->p.first.labels, w->bucket, w->candidate);
+	struct lookup_first *first = &w->p.first;
+	*first = lookup_first_from(w->p.snapshot, asked_of(w), first->labels, w->bucket[0], w->candidate[0]);
+	if (first->node == NULL && w->n_hashes > 1)
+		*first = lookup_first_from(w->p.snapshot, asked_of(w), w->second_labels, w->bucket[1],
+					   w->candidate[1]);
+	const struct node *n = first->node;
 	if (n == NULL)
 		return;
 	unsigned flags = n->entry.flags;
 	struct node_sets found = node_find(n, flags & NODE_CUT ? RRTYPE_NS : w->q.qtype);
-	bool is_asked = n == w->p.first.node && w->p.first.labels == w->q.suffixes.labels;
 	if (found.set == NULL)
 		return;
-	w->p.node = n;
 	w->p.sets = found;
-	w->p.is_found = is_asked && !(flags & (NODE_CUT | NODE_BELOW));
+	w->p.is_found = first->labels == w->q.suffixes.labels && !(flags & (NODE_CUT | NODE_BELOW));
 	prefetch_two(found.set);
 	if (w->q.edns.wants_dnssec && found.sigs != NULL) {
 		prefetch_two(found.sigs);
@@ -240,8 +245,10 @@ stage_probe(struct work *w)
 static bool
 will_deny(const struct work *w)
 {
-	return w->p.snapshot != NULL && w->q.edns.wants_dnssec && w->p.snapshot->denial != NULL &&
-	       w->p.first.node == NULL && (w->guess == NULL || !(w->guess->entry.flags & NODE_CUT));
+	if (w->p.snapshot == NULL || !w->q.edns.wants_dnssec || w->p.snapshot->denial == NULL)
+		return false;
+	const struct node *n = w->p.first.node;
+	return n == NULL || (w->p.first.labels != w->q.suffixes.labels && !(n->entry.flags & NODE_CUT));
 }
 
 static void
@@ -249,7 +256,7 @@ begin_denial(struct work *w)
 {
 	w->p.denial = &w->denial;
 	denial_walk_begin(&w->denial, w->p.snapshot, asked_of(w),
-			  w->guess != NULL ? w->second_labels : w->p.snapshot->apex_labels); /* a guess */
+			  w->p.first.node != NULL ? w->p.first.labels : w->p.snapshot->apex_labels); /* a guess */
 }
 
 /* Apart from the answers, because the hash of one cookie waits for itself, and those of several do not. */
@@ -271,8 +278,8 @@ stage_extras(const struct zone_set *set, struct work *work, unsigned n, uint32_t
 	targets->n = 0;
 	for (unsigned i = 0; i < n; i++) {
 		struct work *w = &work[i];
-		if (w->p.node != NULL && unlikely(w->p.sets.set->n_targets != 0))
-			w->p.targets = targets_begin(targets, w->p.snapshot, w->p.node, w->p.sets.set);
+		if (w->p.sets.set != NULL && unlikely(w->p.sets.set->n_targets != 0))
+			w->p.targets = targets_begin(targets, w->p.snapshot, w->p.first.node, w->p.sets.set);
 		if (w->is_unanswered || !w->q.edns.is_present)
 			continue;
 		if (unlikely(w->q.edns.has_options))

@@ -51,7 +51,8 @@ const struct zone *lookup_zone(const struct zone_set *set, struct asked a, bool 
 
 /*
  * The first probe for a name: the longest suffix of it that can exist in the zone, and the node of that, if there
- * is one. Apart from the rest, because the engine makes it for a whole group before it answers any of them.
+ * is one; or a later one, where all before it found nothing. Apart from the rest, because the engine makes it for a
+ * whole group before it answers any of them.
  */
 struct lookup_first {
 	unsigned labels;
