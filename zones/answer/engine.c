@@ -204,6 +204,8 @@ stage_node(struct work *w)
 		if (w->candidate[i] != NULL) {
 			prefetch_two(w->candidate[i]);
 			w->n_hashes = i + 1; /* mostly that is it */
+		} else if (names_bucket_is_full(w->bucket[i])) {
+			prefetch(names_bucket_after(t, w->hashes[i]));
 		}
 	}
 }
