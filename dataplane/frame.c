@@ -323,7 +323,7 @@ frame_classify(const struct frame_local *local, const uint8_t *data, uint32_t le
 /* -------- replies -------- */
 
 /* Swaps the ports and writes length and checksum. `pseudo` is the pseudo-header's sum. */
-static void
+static inline __attribute__((always_inline)) void
 reflect_udp(uint8_t *udp, uint32_t udp_len, uint64_t pseudo, bool offload)
 {
 	uint32_t ports;
@@ -343,29 +343,42 @@ reflect_udp(uint8_t *udp, uint32_t udp_len, uint64_t pseudo, bool offload)
 	checksum_store(udp + 6, checksum != 0 ? checksum : 0xffff);
 }
 
-uint32_t
-frame_reflect(uint8_t *data, struct frame *f, uint32_t payload_len, bool offload, uint32_t *len)
+/* Drops what lies between the IP header, which ends `headers_len` octets into the frame, and UDP's. */
+static __attribute__((noinline)) void
+drop_options(uint8_t *data, struct frame *f, uint32_t headers_len, uint32_t options_len)
 {
-	const uint32_t ip_len = f->is_v6 ? IPV6_LEN : IPV4_LEN;
-	const uint32_t udp_len = UDP_LEN + payload_len;
+	memmove(data + options_len, data, headers_len);
+	f->l3_off = (uint16_t)(f->l3_off + options_len);
+}
+
+/* `is_v6` is a constant at both calls. */
+static inline __attribute__((always_inline)) uint32_t
+reflect(uint8_t *data, struct frame *f, bool is_v6, uint32_t payload_len, bool offload, uint32_t *len)
+{
+	const uint32_t ip_len = is_v6 ? IPV6_LEN : IPV4_LEN, udp_len = UDP_LEN + payload_len;
 	const uint32_t begin = f->l4_off - f->l3_off - ip_len; /* octets of options or extension headers */
 
-	assert(f->kind == FRAME_QUERY && udp_len <= UINT16_MAX - IPV4_LEN);
-	if (unlikely(begin > 0)) {
-		memmove(data + begin, data, f->l3_off + ip_len);
-		f->l3_off = (uint16_t)(f->l3_off + begin);
-	}
+	if (unlikely(begin > 0))
+		drop_options(data, f, f->l3_off + ip_len, begin);
 	uint8_t *ip = data + f->l3_off;
-	uint64_t pseudo = checksum_pseudo(ip, f->is_v6, PROTO_UDP, udp_len); /* swapping does not change it */
+	uint64_t pseudo = checksum_pseudo(ip, is_v6, PROTO_UDP, udp_len); /* swapping does not change it */
 	mac_swap(data + begin);
-	if (f->is_v6) {
+	if (is_v6) {
 		ipv6_begin(ip, udp_len, PROTO_UDP, REPLY_HOPS);
 		ipv6_swap(ip);
 	} else {
 		ipv4_reflect(ip, IPV4_LEN + udp_len, PROTO_UDP, offload);
 	}
-	reflect_udp(data + f->l4_off, udp_len, pseudo, offload);
+	reflect_udp(ip + ip_len, udp_len, pseudo, offload);
 	f->payload_len = (uint16_t)payload_len;
 	*len = f->payload_off + payload_len - begin;
 	return begin;
+}
+
+uint32_t
+frame_reflect(uint8_t *data, struct frame *f, uint32_t payload_len, bool offload, uint32_t *len)
+{
+	assert(f->kind == FRAME_QUERY && payload_len <= UINT16_MAX - IPV4_LEN - UDP_LEN);
+	return f->is_v6 ? reflect(data, f, true, payload_len, offload, len)
+			: reflect(data, f, false, payload_len, offload, len);
 }
