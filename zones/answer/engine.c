@@ -154,13 +154,13 @@ find_zone(const struct zone_set *set, struct work *w)
 }
 
 static void
-stage_zone(const struct zone_set *set, struct work *w, const struct work *before)
+stage_zone(const struct zone_set *set, struct work *w)
 {
 	if (!w->asks_zones)
 		return;
 	if (likely(w->shares_zone)) {
-		w->p.zone = before->p.zone;
-		w->p.snapshot = before->p.snapshot;
+		w->p.zone = w[-1].p.zone; /* the message before */
+		w->p.snapshot = w[-1].p.snapshot;
 	} else {
 		find_zone(set, w);
 	}
@@ -363,7 +363,7 @@ answer_other(const struct zone_set *set, struct query *q, struct reply *r)
 
 /* No snapshot: the zone expired (RFC 8914 section 4.25) or is not there yet. */
 static struct outcome
-answer_without_data(const struct zone *zone)
+answer_unloaded(const struct zone *zone)
 {
 	bool is_expired = atomic_load_explicit(&zone->state, memory_order_relaxed) & ZONE_EXPIRED;
 	return (struct outcome){.rcode = RCODE_SERVFAIL, .error = is_expired ? EDE_INVALID_DATA : EDE_NOT_READY};
@@ -377,12 +377,13 @@ lacks_cookie(const struct zone_set *set, const struct work *w)
 	       w->options.cookie != COOKIE_GOOD;
 }
 
-static struct outcome
-answer_work(const struct zone_set *set, struct work *w, struct reply *r)
+/* What no data of ours answers. */
+static __attribute__((noinline)) struct outcome
+answer_without_data(const struct zone_set *set, struct work *w, struct reply *r)
 {
 	if (w->status == QUERY_REFUSE)
 		return (struct outcome){.rcode = w->q.rcode, .error = EDE_NONE};
-	if (unlikely(lacks_cookie(set, w))) {
+	if (lacks_cookie(set, w)) {
 		bool knows_none = w->options.cookie == COOKIE_NONE;
 		r->is_truncated = knows_none; /* may ask again by TCP */
 		return (struct outcome){.rcode = knows_none ? RCODE_NOERROR : RCODE_BADCOOKIE, .error = EDE_NONE};
@@ -391,9 +392,7 @@ answer_work(const struct zone_set *set, struct work *w, struct reply *r)
 		return answer_other(set, &w->q, r);
 	if (w->p.zone == NULL)
 		return (struct outcome){.rcode = RCODE_REFUSED, .error = EDE_NOT_AUTHORITATIVE};
-	if (w->p.snapshot == NULL)
-		return answer_without_data(w->p.zone);
-	return answer_question(set, &w->p, &w->q, r);
+	return answer_unloaded(w->p.zone);
 }
 
 static void
@@ -431,7 +430,8 @@ stage_answer(const struct zone_set *set, struct work *w, struct counters *counte
 		.limit = limit - room,
 		.wants_dnssec = edns->wants_dnssec,
 	};
-	struct outcome o = answer_work(set, w, &r);
+	bool has_data = likely(w->p.snapshot != NULL) && likely(!lacks_cookie(set, w));
+	struct outcome o = has_data ? answer_question(set, &w->p, &w->q, &r) : answer_without_data(set, w, &r);
 	if (edns->is_present)
 		options_write(&w->options, &r, limit, config, &m->client, &w->q, o);
 	write_header(&r, &w->q, o);
@@ -465,27 +465,27 @@ static void
 answer_group(const struct zone_set *set, struct engine_message *messages, unsigned n, uint32_t now_s,
 	     struct counters *counters)
 {
-	struct work work[ENGINE_GROUP];
+	struct work work[ENGINE_GROUP], *const end = work + n;
 	struct targets targets;
-	for (unsigned i = 0; i < n; i++) {
-		work[i].m = &messages[i];
-		stage_parse(&work[i]);
+	for (struct work *w = work; w < end; w++) {
+		w->m = messages++;
+		stage_parse(w);
 	}
 	ENGINE_STAGE_DONE("parse");
-	for (unsigned i = 0; i < n; i++)
-		stage_hash(set, &work[i], i > 0 ? &work[i - 1] : NULL);
+	for (struct work *w = work, *before = NULL; w < end; before = w++)
+		stage_hash(set, w, before);
 	ENGINE_STAGE_DONE("hash");
-	for (unsigned i = 0; i < n; i++)
-		stage_zone(set, &work[i], i > 0 ? &work[i - 1] : NULL);
+	for (struct work *w = work; w < end; w++)
+		stage_zone(set, w);
 	ENGINE_STAGE_DONE("zone");
-	for (unsigned i = 0; i < n; i++)
-		stage_bucket(&work[i]);
+	for (struct work *w = work; w < end; w++)
+		stage_bucket(w);
 	ENGINE_STAGE_DONE("bucket");
-	for (unsigned i = 0; i < n; i++)
-		stage_node(&work[i]);
+	for (struct work *w = work; w < end; w++)
+		stage_node(w);
 	ENGINE_STAGE_DONE("node");
-	for (unsigned i = 0; i < n; i++)
-		stage_probe(&work[i]);
+	for (struct work *w = work; w < end; w++)
+		stage_probe(w);
 	ENGINE_STAGE_DONE("probe");
 	unsigned n_denials = stage_extras(set, work, n, now_s, &targets);
 	ENGINE_STAGE_DONE("extras");
