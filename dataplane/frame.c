@@ -144,26 +144,29 @@ classify_other(const struct frame_local *local, const uint8_t *data, uint32_t le
 }
 
 /* DROP_REASON_COUNT if the checksums of a UDP packet are right. */
-static enum drop_reason
-verify_checksums(const uint8_t *data, const struct frame *f, uint32_t udp_len)
+static inline __attribute__((always_inline)) enum drop_reason
+verify_checksums(const uint8_t *ip, const uint8_t *udp, uint32_t udp_len, bool is_v6)
 {
-	const uint8_t *ip = data + f->l3_off, *udp = data + f->l4_off;
-
-	if (!f->is_v6 && checksum_fold(checksum_sum(ip, f->l4_off - f->l3_off)) != 0xffff)
-		return DROP_IP_CHECKSUM;
+	if (!is_v6) {
+		uint32_t len = (uint32_t)(udp - ip);
+		uint64_t sum = likely(len == IPV4_LEN) ? checksum_words(ip, IPV4_LEN / 4) : checksum_sum(ip, len);
+		if (unlikely(checksum_fold(sum) != 0xffff))
+			return DROP_IP_CHECKSUM;
+	}
 	if (load_be16(udp + 6) == 0) /* the sender made none; IPv6 has not come here with that */
 		return DROP_REASON_COUNT;
-	uint64_t sum = checksum_pseudo(ip, f->is_v6, PROTO_UDP, udp_len) + checksum_sum(udp, udp_len);
+	uint64_t sum = checksum_pseudo(ip, is_v6, PROTO_UDP, udp_len) + checksum_sum(udp, udp_len);
 	return checksum_fold(sum) == 0xffff ? DROP_REASON_COUNT : DROP_UDP_CHECKSUM;
 }
 
-/* UDP at l4_off, with `l4_len` octets of the packet left. `is_v6` is a constant at every call. */
+/* UDP behind the header at ip, with `l4_len` octets of the packet left. `is_v6` is a constant at every call. */
 static inline __attribute__((always_inline)) enum frame_kind
-classify_udp(const struct frame_local *local, const uint8_t *data, uint32_t l4_len, bool is_v6, bool verify,
-	     struct frame *out)
+classify_udp(const struct frame_local *local, const uint8_t *data, const uint8_t *ip, const uint8_t *udp,
+	     uint32_t l4_len, bool is_v6, bool verify, struct frame *out)
 {
-	const uint8_t *udp = data + out->l4_off;
-	const uint8_t *from = data + out->l3_off + (is_v6 ? 8 : 12), *to = from + (is_v6 ? 16 : 4);
+	const uint8_t *from = ip + (is_v6 ? 8 : 12), *to = from + (is_v6 ? 16 : 4);
+
+	out->l4_off = (uint16_t)(udp - data);
 
 	if (unlikely(l4_len < UDP_LEN))
 		return verdict_fault(local, to, out, DROP_FRAME_MALFORMED);
@@ -181,33 +184,35 @@ classify_udp(const struct frame_local *local, const uint8_t *data, uint32_t l4_l
 	if (is_v6 && unlikely(load_be16(udp + 6) == 0))
 		return verdict_drop(out, DROP_UDP_CHECKSUM);
 	if (verify) {
-		enum drop_reason reason = verify_checksums(data, out, udp_len);
+		enum drop_reason reason = verify_checksums(ip, udp, udp_len, is_v6);
 		if (unlikely(reason != DROP_REASON_COUNT))
 			return verdict_drop(out, reason);
 	}
-	out->payload_off = (uint16_t)(out->l4_off + UDP_LEN);
+	out->payload_off = (uint16_t)(udp + UDP_LEN - data);
 	out->payload_len = (uint16_t)(udp_len - UDP_LEN);
 	out->kind = FRAME_QUERY;
 	return FRAME_QUERY;
 }
 
 static inline __attribute__((always_inline)) enum frame_kind
-classify_ipv4(const struct frame_local *local, const uint8_t *data, uint32_t len, bool verify, struct frame *out)
+classify_ipv4(const struct frame_local *local, const uint8_t *data, uint32_t len, uint32_t l3_off, bool verify,
+	      struct frame *out)
 {
-	const uint8_t *ip = data + out->l3_off;
-	uint32_t rest = len - out->l3_off;
+	const uint8_t *ip = data + l3_off;
+	uint32_t rest = len - l3_off;
 
 	if (unlikely(rest < IPV4_LEN))
 		return verdict_drop(out, DROP_FRAME_MALFORMED);
 	uint32_t header_len = (ip[0] & 0xfu) * 4, total_len = load_be16(ip + 2);
-	if (unlikely(ip[0] >> 4 != 4 || header_len < IPV4_LEN || total_len < header_len || total_len > rest))
+	if (unlikely(ip[0] != 0x45) && (ip[0] >> 4 != 4 || header_len < IPV4_LEN))
+		return verdict_drop(out, DROP_FRAME_MALFORMED);
+	if (unlikely(total_len < header_len || total_len > rest))
 		return verdict_drop(out, DROP_FRAME_MALFORMED);
 	if (unlikely((load_be16(ip + 6) & IPV4_FRAGMENT_MASK) != 0))
 		return verdict_fault(local, ip + 16, out, DROP_IP_FRAGMENT);
 	if (unlikely(ip[9] != PROTO_UDP))
 		return classify_other(local, data, len, TYPE_IPV4, out);
-	out->l4_off = (uint16_t)(out->l3_off + header_len);
-	return classify_udp(local, data, total_len - header_len, false, verify, out);
+	return classify_udp(local, data, ip, ip + header_len, total_len - header_len, false, verify, out);
 }
 
 /* IPv6 for one of our addresses whose first header is not UDP; `end` is where the packet ends. */
@@ -234,15 +239,15 @@ classify_extended(const struct frame_local *local, const uint8_t *data, uint32_t
 	}
 	if (next != PROTO_UDP)
 		return verdict_pass(local, out, DROP_FRAME_NOT_OURS);
-	out->l4_off = (uint16_t)off;
-	return classify_udp(local, data, end - off, true, verify, out);
+	return classify_udp(local, data, data + out->l3_off, data + off, end - off, true, verify, out);
 }
 
 static inline __attribute__((always_inline)) enum frame_kind
-classify_ipv6(const struct frame_local *local, const uint8_t *data, uint32_t len, bool verify, struct frame *out)
+classify_ipv6(const struct frame_local *local, const uint8_t *data, uint32_t len, uint32_t l3_off, bool verify,
+	      struct frame *out)
 {
-	const uint8_t *ip = data + out->l3_off;
-	uint32_t rest = len - out->l3_off;
+	const uint8_t *ip = data + l3_off;
+	uint32_t rest = len - l3_off;
 
 	out->is_v6 = true;
 	if (unlikely(rest < IPV6_LEN))
@@ -250,10 +255,8 @@ classify_ipv6(const struct frame_local *local, const uint8_t *data, uint32_t len
 	uint32_t payload_len = load_be16(ip + 4);
 	if (unlikely(ip[0] >> 4 != 6 || payload_len > rest - IPV6_LEN))
 		return verdict_drop(out, DROP_FRAME_MALFORMED);
-	if (likely(ip[6] == PROTO_UDP)) {
-		out->l4_off = (uint16_t)(out->l3_off + IPV6_LEN);
-		return classify_udp(local, data, payload_len, true, verify, out);
-	}
+	if (likely(ip[6] == PROTO_UDP))
+		return classify_udp(local, data, ip, ip + IPV6_LEN, payload_len, true, verify, out);
 	if (ip[6] == PROTO_ICMPV6)
 		return classify_other(local, data, len, TYPE_IPV6, out);
 	if (!frame_local_has_address(local, ip + 24, true))
@@ -274,36 +277,53 @@ classify_foreign_mac(const struct frame_local *local, const uint8_t *data, uint3
 	return classify_other(local, data, len, type, out);
 }
 
+/* Behind Ethernet and tags, of which l3_off octets were read. */
+static inline __attribute__((always_inline)) enum frame_kind
+classify_packet(const struct frame_local *local, const uint8_t *data, uint32_t len, uint32_t l3_off, uint16_t type,
+		bool checksums_good, struct frame *out)
+{
+	bool verify = local->verify_checksums && !checksums_good;
+
+	*out = (struct frame){.l3_off = (uint16_t)l3_off};
+	if (unlikely(memcmp(data, local->mac, MAC_LEN) != 0))
+		return classify_foreign_mac(local, data, len, type, out);
+	if (type == TYPE_IPV4)
+		return classify_ipv4(local, data, len, l3_off, verify, out);
+	if (type == TYPE_IPV6)
+		return classify_ipv6(local, data, len, l3_off, verify, out);
+	return classify_other(local, data, len, type, out);
+}
+
+/* A function of its own, so that the usual frame's way has constant offsets. */
+static __attribute__((noinline)) enum frame_kind
+classify_tagged(const struct frame_local *local, const uint8_t *data, uint32_t len, bool checksums_good,
+		struct frame *out)
+{
+	uint16_t type;
+	uint32_t l3_off = frame_skip_tags(data, len, &type);
+
+	if (unlikely(l3_off == 0)) {
+		*out = (struct frame){0};
+		return verdict_drop(out, DROP_FRAME_MALFORMED);
+	}
+	return classify_packet(local, data, len, l3_off, type, checksums_good, out);
+}
+
 enum frame_kind
 frame_classify(const struct frame_local *local, const uint8_t *data, uint32_t len, bool checksums_good,
 	       struct frame *out)
 {
-	bool verify = local->verify_checksums && !checksums_good;
-	uint16_t type;
-	uint32_t l3_off = frame_skip_tags(data, len, &type);
+	uint16_t type = likely(len >= ETHERNET_LEN) ? load_be16(data + 2 * MAC_LEN) : TYPE_VLAN;
 
-	*out = (struct frame){.l3_off = (uint16_t)l3_off};
-	if (unlikely(l3_off == 0))
-		return verdict_drop(out, DROP_FRAME_MALFORMED);
-	if (unlikely(memcmp(data, local->mac, MAC_LEN) != 0))
-		return classify_foreign_mac(local, data, len, type, out);
-	if (type == TYPE_IPV4)
-		return classify_ipv4(local, data, len, verify, out);
-	if (type == TYPE_IPV6)
-		return classify_ipv6(local, data, len, verify, out);
-	return classify_other(local, data, len, type, out);
+	if (unlikely(type == TYPE_VLAN || type == TYPE_QINQ))
+		return classify_tagged(local, data, len, checksums_good, out);
+	return classify_packet(local, data, len, ETHERNET_LEN, type, checksums_good, out);
 }
 
 /* -------- replies -------- */
 
-const uint8_t *
-frame_source(const uint8_t *data, const struct frame *f)
-{
-	return data + f->l3_off + (f->is_v6 ? 8 : 12);
-}
-
 /* Swaps the ports and writes length and checksum. `pseudo` is the pseudo-header's sum. */
-static void
+static inline __attribute__((always_inline)) void
 reflect_udp(uint8_t *udp, uint32_t udp_len, uint64_t pseudo, bool offload)
 {
 	uint32_t ports;
@@ -323,29 +343,42 @@ reflect_udp(uint8_t *udp, uint32_t udp_len, uint64_t pseudo, bool offload)
 	checksum_store(udp + 6, checksum != 0 ? checksum : 0xffff);
 }
 
-uint32_t
-frame_reflect(uint8_t *data, struct frame *f, uint32_t payload_len, bool offload, uint32_t *len)
+/* Drops what lies between the IP header, which ends `headers_len` octets into the frame, and UDP's. */
+static __attribute__((noinline)) void
+drop_options(uint8_t *data, struct frame *f, uint32_t headers_len, uint32_t options_len)
 {
-	const uint32_t ip_len = f->is_v6 ? IPV6_LEN : IPV4_LEN;
-	const uint32_t udp_len = UDP_LEN + payload_len;
+	memmove(data + options_len, data, headers_len);
+	f->l3_off = (uint16_t)(f->l3_off + options_len);
+}
+
+/* `is_v6` is a constant at both calls. */
+static inline __attribute__((always_inline)) uint32_t
+reflect(uint8_t *data, struct frame *f, bool is_v6, uint32_t payload_len, bool offload, uint32_t *len)
+{
+	const uint32_t ip_len = is_v6 ? IPV6_LEN : IPV4_LEN, udp_len = UDP_LEN + payload_len;
 	const uint32_t begin = f->l4_off - f->l3_off - ip_len; /* octets of options or extension headers */
 
-	assert(f->kind == FRAME_QUERY && udp_len <= UINT16_MAX - IPV4_LEN);
-	if (unlikely(begin > 0)) {
-		memmove(data + begin, data, f->l3_off + ip_len);
-		f->l3_off = (uint16_t)(f->l3_off + begin);
-	}
+	if (unlikely(begin > 0))
+		drop_options(data, f, f->l3_off + ip_len, begin);
 	uint8_t *ip = data + f->l3_off;
-	uint64_t pseudo = checksum_pseudo(ip, f->is_v6, PROTO_UDP, udp_len); /* swapping does not change it */
+	uint64_t pseudo = checksum_pseudo(ip, is_v6, PROTO_UDP, udp_len); /* swapping does not change it */
 	mac_swap(data + begin);
-	if (f->is_v6) {
+	if (is_v6) {
 		ipv6_begin(ip, udp_len, PROTO_UDP, REPLY_HOPS);
 		ipv6_swap(ip);
 	} else {
 		ipv4_reflect(ip, IPV4_LEN + udp_len, PROTO_UDP, offload);
 	}
-	reflect_udp(data + f->l4_off, udp_len, pseudo, offload);
+	reflect_udp(ip + ip_len, udp_len, pseudo, offload);
 	f->payload_len = (uint16_t)payload_len;
 	*len = f->payload_off + payload_len - begin;
 	return begin;
+}
+
+uint32_t
+frame_reflect(uint8_t *data, struct frame *f, uint32_t payload_len, bool offload, uint32_t *len)
+{
+	assert(f->kind == FRAME_QUERY && payload_len <= UINT16_MAX - IPV4_LEN - UDP_LEN);
+	return f->is_v6 ? reflect(data, f, true, payload_len, offload, len)
+			: reflect(data, f, false, payload_len, offload, len);
 }

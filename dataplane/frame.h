@@ -90,6 +90,10 @@ uint32_t frame_reflect(uint8_t *data, struct frame *f, uint32_t payload_len, boo
 uint32_t frame_answer_neighbour(const struct frame_local *local, uint8_t *data, uint32_t len, uint32_t cap);
 
 /* Source address of a FRAME_QUERY: 4 or 16 octets in the frame. */
-const uint8_t *frame_source(const uint8_t *data, const struct frame *f);
+static inline const uint8_t *
+frame_source(const uint8_t *data, const struct frame *f)
+{
+	return data + f->l3_off + (f->is_v6 ? 8 : 12);
+}
 
 #endif

@@ -72,22 +72,38 @@ checksum_tail(const uint8_t *end, unsigned len, bool whole)
 	return word;
 }
 
-/* Sum of `len` octets as 16-bit words, an odd last one padded with zero; not folded, below 2^34. */
+/* Sixteen octets as two words; their 32-bit halves are summed in words of their own, which cannot overflow. */
+typedef uint64_t checksum_lanes __attribute__((vector_size(16)));
+
+static inline checksum_lanes
+checksum_sixteen(const uint8_t *data)
+{
+	const checksum_lanes low = {UINT32_MAX, UINT32_MAX};
+	checksum_lanes v;
+	memcpy(&v, data, sizeof(v));
+	return (v & low) + (v >> 32);
+}
+
+/* Sum of `len` octets as 16-bit words, an odd last one padded with zero; not folded, below 2^48. */
 static inline uint64_t
 checksum_sum(const uint8_t *data, uint32_t len)
 {
 	const uint8_t *end = data + len;
-	unsigned __int128 sum = 0; /* the upper half collects the carries */
+	checksum_lanes lanes = {0, 0};
 
-	for (; end - data >= 8; data += 8) {
-		uint64_t word;
+	for (; end - data >= 16; data += 16)
+		lanes += checksum_sixteen(data);
+	uint64_t sum = lanes[0] + lanes[1], word = 0;
+	if (end - data >= 8) {
 		memcpy(&word, data, 8);
-		sum += word;
+		data += 8;
+		sum += (word & UINT32_MAX) + (word >> 32);
 	}
-	if (data != end)
-		sum += checksum_tail(end, (unsigned)(end - data), len >= 8);
-	uint64_t low = (uint64_t)sum, carries = (uint64_t)(sum >> 64);
-	return (low & UINT32_MAX) + (low >> 32) + carries;
+	if (data != end) {
+		word = checksum_tail(end, (unsigned)(end - data), len >= 8);
+		sum += (word & UINT32_MAX) + (word >> 32);
+	}
+	return sum;
 }
 
 /* Sum of the n 32-bit words of addresses. */
@@ -109,10 +125,10 @@ static inline uint16_t
 checksum_fold(uint64_t sum)
 {
 	sum = (sum & UINT32_MAX) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	uint32_t half = (uint32_t)sum + (uint32_t)(sum >> 32);
+	/* The upper half of this is the sum of both halves and of the carry that the lower one made (RFC 1071). */
+	half += half << 16 | half >> 16;
+	return (uint16_t)(half >> 16);
 }
 
 /* Stores a folded sum or its complement, which is in memory order already. */

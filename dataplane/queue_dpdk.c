@@ -76,7 +76,10 @@ hold_query(struct dpdk_queue *q, struct rte_mbuf *mbuf, const struct frame *f, s
 	m->cap = message_cap(q, mbuf, f);
 	m->takes_punts = true;
 	m->client = (struct engine_client){.is_v6 = f->is_v6, .transport = ENGINE_UDP};
-	memcpy(m->client.address, frame_source(data, f), f->is_v6 ? 16 : 4);
+	if (f->is_v6)
+		memcpy(m->client.address, frame_source(data, f), 16);
+	else
+		memcpy(m->client.address, frame_source(data, f), 4);
 }
 
 /* Takes one frame; true if it became message n. */

@@ -27,12 +27,6 @@
 
 #define CLOCK_REFRESH_CYCLES (UINT64_C(1) << 22) /* 1 to 2 ms, far below the second that we tell */
 
-struct worker_clock {
-	uint64_t cycles;  /* at the end of the last turn */
-	uint64_t read_at; /* cycles when now_s was read */
-	uint32_t now_s;
-};
-
 static inline uint64_t
 cycles_now(void)
 {
@@ -161,10 +155,10 @@ punts_abandon(struct worker *w)
 
 /* -------- the turn -------- */
 
-/* One turn over all queues; returns what came off the wire, or from control. The zone set is loaded after the
- * packets came in. */
+/* All queues once; returns what came off the wire, or from control. The zone set is loaded after the packets came
+ * in. */
 static unsigned
-worker_turn(struct worker *w, uint32_t now_s)
+serve_queues(struct worker *w)
 {
 	struct engine_message messages[PORT_BURST];
 	unsigned received = 0;
@@ -174,7 +168,7 @@ worker_turn(struct worker *w, uint32_t now_s)
 		unsigned n = q->ops->rx_burst(q, messages, &n_rx);
 		uint64_t punted = w->counters.punted;
 		if (n > 0)
-			engine_burst(zone_root_current(w->root), messages, n, now_s, &w->counters);
+			engine_burst(zone_root_current(w->root), messages, n, w->clock.now_s, &w->counters);
 		if (unlikely(punted != w->counters.punted))
 			punt_burst(w, q, messages, n);
 		if (n_rx > 0)
@@ -186,24 +180,30 @@ worker_turn(struct worker *w, uint32_t now_s)
 	return received;
 }
 
+unsigned
+worker_turn(struct worker *w)
+{
+	unsigned received = serve_queues(w);
+	urcu_qsbr_quiescent_state();
+	clock_turn(&w->clock, &w->counters, received > 0);
+	return received;
+}
+
 void
 worker_run(struct worker *w)
 {
-	struct worker_clock clock = {.cycles = cycles_now()};
-	clock_read(&clock);
+	w->clock.cycles = cycles_now();
+	clock_read(&w->clock);
 	unsigned empty_turns = 0;
 	while (!atomic_load_explicit(w->stop, memory_order_relaxed)) {
-		unsigned received = worker_turn(w, clock.now_s);
-		urcu_qsbr_quiescent_state();
-		clock_turn(&clock, &w->counters, received > 0);
-		if (received > 0) {
+		if (worker_turn(w) > 0) {
 			empty_turns = 0;
 			continue;
 		}
 		if (empty_turns < IDLE_SPIN_TURNS + IDLE_SLEEP_MAX_US)
 			empty_turns++;
 		worker_idle(w, empty_turns);
-		clock_turn(&clock, &w->counters, false);
+		clock_turn(&w->clock, &w->counters, false);
 	}
 	if (w->punts != NULL)
 		punts_abandon(w);

@@ -27,8 +27,9 @@
 
 struct follow {
 	const struct rrset *set;
-	uint32_t base;          /* where it stands in the reply */
-	const struct node *cut; /* the delegation that it is the NS set of, or NULL */
+	uint32_t base;            /* where it stands in the reply */
+	const struct node *owner; /* NULL: a wildcard that was expanded */
+	bool is_referral;         /* `owner` is the delegation that it is the NS set of */
 };
 
 /* A wildcard was expanded: the proof goes into the authority section, once all answers are in. */
@@ -67,7 +68,7 @@ struct answer {
 	unsigned n_expansions;
 	struct expansion expansions[EXPANSIONS_MAX];
 	struct denial_given given;
-	const struct denial_walk *ahead; /* made for QNAME; NULL: none */
+	const struct prepared *prepared; /* for QNAME */
 };
 
 enum step { STEP_DONE, STEP_NEXT_NAME };
@@ -89,10 +90,10 @@ ancestor_place(const struct answer *a, unsigned len)
 }
 
 static void
-follow_later(struct answer *a, const struct rrset *set, uint32_t base, const struct node *cut)
+follow_later(struct answer *a, struct follow f)
 {
-	if (set->n_targets != 0 && a->n_follow < FOLLOW_MAX)
-		a->follow[a->n_follow++] = (struct follow){.set = set, .base = base, .cut = cut};
+	if (f.set->n_targets != 0 && a->n_follow < FOLLOW_MAX)
+		a->follow[a->n_follow++] = f;
 }
 
 /* -------- negative answers -------- */
@@ -101,7 +102,7 @@ follow_later(struct answer *a, const struct rrset *set, uint32_t base, const str
 static const struct denial_walk *
 walk_ahead(const struct answer *a)
 {
-	return a->n_seen == 1 ? a->ahead : NULL;
+	return a->n_seen == 1 ? a->prepared->denial : NULL;
 }
 
 static enum step
@@ -215,14 +216,15 @@ static enum step
 refer(struct answer *a, const struct lookup *found)
 {
 	const struct node *cut = found->node;
-	struct node_sets ns = {.set = node_find(cut, RRTYPE_NS).set};
+	const struct prepared *p = a->prepared;
+	struct node_sets ns = {.set = cut == p->first.node ? p->sets.set : node_find(cut, RRTYPE_NS).set};
 	uint32_t base;
 	if (a->r->count[SECTION_ANSWER] == 0)
 		a->outcome.is_authoritative = false;
 	struct place owner = ancestor_place(a, cut->entry.name_len);
 	if (!reply_add(a->r, SECTION_AUTHORITY, ns, owner, &base))
 		return truncate(a);
-	follow_later(a, ns.set, base, cut);
+	follow_later(a, (struct follow){.set = ns.set, .base = base, .owner = cut, .is_referral = true});
 	if (!a->r->wants_dnssec)
 		return STEP_DONE;
 	struct node_sets ds = node_find(cut, RRTYPE_DS);
@@ -263,12 +265,13 @@ add_all_signatures(struct answer *a, const struct node *n, bool *fits)
 }
 
 static enum step
-answer_set(struct answer *a, struct node_sets sets)
+answer_set(struct answer *a, const struct lookup *found, struct node_sets sets)
 {
 	uint32_t base;
 	if (!reply_add(a->r, SECTION_ANSWER, sets, a->place, &base))
 		return truncate(a);
-	follow_later(a, sets.set, base, NULL);
+	const struct node *owner = found->kind == LOOKUP_WILDCARD ? NULL : found->node;
+	follow_later(a, (struct follow){.set = sets.set, .base = base, .owner = owner});
 	return STEP_DONE;
 }
 
@@ -284,7 +287,7 @@ answer_type(struct answer *a, const struct lookup *found)
 	} else {
 		struct node_sets sets = qtype == RRTYPE_ANY ? any_one_set(n) : node_find(n, qtype);
 		if (likely(sets.set != NULL))
-			return answer_set(a, sets);
+			return answer_set(a, found, sets);
 		sets = node_find(n, RRTYPE_CNAME);
 		if (sets.set != NULL && !asks_past_alias(qtype))
 			return answer_alias(a, sets);
@@ -321,7 +324,7 @@ prove_expansions(struct answer *a)
 		struct lookup found = {.kind = LOOKUP_WILDCARD, .encloser = e->encloser};
 		struct asked asked = {.name = &name, .suffixes = &suffixes};
 		if (!denial_prove(a->r, e->snapshot, DENIAL_EXPANSION, asked, e->place, &found, &a->given,
-				  e->place.at == DNS_HEADER_LEN ? a->ahead : NULL))
+				  e->place.at == DNS_HEADER_LEN ? a->prepared->denial : NULL))
 			a->r->is_truncated = true;
 	}
 }
@@ -368,23 +371,46 @@ add_addresses(struct answer *a, const struct node *n, struct place owner)
 	return fits;
 }
 
+/* Looks up the name that stands at `pos` in the reply. */
+static const struct node *
+look_up_written(const struct answer *a, size_t pos, struct place *place)
+{
+	struct name target, lower;
+	if (name_expand(a->r->msg, a->r->pos, &pos, &target) != NAME_OK)
+		return NULL;
+	place->len = lower.len = target.len;
+	name_lower(lower.bytes, target.bytes, target.len);
+	return (const struct node *)names_find(&a->snapshot->names, name_hash(lower.bytes), lower.bytes, lower.len);
+}
+
 /* The node of a set's i-th target, if its addresses may be given; `place` gets where the target stands. */
 static const struct node *
 find_target(const struct answer *a, const struct follow *f, unsigned i, struct place *place)
 {
-	struct name target, lower;
+	const struct prepared *p = a->prepared;
+	const struct node *n;
 	size_t pos = f->base + rrset_targets(f->set)[i];
-	*place = (struct place){.at = (uint16_t)pos};
-	if (pos > UINT16_MAX || name_expand(a->r->msg, a->r->pos, &pos, &target) != NAME_OK)
+	if (pos > UINT16_MAX)
 		return NULL;
-	place->len = lower.len = target.len;
-	name_lower(lower.bytes, target.bytes, target.len);
-	const struct node *n = (const struct node *)names_find(&a->snapshot->names, name_hash(lower.bytes),
-							       lower.bytes, lower.len);
+	*place = (struct place){.at = (uint16_t)pos};
+	if (likely(i < p->targets.n && f->owner == p->first.node && f->set == p->sets.set)) {
+		n = p->targets.first[i].node;
+		place->len = p->targets.first[i].name.len;
+	} else {
+		n = look_up_written(a, pos, place);
+	}
 	/* What lies below a cut is glue, and glue goes with NS sets alone. */
 	if (n != NULL && (n->entry.flags & (NODE_BELOW | NODE_CUT)) && f->set->type != RRTYPE_NS)
 		return NULL;
 	return n;
+}
+
+/* Can nobody find this server without its address here? So it is at and below the cut alone. */
+static bool
+is_glue_needed(const struct follow *f, const struct node *n)
+{
+	return f->is_referral && (n->entry.flags & (NODE_BELOW | NODE_CUT)) &&
+	       name_is_under(node_name(n), node_name(f->owner));
 }
 
 /*
@@ -399,8 +425,7 @@ add_targets(struct answer *a, const struct follow *f, bool needed, struct additi
 		const struct node *n = find_target(a, f, i, &place);
 		if (n == NULL)
 			continue;
-		bool is_needed = f->cut != NULL && name_is_under(node_name(n), node_name(f->cut));
-		bool is_done = is_needed != needed;
+		bool is_done = is_glue_needed(f, n) != needed;
 		for (unsigned k = 0; k < add->n_done && !is_done; k++)
 			is_done = add->done[k] == n;
 		if (is_done)
@@ -414,16 +439,17 @@ add_targets(struct answer *a, const struct follow *f, bool needed, struct additi
 static void
 add_additional(struct answer *a)
 {
-	struct additional add = {0};
+	struct additional add;
+	add.n_done = 0;
 	for (unsigned i = 0; i < a->n_follow; i++) {
-		if (a->follow[i].cut != NULL)
+		if (a->follow[i].is_referral)
 			add_targets(a, &a->follow[i], true, &add);
 		add_targets(a, &a->follow[i], false, &add);
 	}
 }
 
 struct outcome
-answer_question(const struct zone_set *set, const struct prepared *p, const struct query *q, struct reply *r)
+answer_search(const struct zone_set *set, const struct prepared *p, const struct query *q, struct reply *r)
 {
 	struct answer a;
 	a.set = set;
@@ -434,13 +460,13 @@ answer_question(const struct zone_set *set, const struct prepared *p, const stru
 		.rcode = RCODE_NOERROR, .error = EDE_NONE, .is_authoritative = true, .snapshot = p->snapshot};
 	a.asked = (struct asked){.name = &q->qname, .suffixes = &q->suffixes};
 	a.first = p->first;
-	a.place = (struct place){.at = DNS_HEADER_LEN, .len = q->qname.len, .is_whole = true};
+	a.place = answer_qname_place(q);
 	a.n_seen = 1;
 	a.seen[0] = q->suffixes.at[q->suffixes.labels];
 	a.n_zones = 1;
 	a.zones[0].zone = p->zone;
 	a.zones[0].snapshot = p->snapshot;
-	a.ahead = p->denial;
+	a.prepared = p;
 	a.n_follow = a.n_expansions = a.given.n = 0;
 
 	while (answer_name(&a) == STEP_NEXT_NAME)

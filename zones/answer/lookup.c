@@ -54,16 +54,6 @@ lookup_first(const struct snapshot *s, struct asked a, unsigned k)
 	return (struct lookup_first){.labels = k, .node = (const struct node *)probe(&s->names, a, k)};
 }
 
-struct lookup_first
-lookup_first_from(const struct snapshot *s, struct asked a, unsigned k, const struct names_bucket *home,
-		  const struct names_entry *candidate)
-{
-	unsigned start = name_suffix_start(a.suffixes, k);
-	const struct names_entry *e = names_find_from(&s->names, home, candidate, a.suffixes->at[k],
-						      a.name->bytes + start, a.name->len - start);
-	return (struct lookup_first){.labels = k, .node = (const struct node *)e};
-}
-
 struct lookup
 lookup_name(const struct snapshot *s, struct asked a, struct lookup_first first)
 {

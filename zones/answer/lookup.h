@@ -51,7 +51,8 @@ const struct zone *lookup_zone(const struct zone_set *set, struct asked a, bool 
 
 /*
  * The first probe for a name: the longest suffix of it that can exist in the zone, and the node of that, if there
- * is one. Apart from the rest, because the engine makes it for a whole group before it answers any of them.
+ * is one; or a later one, where all before it found nothing. Apart from the rest, because the engine makes it for a
+ * whole group before it answers any of them.
  */
 struct lookup_first {
 	unsigned labels;
@@ -69,8 +70,15 @@ lookup_first_labels(const struct snapshot *s, struct asked a)
 struct lookup_first lookup_first(const struct snapshot *s, struct asked a, unsigned labels);
 
 /* The same from the home bucket of its hash and the bucket's names_candidate(). */
-struct lookup_first lookup_first_from(const struct snapshot *s, struct asked a, unsigned labels,
-				      const struct names_bucket *home, const struct names_entry *candidate);
+static inline struct lookup_first
+lookup_first_from(const struct snapshot *s, struct asked a, unsigned labels, const struct names_bucket *home,
+		  const struct names_entry *candidate)
+{
+	unsigned start = name_suffix_start(a.suffixes, labels);
+	const struct names_entry *e = names_find_from(&s->names, home, candidate, a.suffixes->at[labels],
+						      a.name->bytes + start, a.name->len - start);
+	return (struct lookup_first){.labels = labels, .node = (const struct node *)e};
+}
 
 /* What the zone has for a name, which lies in the zone, going on from the first probe. */
 struct lookup lookup_name(const struct snapshot *s, struct asked a, struct lookup_first first);

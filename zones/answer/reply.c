@@ -108,7 +108,7 @@ pointers_reach(const struct reply *r, const struct rrset *s, struct place owner)
 	return owner.at + owner.len <= POINTER_MAX && (s->n_fixups == 0 || r->pos + local_max <= POINTER_MAX);
 }
 
-static bool
+static inline __attribute__((always_inline)) bool
 add_set(struct reply *r, const struct rrset *s, struct place owner)
 {
 	if (unlikely(!pointers_reach(r, s, owner)))
@@ -119,6 +119,12 @@ add_set(struct reply *r, const struct rrset *s, struct place owner)
 	return true;
 }
 
+static __attribute__((noinline)) bool
+add_signatures(struct reply *r, const struct rrset *sigs, struct place owner)
+{
+	return add_set(r, sigs, owner);
+}
+
 bool
 reply_add(struct reply *r, enum reply_section section, struct node_sets sets, struct place owner, uint32_t *base)
 {
@@ -127,7 +133,7 @@ reply_add(struct reply *r, enum reply_section section, struct node_sets sets, st
 		return false;
 	unsigned n = sets.set->n_rr;
 	if (r->wants_dnssec && sets.sigs != NULL) {
-		if (!add_set(r, sets.sigs, owner)) {
+		if (!add_signatures(r, sets.sigs, owner)) {
 			r->pos = start;
 			return false;
 		}

@@ -75,23 +75,32 @@ octets_copy(uint8_t *to, const uint8_t *from, uint32_t len)
 	memcpy(to + len - 16, tail, 16);
 }
 
+/* The bits in which two words of eight octets differ. */
+static inline uint64_t
+octets_differ(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t x, y;
+	memcpy(&x, a, 8);
+	memcpy(&y, b, 8);
+	return x ^ y;
+}
+
 static inline bool
 octets_equal(const uint8_t *a, const uint8_t *b, uint32_t len)
 {
-	uint64_t x, y, differ = 0;
-	if (len < 8) {
+	uint64_t differ = 0;
+	if (__builtin_expect(len < 8, 0)) {
 		while (len-- > 0)
 			differ |= (uint64_t)(a[len] ^ b[len]);
 		return differ == 0;
 	}
-	for (uint32_t i = 0; i + 8 < len; i += 8) {
-		memcpy(&x, a + i, 8);
-		memcpy(&y, b + i, 8);
-		differ |= x ^ y;
-	}
-	memcpy(&x, a + len - 8, 8);
-	memcpy(&y, b + len - 8, 8);
-	return (differ | (x ^ y)) == 0;
+	differ = octets_differ(a, b) | octets_differ(a + len - 8, b + len - 8);
+	if (len <= 16)
+		return differ == 0;
+	differ |= octets_differ(a + 8, b + 8);
+	for (uint32_t i = 16; i + 8 < len; i += 8)
+		differ |= octets_differ(a + i, b + i);
+	return differ == 0;
 }
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the loads above swap: little-endian hosts only");

@@ -20,7 +20,7 @@ names_page_find(const struct names *t, uint64_t hash, const uint8_t *name, unsig
 			if (names_entry_is(e, hash, name, len))
 				return slot;
 		}
-		if (!bucket_is_full(b))
+		if (!names_bucket_is_full(b))
 			return NULL;
 	}
 	return NULL;

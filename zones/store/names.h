@@ -125,6 +125,19 @@ names_bucket_of(const struct names *t, uint64_t hash)
 	return &names_page_of(t, hash)->bucket[names_bucket_index(t, hash)];
 }
 
+static inline bool
+names_bucket_is_full(const struct names_bucket *b)
+{
+	return b->slot[NAMES_BUCKET_SLOTS - 1] != 0;
+}
+
+/* The bucket that a lookup goes on to where the home bucket is full. */
+static inline const struct names_bucket *
+names_bucket_after(const struct names *t, uint64_t hash)
+{
+	return &names_page_of(t, hash)->bucket[(names_bucket_index(t, hash) + 1) & t->bucket_mask];
+}
+
 /*
  * One bit for each slot whose tag fits; no branch until all eight are known. An empty slot fits tag 0: callers look
  * for the NULL.
@@ -178,8 +191,8 @@ names_find_from(const struct names *t, const struct names_bucket *home, const st
 {
 	if (likely(names_entry_is(candidate, hash, name, len)))
 		return candidate;
-	if (candidate == NULL && home->slot[NAMES_BUCKET_SLOTS - 1] == 0)
-		return NULL; /* the bucket is not full, so nothing went on to the next one */
+	if (candidate == NULL && !names_bucket_is_full(home))
+		return NULL; /* nothing went on to the next one */
 	return names_find_on(t, hash, name, len);
 }
 

@@ -23,7 +23,7 @@ names_page_insert(const struct names *t, struct names_page *page, const struct n
 	unsigned home = names_bucket_index(t, e->hash);
 	for (unsigned k = 0; k < reach && k <= t->bucket_mask; k++) {
 		struct names_bucket *b = &page->bucket[(home + k) & t->bucket_mask];
-		if (bucket_is_full(b))
+		if (names_bucket_is_full(b))
 			continue;
 		unsigned i = 0;
 		while (b->slot[i] != 0)
@@ -74,7 +74,7 @@ page_close_gap(const struct names *t, struct names_page *page, unsigned gap)
 	for (unsigned k = 1; k <= t->bucket_mask; k++) {
 		unsigned from = (gap + k) & t->bucket_mask;
 		struct names_bucket *b = &page->bucket[from];
-		bool leads_on = bucket_is_full(b);
+		bool leads_on = names_bucket_is_full(b);
 		int i = page_find_passer(t, page, from, gap);
 		if (i >= 0) {
 			page->bucket[gap].slot[NAMES_BUCKET_SLOTS - 1] = b->slot[i];
@@ -91,7 +91,7 @@ void
 names_page_remove(const struct names *t, struct names_page *page, unsigned at)
 {
 	unsigned bucket = at / NAMES_BUCKET_SLOTS;
-	bool was_full = bucket_is_full(&page->bucket[bucket]);
+	bool was_full = names_bucket_is_full(&page->bucket[bucket]);
 	bucket_take(&page->bucket[bucket], at % NAMES_BUCKET_SLOTS);
 	if (was_full)
 		page_close_gap(t, page, bucket);

@@ -119,12 +119,6 @@ slot_entry(uint64_t word)
 	return (const struct names_entry *)(uintptr_t)(word & NAMES_POINTER_MASK);
 }
 
-static inline bool
-bucket_is_full(const struct names_bucket *b)
-{
-	return b->slot[NAMES_BUCKET_SLOTS - 1] != 0;
-}
-
 /* Slot `i` of the page, its buckets counted through. */
 static inline const uint64_t *
 page_slot(const struct names_page *page, unsigned i)

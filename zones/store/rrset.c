@@ -17,9 +17,9 @@ rrset_iter_init(struct rrset_iter *it, const struct rrset *s, const uint8_t *own
 
 /* Appends the rest of a name whose pointer value is `value`; returns how many octets that took. */
 static unsigned
-expand_value(const struct rrset_iter *it, uint16_t value, uint8_t *out)
+expand_value(const struct rrset *s, const uint8_t *owner, unsigned owner_len, uint16_t value, uint8_t *out)
 {
-	const uint8_t *wire = rrset_wire(it->set);
+	const uint8_t *wire = rrset_wire(s);
 	unsigned len = 0;
 	while ((value & RRSET_LOCAL) == RRSET_LOCAL) {
 		const uint8_t *label = wire + (value & RRSET_VALUE);
@@ -34,8 +34,18 @@ expand_value(const struct rrset_iter *it, uint16_t value, uint8_t *out)
 		value = load_be16(label);
 	}
 	unsigned suffix_len = value & RRSET_VALUE;
-	memcpy(out + len, it->owner + it->owner_len - suffix_len, suffix_len);
+	memcpy(out + len, owner + owner_len - suffix_len, suffix_len);
 	return len + suffix_len;
+}
+
+bool
+rrset_target(const struct rrset *s, unsigned i, const uint8_t *owner, unsigned owner_len, struct name *out)
+{
+	uint16_t at = rrset_targets(s)[i];
+	if (at > RRSET_VALUE)
+		return false;
+	out->len = (uint8_t)expand_value(s, owner, owner_len, RRSET_LOCAL | at, out->bytes);
+	return true;
 }
 
 int
@@ -53,7 +63,7 @@ rrset_iter_next(struct rrset_iter *it, uint8_t *out)
 		struct rrset_fixup fix = rrset_fixups(s)[it->fixup];
 		memcpy(out + len, wire + from, fix.pos - from);
 		len += fix.pos - from;
-		len += expand_value(it, fix.value, out + len);
+		len += expand_value(s, it->owner, it->owner_len, fix.value, out + len);
 		from = fix.pos + 2u;
 	}
 	memcpy(out + len, wire + from, end - from);

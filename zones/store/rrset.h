@@ -82,6 +82,14 @@ rrset_wire(const struct rrset *s)
 	return (const uint8_t *)(rrset_targets(s) + s->n_targets);
 }
 
+/*
+ * The i-th target, uncompressed and in the case that it was written in, of a set whose owner is the name of
+ * `owner_len` octets. False: it lies too far into the set to be read. Not for targets that stand for their owner
+ * (SVCB and HTTPS).
+ */
+bool rrset_target(const struct rrset *s, unsigned i, const uint8_t *owner, unsigned owner_len,
+		  struct name *out) MUST_CHECK;
+
 /* One TTL for the whole set (RFC 2181 section 5.2), seconds. */
 static inline uint32_t
 rrset_ttl(const struct rrset *s)

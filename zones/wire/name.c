@@ -325,7 +325,7 @@ lower_vector(const uint8_t *p)
 	return _mm_or_si128(v, _mm_and_si128(_mm_and_si128(from_a, to_z), _mm_set1_epi8(0x20)));
 }
 
-static void
+static inline void
 lower_vectors(uint8_t *dst, const uint8_t *src, unsigned len)
 {
 	__m128i tail = lower_vector(src + len - 16);
@@ -336,10 +336,10 @@ lower_vectors(uint8_t *dst, const uint8_t *src, unsigned len)
 }
 #endif
 
-void
-name_lower(uint8_t *dst, const uint8_t *src, unsigned len)
+static inline void
+lower_octets(uint8_t *dst, const uint8_t *src, unsigned len)
 {
-	if (len < 8) {
+	if (unlikely(len < 8)) {
 		for (unsigned i = 0; i < len; i++)
 			dst[i] = name_lower_octet(src[i]);
 		return;
@@ -357,6 +357,12 @@ name_lower(uint8_t *dst, const uint8_t *src, unsigned len)
 		memcpy(dst + i, &v, 8);
 	}
 	memcpy(dst + len - 8, &tail, 8);
+}
+
+void
+name_lower(uint8_t *dst, const uint8_t *src, unsigned len)
+{
+	lower_octets(dst, src, len);
 }
 
 bool
@@ -461,7 +467,11 @@ name_wildcard(const uint8_t *name, struct name *out)
 static inline uint64_t
 hash_label(uint64_t parent, const uint8_t *label)
 {
-	return XXH3_64bits_withSeed(label, *label + 1u, parent);
+	unsigned len = *label + 1u;
+
+	if (len > LABEL_MAX_LEN + 1)
+		__builtin_unreachable(); /* spares the hash of long inputs, and all that it would need kept */
+	return XXH3_64bits_withSeed(label, len, parent);
 }
 
 uint64_t
@@ -481,15 +491,16 @@ name_hash(const uint8_t *lower)
 	return h;
 }
 
-int
-name_scan(const uint8_t *p, size_t cap, struct name_suffixes *out)
+static inline int
+scan_labels(const uint8_t *p, size_t cap, struct name_suffixes *out)
 {
 	size_t at = 0;
 	unsigned labels = 0;
 
 	if (cap > NAME_MAX_LEN)
 		cap = NAME_MAX_LEN + 1;
-	for (;;) {
+	/* More labels than there may be do not fit into so many octets, so they need no count of their own. */
+	for (;; labels++) {
 		if (at >= cap)
 			return at > NAME_MAX_LEN ? NAME_TOO_LONG : NAME_TRUNCATED;
 		unsigned n = p[at];
@@ -499,8 +510,6 @@ name_scan(const uint8_t *p, size_t cap, struct name_suffixes *out)
 		at += 1u + n;
 		if (n == 0)
 			break;
-		if (++labels > NAME_MAX_LABELS)
-			return NAME_TOO_LONG;
 	}
 	if (at > NAME_MAX_LEN)
 		return NAME_TOO_LONG;
@@ -508,16 +517,38 @@ name_scan(const uint8_t *p, size_t cap, struct name_suffixes *out)
 	return (int)at;
 }
 
-void
-name_suffixes_hash(const uint8_t *lower, struct name_suffixes *s)
+int
+name_scan(const uint8_t *p, size_t cap, struct name_suffixes *out)
 {
-	uint64_t h = name_hash_root();
+	return scan_labels(p, cap, out);
+}
 
-	s->at[0] = h;
-	for (unsigned k = 1; k <= s->labels; k++) {
+int
+name_read(uint8_t *lower, const uint8_t *p, size_t cap, struct name_suffixes *out)
+{
+	int len = scan_labels(p, cap, out);
+
+	if (likely(len > 0))
+		lower_octets(lower, p, (unsigned)len);
+	return len;
+}
+
+void
+name_suffixes_hash_from(const uint8_t *lower, struct name_suffixes *s, unsigned k)
+{
+	uint64_t h = s->at[k];
+
+	while (++k <= s->labels) {
 		h = hash_label(h, lower + name_suffix_start(s, k));
 		s->at[k] = h;
 	}
+}
+
+void
+name_suffixes_hash(const uint8_t *lower, struct name_suffixes *s)
+{
+	s->at[0] = name_hash_root();
+	name_suffixes_hash_from(lower, s, 0);
 }
 
 void

@@ -138,8 +138,14 @@ name_suffix_start(const struct name_suffixes *s, unsigned k)
 /* As name_check(), and notes where the labels start. The hashes are left alone. */
 int name_scan(const uint8_t *p, size_t cap, struct name_suffixes *out) MUST_CHECK;
 
+/* name_scan(), and the name in lower case to lower[NAME_MAX_LEN]; nothing there on error. */
+int name_read(uint8_t *lower, const uint8_t *p, size_t cap, struct name_suffixes *out) MUST_CHECK;
+
 /* Fills in the hashes of a name that was scanned, now in lower case. */
 void name_suffixes_hash(const uint8_t *lower, struct name_suffixes *s);
+
+/* The same from at[k] on, which is there. */
+void name_suffixes_hash_from(const uint8_t *lower, struct name_suffixes *s, unsigned k);
 
 /* Both at once, for a good name in lower case. */
 void name_suffixes(const uint8_t *lower, struct name_suffixes *out);

@@ -225,7 +225,7 @@ error_texts(void **state)
 
 /*
  * name_check() on a heap copy of exactly that size, so that a sanitizer sees a read too far. name_scan() must say
- * the same, and of good names also where the labels begin.
+ * the same, name_read() too, and both of good names where the labels begin.
  */
 static int
 check_exact(const void *bytes, size_t len)
@@ -237,7 +237,11 @@ check_exact(const void *bytes, size_t len)
 	memcpy(copy, bytes, len);
 	int rc = name_check(copy, len);
 	assert_int_equal(name_scan(copy, len, &s), rc);
+	uint8_t lower[NAME_MAX_LEN];
+	assert_int_equal(name_read(lower, copy, len, &s), rc);
 	if (rc > 0) {
+		for (int i = 0; i < rc; i++)
+			assert_int_equal(lower[i], name_lower_octet(copy[i]));
 		assert_int_equal(s.labels, name_labels(copy));
 		for (unsigned i = 0; i <= s.labels; i++)
 			assert_ptr_equal(copy + s.start[i], name_parent(copy, i));
