@@ -103,7 +103,7 @@ read_unsigned(struct reading *r, const char *what, const char *text, unsigned lo
 static int
 read_u32(struct reading *r, const char *what, const char *text, uint32_t least, uint32_t most, uint32_t *out)
 {
-	unsigned long v;
+	unsigned long v = 0;
 	int err = read_unsigned(r, what, text, most, &v);
 	if (err != 0)
 		return err;
@@ -364,7 +364,7 @@ read_rate(struct reading *r, const char *text)
 static int
 read_seed(struct reading *r, const char *text)
 {
-	unsigned long seed;
+	unsigned long seed = 0;
 	int err = read_unsigned(r, "seed", text, ULONG_MAX, &seed);
 	if (err == 0)
 		r->o->mix.seed = r->o->load.seed = seed;

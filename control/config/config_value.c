@@ -237,7 +237,7 @@ read_cores(const char *text, cpu_set_t *set, struct config_why *why)
 {
 	const char *p = text;
 	for (;;) {
-		uint64_t first, last;
+		uint64_t first = 0, last = 0;
 		int rc = read_core_range(text, &p, &first, &last, why);
 		if (rc != 0)
 			return rc;

@@ -323,7 +323,7 @@ generate_read(struct reader *r, const struct token *at)
 	struct lexer *lex = &r->frame->lex;
 	char data[TEMPLATE_MAX];
 	struct generate g = {.at = at, .data_template = {.at = data, .cap = sizeof(data)}};
-	struct range range;
+	struct range range = {0};
 
 	struct token t = lexer_next(lex);
 	int rc = read_range(r, &t, &range);
