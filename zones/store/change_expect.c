@@ -9,7 +9,7 @@
  */
 #include "zones/store/change_private.h"
 
-#define STEP 3
+#define STEP 5
 
 _Static_assert(CHANGE_EXPECTED > 3 * STEP, "a name is remembered until its last step");
 
@@ -47,16 +47,14 @@ candidate(const struct zone_change *c, uint64_t hash)
 }
 
 static void
-prefetch_node(const struct zone_change *c, uint64_t hash)
+prefetch_base(const struct zone_change *c, uint64_t hash)
 {
 	const struct change_edit *e = edit_at(c, hash);
 	const struct names_entry *entry = e == NULL ? candidate(c, hash) : NULL;
 	if (e != NULL)
 		prefetch(e->sets);
-	if (entry != NULL) {
-		prefetch(entry);
-		prefetch((const uint8_t *)entry + CACHE_LINE);
-	}
+	if (entry != NULL)
+		node_prefetch((const struct node *)entry);
 }
 
 static void
@@ -71,7 +69,7 @@ void
 zone_change_expect(struct zone_change *c, const uint8_t *owner)
 {
 	static void (*const steps[])(const struct zone_change *c, uint64_t hash) = {prefetch_places, prefetch_found,
-										    prefetch_node, prefetch_sets};
+										    prefetch_base, prefetch_sets};
 	struct change_expected *x = &c->expected;
 	uint8_t lower[NAME_MAX_LEN];
 	name_lower(lower, owner, name_len(owner));

@@ -154,7 +154,7 @@ change_fetch(const struct change_edit *ahead)
 {
 	if (ahead == NULL)
 		return NULL;
-	prefetch(ahead->base);
+	node_prefetch(ahead->base);
 	return ahead->next;
 }
 

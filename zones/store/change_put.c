@@ -158,7 +158,7 @@ change_count(struct change_finish *f)
 	struct tally old = {0}, new = {0};
 	for (size_t i = 0; i < r->nodes.n; i++) {
 		if (i + CHANGE_AHEAD < r->nodes.n)
-			prefetch(r->nodes.items[i + CHANGE_AHEAD].p);
+			node_prefetch(r->nodes.items[i + CHANGE_AHEAD].p);
 		tally_node(&old, r->nodes.items[i].p, -1);
 	}
 	for (size_t i = 0; i < r->nsec3s.n; i++)

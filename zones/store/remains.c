@@ -13,7 +13,7 @@ free_nodes(struct garbage *list)
 {
 	for (size_t i = 0; i < list->n; i++) {
 		if (i + PREFETCH < list->n)
-			prefetch(list->items[i + PREFETCH].p);
+			node_prefetch(list->items[i + PREFETCH].p);
 		node_free(list->items[i].p);
 	}
 	garbage_drop(list);
