@@ -11,9 +11,11 @@
  * with it memory, stops growing.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/base/log.h"
 #include "control/zone/zones_pool.h"
 #include "control/zone/zones_private.h"
 
@@ -23,8 +25,10 @@ struct zones_op {
 	uint64_t pending; /* zones not dealt with, and one for `start` */
 	zones_done_fn *done;
 	void *arg;
-	uv_timer_t start; /* so that `done` never comes before the caller knows the op */
+	uv_timer_t start; /* so that `done` never comes before the caller knows the op; then, to tell of progress */
 };
+
+#define PROGRESS_MS 2000 /* of operations that take longer, each time */
 
 /* -------- operations -------- */
 
@@ -85,9 +89,29 @@ zone_waits_finish(struct zone_wait *waits, const struct zone_item *item, const c
 }
 
 static void
+op_tell_progress(uv_timer_t *t)
+{
+	const struct zones_op *op = t->data;
+	const struct zones_report *r = &op->report;
+	struct load_progress longest;
+	char zone[NAME_TEXT_MAX], file[NAME_TEXT_MAX + 80] = "";
+	uint64_t done = r->loaded + r->unchanged + r->failed;
+	if (done == r->total)
+		return; /* it waits for something else */
+	if (load_jobs_longest(op->zones, &longest)) {
+		name_to_text(longest.item->apex, zone);
+		snprintf(file, sizeof(file), "; of %s, %u %% of %.1f MB are read", zone,
+			 (unsigned)(longest.octets_read * 100 / longest.octets), (double)longest.octets / 1e6);
+	}
+	log_info("loading: %llu of %llu zones are done%s", (unsigned long long)done, (unsigned long long)r->total,
+		 file);
+}
+
+static void
 op_started(uv_timer_t *t)
 {
 	struct zones_op *op = t->data;
+	uv_timer_start(t, op_tell_progress, PROGRESS_MS, PROGRESS_MS);
 	zones_pump(op->zones);
 	op_one_done(op);
 }

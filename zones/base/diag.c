@@ -44,6 +44,17 @@ diag_forget_warning(struct diag_list *list)
 	return 0;
 }
 
+/* Makes room for one entry more; 0, or the fault is only to be counted. */
+static int
+diag_make_room(struct diag_list *list, enum diag_severity severity)
+{
+	unsigned limit = list->limit ? list->limit : DIAG_DEFAULT_LIMIT;
+
+	if (list->n >= limit && (severity != DIAG_ERROR || !diag_forget_warning(list)))
+		return -1;
+	return diag_grow(list);
+}
+
 void
 diag_add(struct diag_list *list, enum diag_severity severity, const char *file, uint32_t line, uint32_t column,
 	 const char *fmt, ...)
@@ -52,11 +63,7 @@ diag_add(struct diag_list *list, enum diag_severity severity, const char *file, 
 		list->n_errors++;
 	else
 		list->n_warnings++;
-
-	unsigned limit = list->limit ? list->limit : DIAG_DEFAULT_LIMIT;
-	if (list->n >= limit && (severity != DIAG_ERROR || !diag_forget_warning(list)))
-		return;
-	if (diag_grow(list) != 0)
+	if (diag_make_room(list, severity) != 0)
 		return;
 
 	struct diag d = {.severity = severity, .line = line, .column = column};
@@ -72,6 +79,25 @@ diag_add(struct diag_list *list, enum diag_severity severity, const char *file, 
 		return;
 	}
 	list->items[list->n++] = d;
+}
+
+/*
+ * A full list keeps its first errors, and of its warnings the first that leave room for these. Those of `from` that
+ * it has not kept would not be among the first of both lists either.
+ */
+void
+diag_move(struct diag_list *to, struct diag_list *from)
+{
+	for (unsigned i = 0; i < from->n; i++) {
+		if (diag_make_room(to, from->items[i].severity) == 0)
+			to->items[to->n++] = from->items[i];
+		else
+			diag_free_item(&from->items[i]);
+	}
+	to->n_errors += from->n_errors;
+	to->n_warnings += from->n_warnings;
+	from->n = 0;
+	diag_clear(from);
 }
 
 int

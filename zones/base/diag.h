@@ -43,6 +43,12 @@ void diag_add(struct diag_list *list, enum diag_severity severity, const char *f
 /* Sorts the entries from index `from` on by file, line and column: for checks that walk a zone in no order. */
 void diag_sort(struct diag_list *list, unsigned from);
 
+/*
+ * Moves the entries of `from` behind those of `to`, which then holds what it would if all had been added to it in
+ * this order; both have the same limit. `from` is empty afterwards.
+ */
+void diag_move(struct diag_list *to, struct diag_list *from);
+
 /* Prints every kept entry, a line each, and a closing line if some were over the limit. */
 void diag_print(const struct diag_list *list, FILE *out);
 

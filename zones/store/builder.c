@@ -2,9 +2,8 @@
 /*
  * The zone builder: the log of records. See builder.h.
  *
- * Records are kept as they come. Finishing sorts them so that the records of a name stand together, compiles the
- * names (builder_compile.c) and checks the zone as a whole (builder_check.c). Sorting follows the low bits of the
- * hash, as the names table's pages do, so a large build fills one page after the other.
+ * Records are kept as they come. Finishing sorts them so that the records of a name stand together
+ * (builder_sort.c), compiles the names (builder_compile.c) and checks the zone as a whole (builder_check.c).
  */
 #include "zones/store/builder.h"
 
@@ -66,19 +65,13 @@ zone_builder_new(const struct name *apex)
 #define LOG_CHUNK_FIRST 64
 #define LOG_CHUNK_LAST 16384
 
-struct log_chunk {
-	struct log_chunk *next;
-	size_t n, cap;
-	struct log_record records[];
-};
-
 static size_t
 log_chunk_bytes(size_t cap)
 {
 	return sizeof(struct log_chunk) + cap * sizeof(struct log_record);
 }
 
-static void
+void
 log_free_chunks(struct zone_builder *b)
 {
 	while (b->first_chunk != NULL) {
@@ -112,22 +105,16 @@ log_grow(struct zone_builder *b)
 }
 
 /* Files are few and come in runs: the last one is nearly always the right one. */
-static int
-log_file(struct zone_builder *b, const char *file, uint16_t *index)
+static uint16_t
+log_file(struct zone_builder *b, const char *file)
 {
-	for (unsigned i = b->source.n_files; i-- > 0;) {
-		if (b->files[i] == file) {
-			*index = (uint16_t)i;
-			return 0;
-		}
-	}
-	if (b->source.n_files == BUILDER_FILES_MAX) {
-		*index = 0;
+	for (unsigned i = b->source.n_files; i-- > 0;)
+		if (b->files[i] == file)
+			return (uint16_t)i;
+	if (b->source.n_files == BUILDER_FILES_MAX)
 		return 0;
-	}
 	b->files[b->source.n_files] = file;
-	*index = (uint16_t)b->source.n_files++;
-	return 0;
+	return (uint16_t)b->source.n_files++;
 }
 
 /* The owner in lower case, written once for a run of records with the same owner. */
@@ -185,15 +172,56 @@ zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type
 				 .rdlen = rdlen,
 				 .has_upper = log_rdata_has_upper(rdata, rdlen)};
 	if (place != NULL) {
-		err = log_file(b, place->file, &r->file);
+		r->file = log_file(b, place->file);
 		r->line = place->line;
 		r->column = place->column < UINT16_MAX ? (uint16_t)place->column : UINT16_MAX;
 	}
-	if (err != 0)
-		return err;
 	b->last_chunk->n++;
 	b->n++;
 	return 0;
+}
+
+/* Records of `part` have the numbers of its files. */
+static void
+log_renumber(struct zone_builder *b, struct zone_builder *part)
+{
+	uint16_t number[BUILDER_FILES_MAX];
+	bool is_same = true;
+	for (unsigned i = 0; i < part->source.n_files; i++) {
+		number[i] = log_file(b, part->files[i]);
+		is_same &= number[i] == i;
+	}
+	for (struct log_chunk *c = is_same ? NULL : part->first_chunk; c != NULL; c = c->next)
+		for (size_t i = 0; i < c->n; i++)
+			c->records[i].file = part->source.n_files != 0 ? number[c->records[i].file] : 0;
+}
+
+void
+zone_builder_join(struct zone_builder *b, struct zone_builder *part)
+{
+	struct text_chunk **last = &part->text;
+	log_renumber(b, part);
+	if (b->last_chunk != NULL)
+		b->last_chunk->next = part->first_chunk;
+	else
+		b->first_chunk = part->first_chunk;
+	if (part->last_chunk != NULL)
+		b->last_chunk = part->last_chunk;
+	b->n += part->n;
+	while (*last != NULL)
+		last = &(*last)->next;
+	*last = b->text;
+	b->text = part->text;
+	part->first_chunk = part->last_chunk = NULL;
+	part->text = NULL;
+	part->n = 0;
+	zone_builder_abort(part);
+}
+
+void
+zone_builder_use_crew(struct zone_builder *b, struct crew *crew)
+{
+	b->crew = crew;
 }
 
 uint64_t
@@ -214,6 +242,7 @@ zone_builder_abort(struct zone_builder *b)
 	}
 	log_free_chunks(b);
 	zalloc_free(b->records, b->n * sizeof(*b->records));
+	zalloc_free(b->parts, b->n_parts * sizeof(*b->parts));
 	zalloc_free(b, sizeof(*b));
 }
 
@@ -230,79 +259,6 @@ log_record_compare_rdata(const struct log_record *x, const struct log_record *y)
 	rdata_canonical(x->type, a, x->rdlen);
 	rdata_canonical(y->type, b, y->rdlen);
 	return rdata_compare(a, x->rdlen, b, y->rdlen);
-}
-
-static int
-log_compare(const void *a, const void *b)
-{
-	const struct log_record *x = a, *y = b;
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	if (x->owner != y->owner) {
-		if (x->owner_len != y->owner_len)
-			return x->owner_len < y->owner_len ? -1 : 1;
-		int order = memcmp(x->owner, y->owner, x->owner_len);
-		if (order != 0)
-			return order;
-	}
-	uint32_t x_key = log_record_type_key(x->type, x->rdata);
-	uint32_t y_key = log_record_type_key(y->type, y->rdata);
-	if (x_key != y_key)
-		return x_key < y_key ? -1 : 1;
-	return log_record_compare_rdata(x, y);
-}
-
-/* The buckets that records are scattered to, by the low bits of the hash. */
-struct log_buckets {
-	size_t n;
-	size_t *start; /* of n + 1; behind scattering, where each of them ends */
-};
-
-static void
-log_scatter(struct zone_builder *b, struct log_buckets *k)
-{
-	memset(k->start, 0, (k->n + 1) * sizeof(*k->start));
-	for (const struct log_chunk *c = b->first_chunk; c != NULL; c = c->next)
-		for (size_t i = 0; i < c->n; i++)
-			k->start[(c->records[i].hash & (k->n - 1)) + 1]++;
-	for (size_t i = 0; i < k->n; i++)
-		k->start[i + 1] += k->start[i];
-	for (const struct log_chunk *c = b->first_chunk; c != NULL; c = c->next)
-		for (size_t i = 0; i < c->n; i++)
-			b->records[k->start[c->records[i].hash & (k->n - 1)]++] = c->records[i];
-	log_free_chunks(b);
-}
-
-/* Comparing looks at data, which lies where it came: it is asked for while the bucket before is being sorted. */
-static void
-log_sort_buckets(struct zone_builder *b, const struct log_buckets *k)
-{
-	for (size_t i = 0; i < k->n; i++) {
-		size_t from = i == 0 ? 0 : k->start[i - 1];
-		size_t next_end = i + 1 < k->n ? k->start[i + 1] : k->start[i];
-		for (size_t at = k->start[i]; at < next_end; at++)
-			prefetch(b->records[at].rdata);
-		qsort(b->records + from, k->start[i] - from, sizeof(*b->records), log_compare);
-	}
-}
-
-/* One pass that scatters, then small sorts: the log may hold millions. */
-int
-log_sort(struct zone_builder *b)
-{
-	unsigned bits = 0;
-	while (bits < 16 && b->n >> (bits + 3) != 0)
-		bits++;
-	struct log_buckets k = {.n = (size_t)1 << bits};
-	k.start = zalloc((k.n + 1) * sizeof(*k.start), 0);
-	b->records = zalloc(b->n * sizeof(*b->records), 0);
-	int err = k.start == NULL || (b->records == NULL && b->n != 0) ? -ENOMEM : 0;
-	if (err == 0) {
-		log_scatter(b, &k);
-		log_sort_buckets(b, &k);
-	}
-	zalloc_free(k.start, (k.n + 1) * sizeof(*k.start));
-	return err;
 }
 
 static bool
@@ -332,10 +288,10 @@ zone_builder_finish(struct zone_builder *b, struct diag_list *diag, struct snaps
 	int err = log_sort(b);
 	if (err == 0)
 		err = builder_compile(b, diag, &s);
-	if (err == 0) {
-		builder_check(b, s, diag);
+	if (err == 0)
+		err = builder_check(b, s, diag);
+	if (err == 0)
 		builder_check_chain(b, s, diag);
-	}
 	if (err == 0 && diag->n_errors != errors_before)
 		err = -EINVAL;
 	diag_sort(diag, first_diag);

@@ -6,7 +6,8 @@
  * them. Nothing that it makes is visible to anyone before zone_publish(). A builder that fails or is
  * abandoned leaves nothing behind.
  *
- * One thread at a time; allocates; may take seconds for a large zone, so never on the control loop itself.
+ * One thread at a time, but for the crew that it may be lent; allocates; may take seconds for a large zone, so
+ * never on the control loop itself.
  */
 #ifndef ANSER_STORE_BUILDER_H
 #define ANSER_STORE_BUILDER_H
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "zones/base/compiler.h"
+#include "zones/base/crew.h"
 #include "zones/base/diag.h"
 #include "zones/store/zone.h"
 #include "zones/wire/name.h"
@@ -36,6 +38,16 @@ struct zone_builder *zone_builder_new(const struct name *apex) MUST_CHECK;
  */
 int zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type, uint32_t ttl_s,
 		     const uint8_t *rdata, uint16_t rdlen, const struct record_place *place) MUST_CHECK;
+
+/*
+ * Puts the records of `part`, a builder of the same apex, behind those of b, as if they had been added to it in
+ * their order. Costs a pointer for many records, unless these come from files that b numbers otherwise. Consumes
+ * part. So several threads can collect the records of one zone, each in a builder of its own.
+ */
+void zone_builder_join(struct zone_builder *b, struct zone_builder *part);
+
+/* Lends a crew (NULL: none) to zone_builder_finish(). What comes of it is the same with any. */
+void zone_builder_use_crew(struct zone_builder *b, struct crew *crew);
 
 /* Records added so far. */
 uint64_t zone_builder_records(const struct zone_builder *b);

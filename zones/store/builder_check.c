@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "zones/base/alloc.h"
 #include "zones/store/builder_private.h"
 #include "zones/wire/rdata.h"
 
@@ -205,14 +206,38 @@ builder_check_apex(const struct record_source *source, const struct snapshot *s,
 		diag_add(diag, DIAG_ERROR, file, 0, 0, "zone %s has no NS record at its apex", apex);
 }
 
-void
-builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag)
+/* A list a part, so that what is said does not depend on who comes first. */
+struct check_parts {
+	const struct zone_builder *b;
+	const struct snapshot *snapshot;
+	struct diag_list *diags;
+};
+
+static void
+check_part(void *arg, size_t p)
 {
-	builder_check_apex(&b->source, s, diag);
-	for (size_t i = 0, end; i < b->n; i = end) {
+	const struct check_parts *x = arg;
+	const struct zone_builder *b = x->b;
+	for (size_t i = log_part_start(b, p), end; i < b->parts[p].end; i = end) {
 		end = log_owner_end(b, i);
 		for (size_t k = i; k < end; k++)
 			log_prefetch(b, k);
-		builder_check_name(&b->source, s, diag, &b->records[i], end - i);
+		builder_check_name(&b->source, x->snapshot, &x->diags[p], &b->records[i], end - i);
 	}
+}
+
+int
+builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag)
+{
+	struct diag_list *diags = zalloc(b->n_parts * sizeof(*diags), 0);
+	if (diags == NULL)
+		return -ENOMEM;
+	for (size_t p = 0; p < b->n_parts; p++)
+		diags[p] = (struct diag_list){.limit = diag->limit};
+	builder_check_apex(&b->source, s, diag);
+	crew_each(b->crew, b->n_parts, check_part, &(struct check_parts){b, s, diags});
+	for (size_t p = 0; p < b->n_parts; p++)
+		diag_move(diag, &diags[p]);
+	zalloc_free(diags, b->n_parts * sizeof(*diags));
+	return 0;
 }

@@ -36,13 +36,28 @@ struct log_record {
 };
 
 struct text_chunk;
-struct log_chunk;
+
+struct log_chunk {
+	struct log_chunk *next;
+	size_t n, cap;
+	struct log_record records[];
+};
+
+/* Records of owners whose hashes agree in the lowest bits: a piece of work for one of a crew. */
+struct log_part {
+	size_t end;     /* index behind its last record; it begins where the one before ends */
+	bool has_nsec3; /* a record of this type */
+	bool has_chain; /* NSEC, NSEC3 or NSEC3PARAM */
+};
 
 struct zone_builder {
 	struct record_source source;
+	struct crew *crew;                          /* NULL: none */
 	struct log_chunk *first_chunk, *last_chunk; /* the records as they come; none once they are sorted */
 	struct log_record *records;                 /* sorted: of n; before, NULL */
 	size_t n;
+	struct log_part *parts; /* of n_parts, a power of two; before sorting, NULL */
+	size_t n_parts;
 	struct text_chunk *text;
 	const uint8_t *last_owner;
 	uint64_t last_owner_hash;
@@ -85,8 +100,19 @@ size_t log_owner_end(const struct zone_builder *b, size_t i);
 /* Canonical order of two records of one owner and type. */
 int log_record_compare_rdata(const struct log_record *x, const struct log_record *y);
 
-/* Sorts the log by owner, type (signatures behind what they cover), canonical data. 0 or -ENOMEM. */
+/*
+ * Sorts the log, part by part, by owner, type (signatures behind what they cover), canonical data. 0 or -ENOMEM.
+ */
 int log_sort(struct zone_builder *b) MUST_CHECK;
+
+/* Frees the records as they came. */
+void log_free_chunks(struct zone_builder *b);
+
+static inline size_t
+log_part_start(const struct zone_builder *b, size_t p)
+{
+	return p == 0 ? 0 : b->parts[p - 1].end;
+}
 
 /*
  * Compiles the sorted log into a snapshot, which the caller owns even where faults were found (they are in diag).
@@ -104,8 +130,8 @@ bool builder_stands_beside_cname(uint16_t type);
 /* Checks that SOA and NS are there. */
 void builder_check_apex(const struct record_source *source, const struct snapshot *s, struct diag_list *diag);
 
-/* Checks the zone as a whole, on the sorted log and the snapshot made from it; faults go to diag. */
-void builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag);
+/* Checks the zone as a whole, on the sorted log and the snapshot made from it; faults go to diag. 0 or -ENOMEM. */
+int builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag) MUST_CHECK;
 
 /* Checks what a signed zone proves with: chains of NSEC and NSEC3, missing signatures. As builder_check(). */
 void builder_check_chain(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag);

@@ -125,6 +125,20 @@ names_walk(const struct names *t, int (*visit)(const struct names_entry *e, void
 	return rc;
 }
 
+/* A page belongs to the stretch that holds the lowest index which leads to it. */
+int
+names_walk_part(const struct names *t, size_t part, size_t parts,
+		int (*visit)(const struct names_entry *e, void *arg), void *arg)
+{
+	uint64_t n_pages = t->mask + UINT64_C(1);
+	uint32_t at = (uint32_t)(n_pages * part / parts), end = (uint32_t)(n_pages * (part + 1) / parts);
+	const struct names_page *page;
+	int rc = 0;
+	while (t->top != NULL && rc == 0 && at < end && (page = names_next_page(t, &at)) != NULL && at <= end)
+		rc = page_walk(t, page, visit, arg);
+	return rc;
+}
+
 int
 names_walk_unshared(const struct names *t, const struct names *other,
 		    int (*visit)(const struct names_entry *e, void *arg), void *arg)

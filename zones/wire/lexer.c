@@ -178,6 +178,21 @@ begin_line(struct lexer *lex, struct token *blank)
 	}
 }
 
+const char *
+lexer_find_record(struct lexer *lex)
+{
+	while (lex->at_line_start && !lex->has_unread) {
+		const char *start = lex->cur;
+		skip_white(lex);
+		if (lex->cur == lex->end || *lex->cur != '\n') {
+			lex->cur = start;
+			break;
+		}
+		next_line(lex);
+	}
+	return lex->cur;
+}
+
 static struct token
 take_unread(struct lexer *lex)
 {
