@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/base/helpers.h"
 #include "control/base/log.h"
 #include "control/dispatch.h"
 #include "control/notify.h"
@@ -389,6 +390,8 @@ secondaries_start(struct daemon *d)
 	int err = asks_new(&d->loop, &d->asks);
 	if (!err)
 		err = transfers_new(&d->loop, &d->transfers);
+	if (!err)
+		transfers_set_helpers(d->transfers, helpers_crew(d->helpers), d->state);
 	const struct secondaries_options options = {.loop = &d->loop,
 						    .zones = d->zones,
 						    .peers = d->peers,
@@ -411,17 +414,21 @@ secondaries_start(struct daemon *d)
 static int
 zones_start(struct daemon *d)
 {
+	int err = helpers_start(d->builders > 1 ? d->builders - 1 : 0, &d->helpers);
+	if (err)
+		return err;
 	const struct zones_options options = {.loop = &d->loop,
 					      .publisher = &d->publisher,
 					      .root = &d->root,
 					      .builders = d->builders,
+					      .crew = helpers_crew(d->helpers),
 					      .state = d->state,
 					      .loaded = zone_loaded,
 					      .published = zone_published,
 					      .configured = zone_configured,
 					      .removed = zone_removed,
 					      .arg = d};
-	int err = reclaim_start(retired_budget(), room_appeared, d, &d->reclaim);
+	err = reclaim_start(retired_budget(), room_appeared, d, &d->reclaim);
 	if (err)
 		return err;
 	d->publisher.reclaim = d->reclaim;
@@ -526,6 +533,8 @@ parts_free(struct daemon *d)
 	serve_transfers_free(d->serve_transfers);
 	notify_outs_free(d->notify_outs);
 	transfers_free(d->transfers);
+	helpers_stop(d->helpers);
+	d->helpers = NULL;
 	asks_free(d->asks);
 	state_close(d->state);
 	d->state = NULL;

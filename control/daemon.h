@@ -49,6 +49,7 @@ struct daemon {
 	/* other servers: who they are, what is asked of them, what is kept of what they send */
 	struct peers *peers;
 	struct asks *asks;
+	struct helpers *helpers; /* of large zones */
 	struct transfers *transfers;
 	struct secondaries *secondaries;
 	struct catalog_zones *catalogs;

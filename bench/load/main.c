@@ -54,7 +54,7 @@ load(const char *path, const struct name *apex, const struct zonefile_how *how)
 	struct zone_builder *b = zone_builder_new(apex);
 	if (b == NULL)
 		return -1;
-	zone_builder_use_crew(b, how->crew);
+	zone_builder_set_crew(b, how->crew);
 	int err = zonefile_read(path, apex, how, b, &diag, &files);
 	print_step("read", &t);
 	if (err == 0)

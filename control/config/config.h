@@ -192,7 +192,7 @@ enum config_role { CONFIG_PRIMARY, CONFIG_SECONDARY };
 
 /* What a transfer may at most bring before it is refused. */
 struct config_transfer_limits {
-	uint64_t size_bytes; /* of messages received */
+	uint64_t size_bytes; /* of messages received, and of memory for what is made of them */
 	uint64_t records;
 	uint32_t per_type; /* records in one set */
 	uint32_t types_per_name;

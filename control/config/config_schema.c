@@ -298,7 +298,8 @@ static const struct config_section acl_section = {
 
 static const struct config_row transfer_rows[] = {
 	{.key = "size", .kind = CONFIG_KIND_SIZE, FIELD(struct config_transfer_limits, size_bytes), .min = 65536,
-	 .max = MIB(1ull << 40), .preset = "64GiB", .doc = "Octets of one transfer."},
+	 .max = MIB(1ull << 40), .preset = "64GiB",
+	 .doc = "Memory that one transfer may take while it is under way, and octets that it may bring."},
 	{.key = "records", .kind = CONFIG_KIND_COUNT, FIELD(struct config_transfer_limits, records), .min = 2,
 	 .max = UINT64_MAX, .preset = "500M", .doc = "Records of one transfer."},
 	{.key = "per-type", .kind = CONFIG_KIND_COUNT, FIELD(struct config_transfer_limits, per_type), .min = 1,

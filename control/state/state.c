@@ -253,6 +253,7 @@ state_open(const struct state_options *options, struct diag_list *diag, struct s
 	pthread_cond_init(&st->work, NULL);
 	state_queue_init(&st->queued);
 	state_queue_init(&st->waiting);
+	state_queue_init(&st->blocked);
 	state_queue_init(&st->completed);
 	st->has_garbage = true; /* nobody knows before the first look */
 	int err = open_directory(st, diag);
@@ -309,17 +310,26 @@ state_queue_put(struct state_queue *q, struct state_request *r)
 }
 
 void
+state_request_release(struct state_request *r)
+{
+	if (r->release)
+		r->release(r->source.arg);
+	r->release = NULL;
+}
+
+void
 state_request_free(struct state_request *r)
 {
+	state_request_release(r);
 	state_records_free(&r->slice);
 	state_changes_free(r->changes);
 	state_values_free(r->note);
 	zalloc_free(r, sizeof(*r));
 }
 
-static struct state_request *
-request_new(enum state_request_kind kind, const struct name *apex, const struct state_meta *meta,
-	    struct state_done done)
+struct state_request *
+state_request_new(enum state_request_kind kind, const struct name *apex, const struct state_meta *meta,
+		  struct state_done done)
 {
 	struct state_request *r = zalloc(sizeof(*r), 0);
 	if (!r)
@@ -338,8 +348,8 @@ request_new(enum state_request_kind kind, const struct name *apex, const struct 
 }
 
 /* Hands the request over; frees it where there is no room. A request larger than the whole queue goes in alone. */
-static int
-request_queue(struct state *st, struct state_request *r)
+int
+state_request_queue(struct state *st, struct state_request *r)
 {
 	pthread_mutex_lock(&st->mutex);
 	bool fits =
@@ -353,7 +363,8 @@ request_queue(struct state *st, struct state_request *r)
 	pthread_mutex_unlock(&st->mutex);
 	if (fits)
 		return 0;
-	r->changes = NULL; /* still the caller's */
+	r->changes = NULL; /* still the caller's, */
+	r->release = NULL; /* and so is a source */
 	state_request_free(r);
 	return -EAGAIN;
 }
@@ -362,24 +373,24 @@ int
 state_zone_replace(struct state *st, const struct name *apex, uint32_t serial, const struct state_meta *meta,
 		   const struct state_source *source, struct state_done done)
 {
-	struct state_request *r = request_new(STATE_REPLACE, apex, meta, done);
+	struct state_request *r = state_request_new(STATE_REPLACE, apex, meta, done);
 	if (!r)
 		return -ENOMEM;
 	r->serial = serial;
 	r->source = *source;
-	return request_queue(st, r);
+	return state_request_queue(st, r);
 }
 
 int
 state_zone_compact(struct state *st, const struct name *apex, uint32_t serial, const struct state_source *source,
 		   struct state_done done)
 {
-	struct state_request *r = request_new(STATE_COMPACT, apex, NULL, done);
+	struct state_request *r = state_request_new(STATE_COMPACT, apex, NULL, done);
 	if (!r)
 		return -ENOMEM;
 	r->serial = serial;
 	r->source = *source;
-	return request_queue(st, r);
+	return state_request_queue(st, r);
 }
 
 int
@@ -388,21 +399,21 @@ state_zone_append(struct state *st, const struct name *apex, const struct state_
 {
 	if (!c->n || c->is_open)
 		return -EINVAL;
-	struct state_request *r = request_new(STATE_APPEND, apex, meta, done);
+	struct state_request *r = state_request_new(STATE_APPEND, apex, meta, done);
 	if (!r)
 		return -ENOMEM;
 	state_changes_number(c);
 	r->changes = c;
 	r->queue_bytes += c->records.bytes;
-	return request_queue(st, r);
+	return state_request_queue(st, r);
 }
 
 int
 state_zone_put_meta(struct state *st, const struct name *apex, const struct state_meta *meta,
 		    struct state_done done)
 {
-	struct state_request *r = request_new(STATE_PUT_META, apex, meta, done);
-	return r ? request_queue(st, r) : -ENOMEM;
+	struct state_request *r = state_request_new(STATE_PUT_META, apex, meta, done);
+	return r ? state_request_queue(st, r) : -ENOMEM;
 }
 
 int
@@ -412,7 +423,7 @@ state_zone_put_note(struct state *st, const struct name *apex, const void *note,
 	struct state_key key;
 	if (len > STATE_NOTE_MAX)
 		return -EMSGSIZE;
-	struct state_request *r = request_new(STATE_PUT_NOTE, apex, NULL, done);
+	struct state_request *r = state_request_new(STATE_PUT_NOTE, apex, NULL, done);
 	if (r && len)
 		r->note = state_value_new(value_len, value_len);
 	if (!r || (len && !r->note)) {
@@ -426,14 +437,14 @@ state_zone_put_note(struct state *st, const struct name *apex, const void *note,
 		state_value_seal(&key, r->note->bytes, value_len, 0, 0);
 		r->queue_bytes += sizeof(*r->note) + value_len;
 	}
-	return request_queue(st, r);
+	return state_request_queue(st, r);
 }
 
 int
 state_zone_drop(struct state *st, const struct name *apex, struct state_done done)
 {
-	struct state_request *r = request_new(STATE_DROP, apex, NULL, done);
-	return r ? request_queue(st, r) : -ENOMEM;
+	struct state_request *r = state_request_new(STATE_DROP, apex, NULL, done);
+	return r ? state_request_queue(st, r) : -ENOMEM;
 }
 
 static void

@@ -173,6 +173,29 @@ int state_zone_replace(struct state *st, const struct name *apex, uint32_t seria
 		       const struct state_source *source, struct state_done done) MUST_CHECK;
 
 /*
+ * A whole zone that is written before it is known whether it will be wanted: for data that is being verified.
+ *
+ *     state_stage_begin() ─> written, unseen ─> state_stage_commit() ─> as a replace: durable, then done()
+ *                                         └──> state_stage_free()   ─> deleted bit by bit
+ *
+ * Until it is committed nobody sees it, and a restart does not find it. It keeps other requests of its zone
+ * waiting, so whoever begins one ends it soon, before the state is closed at the latest. The source is the stage's:
+ * release() is called once, on any thread, when it is needed no more; next() may be called until then.
+ */
+struct state_stage;
+
+/* As state_zone_replace(), which it becomes; with an error nothing is consumed. */
+int state_stage_begin(struct state *st, const struct name *apex, uint32_t serial, const struct state_source *source,
+		      void (*release)(void *arg), struct state_stage **out) MUST_CHECK;
+
+/* It is wanted. Consumes it; done() is called as for all requests, with what went wrong before, too. */
+void state_stage_commit(struct state *st, struct state_stage *stage, const struct state_meta *meta,
+			struct state_done done);
+
+/* It is not. NULL is allowed. */
+void state_stage_free(struct state *st, struct state_stage *stage);
+
+/*
  * Writes the zone anew without changing it, so that loads do not have to apply the journal; the history stays as
  * far as history_percent allows. The source is the version `serial`, which must still be in the history:
  * differences may be appended while a compaction is under way. -ESTALE: the zone was replaced, or the history does

@@ -292,9 +292,9 @@ state_apply(struct state *st, MDB_txn *txn, struct state_request *r)
 {
 	switch (r->kind) {
 	case STATE_REPLACE:
-		return r->is_read ? apply_replace(st, txn, r) : apply_slice(st, txn, r);
+		return r->is_final ? apply_replace(st, txn, r) : apply_slice(st, txn, r);
 	case STATE_COMPACT:
-		return r->is_read ? apply_compact(st, txn, r) : apply_slice(st, txn, r);
+		return r->is_final ? apply_compact(st, txn, r) : apply_slice(st, txn, r);
 	case STATE_APPEND:
 		return apply_append(st, txn, r);
 	case STATE_PUT_META:

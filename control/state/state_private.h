@@ -3,6 +3,7 @@
  * What the files of the state share. See state.h for what it is and docs/design/state.md for how.
  *
  *     state.c           opening, closing, figures; requests are made and queued
+ *     state_stage.c     whole zones that are written before they are wanted
  *     state_changes.c   differences on their way to state_zone_append()
  *     state_writer.c    the writer thread: which requests go into a transaction, what happens when it fails
  *     state_apply.c     one request in a transaction
@@ -33,6 +34,9 @@
 /* -------- requests -------- */
 
 enum state_request_kind { STATE_REPLACE, STATE_COMPACT, STATE_APPEND, STATE_PUT_META, STATE_PUT_NOTE, STATE_DROP };
+
+/* What is to become of a stage. */
+enum state_stage_wish { STAGE_OPEN, STAGE_COMMIT, STAGE_DROP };
 
 /* One difference of a request, by the number of its values. */
 struct state_difference {
@@ -73,8 +77,17 @@ struct state_request {
 	uint64_t records, bytes;    /* before the slice */
 	bool is_begun;  /* a transaction before has written a part, and noted the generation as garbage */
 	bool is_read;   /* the source is at its end */
+	bool is_final;  /* this turn makes it the zone */
 	bool is_listed; /* in the list of those begun */
-	int source_err; /* the source, or memory for its records, has failed */
+	int source_err; /* the source, or memory for its records, has failed; of a stage, any error */
+
+	/* A stage (state_stage_begin()). */
+	bool is_stage;
+	bool is_wanted;             /* as of this turn, there is a wish */
+	enum state_stage_wish wish; /* the mutex guards it and is_parked */
+	bool is_parked;             /* written, or failed; waits for the wish */
+	void (*release)(void *arg); /* of the source; NULL: it has been called */
+
 	struct state_request *other; /* next in the list of those begun */
 };
 
@@ -86,7 +99,15 @@ void state_queue_init(struct state_queue *q);
 void state_queue_put(struct state_queue *q, struct state_request *r);
 
 void state_request_free(struct state_request *r);
+
+/* The source is needed no more. Once; later calls do nothing. */
+void state_request_release(struct state_request *r);
 void state_changes_number(struct state_changes *c);
+
+/* state.c: makes a request; NULL: out of memory. Queues one, or frees it where there is no room (-EAGAIN). */
+struct state_request *state_request_new(enum state_request_kind kind, const struct name *apex,
+					const struct state_meta *meta, struct state_done done) MUST_CHECK;
+int state_request_queue(struct state *st, struct state_request *r) MUST_CHECK;
 
 /* -------- the state -------- */
 
@@ -111,7 +132,9 @@ struct state {
 
 	/* Writer thread. */
 	struct state_queue waiting;  /* seen, not completed, oldest first */
-	struct state_request *begun; /* those of them that need further transactions, by `other` */
+	struct state_queue blocked;  /* seen, but a whole zone that began before must be there first */
+	bool may_unblock;            /* such a one has ended in this turn */
+	struct state_request *begun; /* those that need further transactions, by `other` */
 	unsigned n_begun;
 	uint64_t turn_began_ns; /* the last one */
 	unsigned turn_requests; /* in it */

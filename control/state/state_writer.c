@@ -101,6 +101,8 @@ read_slice(struct state *st, struct state_request *r, uint64_t limit)
 		if (n < 0)
 			return n;
 	}
+	if (r->is_read)
+		state_request_release(r);
 	seal_slice(r);
 	return 0;
 }
@@ -111,16 +113,38 @@ is_whole_zone(const struct state_request *r)
 	return r->kind == STATE_REPLACE || r->kind == STATE_COMPACT;
 }
 
+/* Looks at what is wanted of a stage: one that is not wanted ends with an error, like one that has failed. */
+static void
+ask_for_wish(struct state *st, struct state_request *r)
+{
+	pthread_mutex_lock(&st->mutex);
+	enum state_stage_wish wish = r->wish;
+	pthread_mutex_unlock(&st->mutex);
+	if (wish == STAGE_DROP && !r->source_err)
+		r->source_err = -ECANCELED;
+	r->is_wanted = wish != STAGE_OPEN;
+}
+
+static void
+take_whole_zone(struct state *st, struct state_request *r)
+{
+	uint64_t limit = r->is_begun ? STATE_SLICE_BYTES / st->n_begun : STATE_SLICE_BYTES / 4;
+	if (r->is_stage)
+		ask_for_wish(st, r);
+	if (!r->source_err)
+		r->source_err = read_slice(st, r, limit);
+	r->is_final = r->is_read && (!r->is_stage || r->is_wanted);
+	if (!r->is_final && !r->is_listed)
+		list_begun(st, r);
+}
+
 /* Puts r into the turn. A request whose source gives up is in it too, with its error. */
 static void
 take(struct state *st, struct turn *turn, struct state_request *r)
 {
-	uint64_t limit = r->is_begun ? STATE_SLICE_BYTES / st->n_begun : STATE_SLICE_BYTES / 4;
 	r->result = (struct state_result){0};
 	if (is_whole_zone(r))
-		r->source_err = read_slice(st, r, limit);
-	if (is_whole_zone(r) && !r->is_read && !r->is_listed)
-		list_begun(st, r);
+		take_whole_zone(st, r);
 	if (!r->is_begun)
 		turn->fresh_bytes += is_whole_zone(r) ? r->slice.bytes : r->queue_bytes;
 	state_queue_put(&turn->requests, r);
@@ -135,7 +159,9 @@ collect(struct state *st, struct turn *turn)
 	state_queue_init(&st->waiting);
 	while (r) {
 		struct state_request *next = r->next;
-		if ((turn->fresh_bytes >= STATE_SLICE_BYTES && !r->is_begun) || is_blocked(st, r))
+		if (is_blocked(st, r))
+			state_queue_put(&st->blocked, r);
+		else if (turn->fresh_bytes >= STATE_SLICE_BYTES && !r->is_begun)
 			state_queue_put(&st->waiting, r);
 		else
 			take(st, turn, r);
@@ -249,8 +275,10 @@ write_requests(struct state *st, struct state_request *first, unsigned n)
 static void
 complete(struct state *st, struct state_request *r)
 {
-	if (r->is_listed)
+	if (r->is_listed) {
 		forget_begun(st, r);
+		st->may_unblock = true;
+	}
 	if (r->result.err && r->is_begun)
 		st->has_garbage = true; /* what was written of it */
 	pthread_mutex_lock(&st->mutex);
@@ -275,11 +303,44 @@ go_on(struct state *st, struct state_request *r)
 	r->is_begun = true;
 }
 
+/* A stage that has nothing more to do before there is a wish for it. False: there is one. */
+static bool
+park(struct state *st, struct state_request *r)
+{
+	pthread_mutex_lock(&st->mutex);
+	r->is_parked = r->wish == STAGE_OPEN;
+	bool is_parked = r->is_parked;
+	pthread_mutex_unlock(&st->mutex);
+	return is_parked;
+}
+
+/* The turn is over for a stage: further turns, or the end. */
+static void
+settle_stage(struct state *st, struct state_request *r, struct state_queue *again)
+{
+	bool is_over = r->is_wanted && (r->is_final || r->result.err);
+	if (is_over) {
+		complete(st, r);
+		return;
+	}
+	r->source_err = r->result.err;
+	if (r->source_err) {
+		state_request_release(r);
+		state_records_free(&r->slice);
+	} else {
+		go_on(st, r);
+	}
+	if ((!r->is_read && !r->source_err) || !park(st, r))
+		state_queue_put(again, r);
+}
+
 /* The turn is over for r: done, or back to those that wait. Those that go on are older than all that do not. */
 static void
 settle(struct state *st, struct state_request *r, struct state_queue *again)
 {
-	if (r->result.err || !is_whole_zone(r) || r->is_read) {
+	if (r->is_stage) {
+		settle_stage(st, r, again);
+	} else if (r->result.err || !is_whole_zone(r) || r->is_final) {
 		complete(st, r);
 	} else {
 		go_on(st, r);
@@ -341,6 +402,19 @@ now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+/* Moves all of `first` to the front of `q`. */
+static void
+put_before(struct state_queue *q, struct state_queue *first)
+{
+	if (!first->first)
+		return;
+	*first->last = q->first;
+	if (!q->first)
+		q->last = first->last;
+	q->first = first->first;
+	state_queue_init(first);
+}
+
 static void
 turn_run(struct state *st)
 {
@@ -357,13 +431,10 @@ turn_run(struct state *st)
 		settle(st, r, &again);
 		r = next;
 	}
-	if (again.first) {
-		*again.last = st->waiting.first;
-		if (st->waiting.first)
-			again.last = st->waiting.last;
-		st->waiting.first = again.first;
-		st->waiting.last = again.last;
-	}
+	if (st->may_unblock)
+		put_before(&st->waiting, &st->blocked);
+	st->may_unblock = false;
+	put_before(&st->waiting, &again);
 	tell(st);
 }
 

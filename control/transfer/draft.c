@@ -9,6 +9,7 @@
 
 #include "control/publish/zonemd_rule.h"
 #include "control/state/state_difference.h"
+#include "zones/base/alloc.h"
 #include "zones/store/builder.h"
 #include "zones/store/change.h"
 #include "zones/store/replace.h"
@@ -27,6 +28,7 @@ draft_begin(struct draft *d)
 	d->replace = NULL;
 	d->change = NULL;
 	d->changes = NULL;
+	d->stage = NULL;
 	d->touched = NULL;
 	d->touched_len = d->touched_cap = d->last_touched = 0;
 	d->n_different = 0;
@@ -40,7 +42,8 @@ draft_clear(struct draft *d)
 	zone_replace_abort(d->replace);
 	zone_change_abort(d->change);
 	state_changes_free(d->changes);
-	free(d->touched);
+	state_stage_free(d->state, d->stage);
+	zalloc_free(d->touched, d->touched_cap);
 	draft_begin(d);
 }
 
@@ -54,6 +57,8 @@ whole_begin(void *arg)
 		d->replace = zone_replace_new(d->base->snapshot, d->diag);
 	else
 		d->builder = zone_builder_new(&d->apex);
+	if (d->builder)
+		zone_builder_set_crew(d->builder, d->crew);
 	return d->replace || d->builder ? 0 : -ENOMEM;
 }
 
@@ -78,9 +83,12 @@ touch(struct draft *d, const struct name *owner)
 		return 0;
 	if (d->touched_cap - d->touched_len < owner->len) {
 		size_t cap = d->touched_cap ? d->touched_cap * 2 : 2 * (size_t)NAME_MAX_LEN;
-		uint8_t *touched = realloc(d->touched, cap);
+		uint8_t *touched = zalloc(cap, 0);
 		if (!touched)
 			return -ENOMEM;
+		if (d->touched)
+			memcpy(touched, d->touched, d->touched_len);
+		zalloc_free(d->touched, d->touched_cap);
 		d->touched = touched;
 		d->touched_cap = cap;
 	}
@@ -175,6 +183,58 @@ draft_events(struct draft *d)
 		.ixfr_end = difference_end,
 		.arg = d,
 	};
+}
+
+/* -------- the zone as the state gets it beforehand -------- */
+
+struct staged {
+	struct zone_builder_reader *reader;
+	struct name owner;
+};
+
+static int
+staged_next(void *arg, struct state_record *out)
+{
+	struct staged *s = arg;
+	struct zone_record r;
+	if (!zone_builder_reader_next(s->reader, &r))
+		return 0;
+	name_copy(&s->owner, r.owner);
+	*out = state_record_of(&r, &s->owner);
+	return 1;
+}
+
+static void
+staged_release(void *arg)
+{
+	struct staged *s = arg;
+	zone_builder_reader_free(s->reader);
+	free(s);
+}
+
+/*
+ * Makes half of a large first zone, and gives it to the state. 0; also where the state takes nothing: then the zone
+ * is stored behind the checks, as small ones are. -ENOMEM.
+ */
+static int
+stage(struct draft *d, uint32_t serial)
+{
+	unsigned errors_before = d->diag->n_errors;
+	if (!d->state || !d->builder || zone_builder_records(d->builder) < DRAFT_STAGE_MIN)
+		return 0;
+	struct staged *s = malloc(sizeof(*s));
+	if (!s)
+		return 0;
+	int err = zone_builder_read(d->builder, d->diag, &s->reader);
+	if (err) {
+		free(s);
+		return err;
+	}
+	const struct state_source source = {.next = staged_next, .arg = s};
+	if (d->diag->n_errors != errors_before ||
+	    state_stage_begin(d->state, &d->apex, serial, &source, staged_release, &d->stage))
+		staged_release(s);
+	return 0;
 }
 
 /* -------- the finished zone -------- */
@@ -280,12 +340,15 @@ wrap(const struct draft *d, struct made *made)
 }
 
 int
-draft_finish(struct draft *d, uint32_t serial, struct served **next, struct state_changes **changes)
+draft_finish(struct draft *d, uint32_t serial, struct served **next, struct state_changes **changes,
+	     struct state_stage **staged)
 {
 	bool is_difference = d->change != NULL;
 	struct made made;
 	assert(d->builder || d->replace || d->change);
-	int err = make(d, &made);
+	int err = stage(d, serial);
+	if (!err)
+		err = make(d, &made);
 	if (err)
 		return err;
 	err = check(d, made.snapshot, serial, is_difference);
@@ -298,6 +361,8 @@ draft_finish(struct draft *d, uint32_t serial, struct served **next, struct stat
 		d->changes = changes_between(d->base->snapshot, made.snapshot);
 	*next = served;
 	*changes = d->changes;
+	*staged = d->stage;
 	d->changes = NULL;
+	d->stage = NULL;
 	return 0;
 }

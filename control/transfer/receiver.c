@@ -11,8 +11,15 @@
 
 #include "control/transfer/draft.h"
 #include "control/transfer/xfr_in.h"
+#include "zones/base/alloc.h"
 #include "zones/wire/query.h"
 #include "zones/wire/rrtype.h"
+
+/*
+ * Octets that a transfer takes beside what is made of its records: messages that wait, those that the pool has, and
+ * what lies between in the pages of 2 MiB that the allocator has from the kernel, for two threads.
+ */
+#define RECEIVER_BYTES (4 * 1024 * 1024)
 
 struct receiver {
 	struct receiver_query query;
@@ -20,9 +27,10 @@ struct receiver {
 	struct xfr_in *session;
 	struct draft draft;
 	struct diag_list diag;
-	int err;           /* of the session */
-	bool is_over;      /* no more messages are wanted */
-	bool has_bad_tsig; /* tsig_why says what is wrong */
+	struct zalloc_account account; /* what the draft takes */
+	int err;                       /* of the session */
+	bool is_over;                  /* no more messages are wanted */
+	bool has_bad_tsig;             /* tsig_why says what is wrong */
 	char tsig_why[TRANSFER_WHY_MAX];
 };
 
@@ -48,6 +56,14 @@ session_query(const struct receiver_query *query)
 	};
 }
 
+static void
+account_begin(struct receiver *r)
+{
+	uint64_t limit = r->query.limits.size_bytes;
+	uint64_t apart = RECEIVER_BYTES < limit / 4 ? RECEIVER_BYTES : limit / 4;
+	zalloc_account_init(&r->account, (int64_t)apart, limit < INT64_MAX ? (int64_t)limit : 0);
+}
+
 struct receiver *
 receiver_new(const struct receiver_query *query)
 {
@@ -61,7 +77,10 @@ receiver_new(const struct receiver_query *query)
 	r->draft.zonemd = query->zonemd;
 	r->draft.limits = query->limits;
 	r->draft.diag = &r->diag;
+	r->draft.crew = query->crew;
+	r->draft.state = query->state;
 	draft_begin(&r->draft);
+	account_begin(r);
 	struct xfr_in_query session = session_query(query);
 	struct xfr_in_events events = draft_events(&r->draft);
 	r->session = xfr_in_new(&session, &events);
@@ -122,7 +141,9 @@ receiver_take(struct receiver *r, const uint8_t *msg, size_t len, uint64_t now_s
 		r->is_over = true;
 		return true;
 	}
+	struct zalloc_account *before = zalloc_account_use(&r->account);
 	r->err = xfr_in_message(r->session, msg, len, &r->diag);
+	zalloc_account_use(before);
 	r->is_over = r->err || xfr_in_result(r->session).state != XFR_IN_GOING;
 	return r->is_over;
 }
@@ -160,6 +181,15 @@ tell(struct transfer_result *out, enum transfer_end end, const char *fmt, ...)
 	out->end = end;
 }
 
+/* In other words than the limit of octets that come, since it can be much less of these. */
+static void
+tell_memory(const struct receiver *r, struct transfer_result *out, enum transfer_end end)
+{
+	tell(out, end,
+	     "behind %llu records it takes more than %llu octets of memory; the limit is transfer-limits.size",
+	     (unsigned long long)xfr_in_result(r->session).records, (unsigned long long)r->query.limits.size_bytes);
+}
+
 /* With the first error that was found, or where nothing but the number is known, with that. */
 static void
 tell_error(const struct receiver *r, struct transfer_result *out, enum transfer_end end, int err)
@@ -170,15 +200,18 @@ tell_error(const struct receiver *r, struct transfer_result *out, enum transfer_
 		tell(out, end, "%s", r->diag.items[i].message);
 		return;
 	}
-	tell(out, end, "%s", strerror(-err));
+	if (err == -ENOMEM && r->account.is_exceeded)
+		tell_memory(r, out, end);
+	else
+		tell(out, end, "%s", strerror(-err));
 }
 
 /* Of a callback or of the finished zone: can the whole zone be better than these differences were? */
 static bool
-whole_may_do(const struct transfer_result *out, int err)
+whole_may_do(const struct receiver *r, const struct transfer_result *out, int err)
 {
-	return out->kind == XFR_IXFR &&
-	       (err == -ENOENT || err == -EEXIST || err == -EINVAL || err == -ERANGE || err == -EBADMSG);
+	return out->kind == XFR_IXFR && (r->account.is_exceeded || err == -ENOENT || err == -EEXIST ||
+					 err == -EINVAL || err == -ERANGE || err == -EBADMSG);
 }
 
 /* The session ended by itself, other than done. */
@@ -198,7 +231,7 @@ end_refused(const struct receiver *r, const struct xfr_in_result *result, struct
 		end = TRANSFER_TRY_WHOLE;
 	else if (result->state == XFR_IN_BROKEN && is_ixfr)
 		end = TRANSFER_TRY_WHOLE;
-	else if (result->state == XFR_IN_FAILED && whole_may_do(out, r->err))
+	else if (result->state == XFR_IN_FAILED && whole_may_do(r, out, r->err))
 		end = TRANSFER_TRY_WHOLE;
 	tell_error(r, out, end, r->err);
 }
@@ -215,9 +248,11 @@ end_done(struct receiver *r, struct transfer_result *out)
 		out->end = TRANSFER_UP_TO_DATE;
 		return;
 	}
-	int err = draft_finish(&r->draft, out->serial, &out->next, &out->changes);
+	struct zalloc_account *before = zalloc_account_use(&r->account);
+	int err = draft_finish(&r->draft, out->serial, &out->next, &out->changes, &out->stage);
+	zalloc_account_use(before);
 	if (err) {
-		tell_error(r, out, whole_may_do(out, err) ? TRANSFER_TRY_WHOLE : TRANSFER_FAILED, err);
+		tell_error(r, out, whole_may_do(r, out, err) ? TRANSFER_TRY_WHOLE : TRANSFER_FAILED, err);
 		return;
 	}
 	out->verified_ns = publish_now_ns();

@@ -33,6 +33,8 @@ struct receiver_query {
 	struct tsig_mac request_mac; /* with a key: the question's */
 	enum config_zonemd zonemd;
 	struct config_transfer_limits limits; /* time_ms is the caller's to watch */
+	struct crew *crew;                    /* as in struct draft, borrowed */
+	struct state *state;
 };
 
 struct receiver;
@@ -60,8 +62,8 @@ uint64_t receiver_records(const struct receiver *r);
 
 /*
  * Ends the transfer and fills in all of *out that the answer tells: end, kind, serial, expire, next, changes,
- * verified_ns, records, why. What came to nothing is freed at once. An answer that was cut off is TRANSFER_FAILED.
- * Once.
+ * stage, verified_ns, records, why. What came to nothing is freed at once. An answer that was cut off is
+ * TRANSFER_FAILED. Once.
  */
 void receiver_finish(struct receiver *r, struct transfer_result *out);
 

@@ -50,6 +50,8 @@ struct transfers {
 	bool has_bundler;
 	unsigned n; /* running, or with a timer that is closing */
 	struct upstream_times times;
+	struct crew *crew;
+	struct state *state;
 	bool is_stopped;
 };
 
@@ -158,9 +160,11 @@ work_discard(uv_work_t *work)
 	receiver_free(x->receiver);
 	served_free(x->result.next);
 	state_changes_free(x->result.changes);
+	state_stage_free(x->all->state, x->result.stage);
 	x->receiver = NULL;
 	x->result.next = NULL;
 	x->result.changes = NULL;
+	x->result.stage = NULL;
 }
 
 static void
@@ -297,6 +301,7 @@ finish(struct transfer *x)
 	x->done(x->arg, result);
 	served_free(result->next);
 	state_changes_free(result->changes);
+	state_stage_free(x->all->state, result->stage);
 }
 
 static void
@@ -518,6 +523,8 @@ fill_in(struct transfer *x, const struct transfer_request *r)
 		.key = r->key ? tsig_key_hold(r->key) : NULL,
 		.zonemd = r->zonemd,
 		.limits = r->limits,
+		.crew = x->all->crew,
+		.state = x->all->state,
 	};
 	x->end = &x->first;
 	x->timer.data = x->work.data = x;
@@ -591,6 +598,13 @@ transfers_set_times(struct transfers *t, uint64_t connect_ms, uint64_t idle_ms, 
 {
 	t->times = (struct upstream_times){connect_ms, idle_ms, keep_ms};
 	upstreams_set_times(t->upstreams, &t->times);
+}
+
+void
+transfers_set_helpers(struct transfers *t, struct crew *crew, struct state *state)
+{
+	t->crew = crew;
+	t->state = state;
 }
 
 void

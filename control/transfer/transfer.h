@@ -7,8 +7,8 @@
  *
  * The loop moves octets; all work on records is done on the libuv pool, one piece at a time for each transfer, with
  * a bounded amount waiting and the peer held back meanwhile. What comes out is a snapshot that nobody has seen yet,
- * and what the state on disk has to be told of it; nothing is published or stored here. Whatever goes wrong,
- * nothing is left behind but the text that says why.
+ * and what the state on disk has to be told of it; nothing is published here, and what is written to the state
+ * beforehand is seen by nobody. Whatever goes wrong, nothing is left behind but the text that says why.
  *
  * Everything is called on the control thread (the loop's).
  */
@@ -28,6 +28,7 @@
 struct transfers; /* all that run, and the connections to primaries */
 struct transfer;
 struct tls_client;
+struct crew;
 
 /* How it ended. */
 enum transfer_end {
@@ -47,9 +48,10 @@ struct transfer_result {
 	uint32_t serial; /* the primary's */
 	bool has_expire;
 	uint32_t expire_s; /* of the EXPIRE option (RFC 7314), in seconds from now */
-	/* TRANSFER_NEW_VERSION: both are the receiver's to take over (set to NULL what was taken). */
+	/* TRANSFER_NEW_VERSION: all three are the receiver's to take over (set to NULL what was taken). */
 	struct served *next;
 	struct state_changes *changes; /* how to get there from the base; NULL: the whole zone has to be stored */
+	struct state_stage *stage;     /* not NULL: that has begun */
 	uint64_t verified_ns;          /* publish_now_ns() when the last check had passed */
 	uint64_t messages, records, bytes;
 	uint32_t duration_ms;
@@ -78,6 +80,12 @@ int transfers_new(uv_loop_t *loop, struct transfers **out) MUST_CHECK;
 #define TRANSFER_IDLE_MS 30000 /* for the next message */
 #define TRANSFER_KEEP_MS 5000  /* a connection without questions is kept */
 void transfers_set_times(struct transfers *t, uint64_t connect_ms, uint64_t idle_ms, uint64_t keep_ms);
+
+/*
+ * Who helps to make large zones, and where they are written to beforehand; both are borrowed for good, and may be
+ * NULL, as they are at first.
+ */
+void transfers_set_helpers(struct transfers *t, struct crew *crew, struct state *state);
 
 /*
  * Cancels all that run and closes the connections; done() of each is still called, from the loop. Nothing can be

@@ -244,6 +244,7 @@ take_version(struct refresh *r, struct transfer_result *x)
 		.next = x->next,
 		.store = x->changes ? ZONE_STORE_CHANGES : ZONE_STORE_WHOLE,
 		.changes = x->changes,
+		.stage = x->stage,
 		.verified_ns = x->verified_ns,
 		.load_ms = x->duration_ms,
 		.done = version_accepted,
@@ -252,6 +253,7 @@ take_version(struct refresh *r, struct transfer_result *x)
 	secondary_meta(s, x->next->snapshot, x->has_expire ? x->expire_s : 0, c->peer->remote.id, &v->meta);
 	x->next = NULL;
 	x->changes = NULL;
+	x->stage = NULL;
 	log_version(r, x, c);
 	zone_accept(r->all->options.zones, v);
 }

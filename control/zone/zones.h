@@ -50,6 +50,7 @@ struct zones_options {
 	struct publisher *publisher; /* outlives the zones */
 	struct zone_root *root;      /* where the set is published */
 	unsigned builders;           /* threads of the libuv pool: how many loads run at a time */
+	struct crew *crew;           /* helps with large zones; outlives the zones; NULL: nobody does */
 	struct state *state;         /* outlives the zones; NULL: nothing is kept on disk */
 	/* Told on the loop; each may be NULL. */
 	void (*loaded)(void *arg, struct zone_item *item,

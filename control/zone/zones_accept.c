@@ -69,10 +69,12 @@ version_finish(struct zone_version *v, int err)
 	v->zones->n_versions--;
 	served_free(v->next);
 	state_changes_free(v->changes);
+	state_stage_free(v->zones->options.state, v->stage);
 	zone_source_free(v->source);
 	v->source = NULL;
 	v->next = NULL;
 	v->changes = NULL;
+	v->stage = NULL;
 	v->done(v, err);
 }
 
@@ -196,6 +198,11 @@ version_ask_state(struct zone_version *v)
 		if (!err)
 			v->changes = NULL;
 		return err;
+	}
+	if (v->stage) {
+		state_stage_commit(st, v->stage, &v->meta, done);
+		v->stage = NULL;
+		return 0;
 	}
 	if (!v->source)
 		v->source = zone_source_new(v->next->snapshot);

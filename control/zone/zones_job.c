@@ -208,9 +208,9 @@ job_parse(struct load_job *job, struct zonefile_files **files, struct snapshot *
 	struct zone_builder *b = zone_builder_new(&job->apex);
 	if (!b)
 		return -ENOMEM;
-	struct crew *crew = zones_pool_crew(job->zones->pool);
+	struct crew *crew = job->zones->options.crew;
 	const struct zonefile_how how = {.crew = crew, .progress = &job->progress};
-	zone_builder_use_crew(b, crew);
+	zone_builder_set_crew(b, crew);
 	int err = zonefile_read(job->path, &job->apex, &how, b, &job->diag, files);
 	if (!err)
 		return zone_builder_finish(b, &job->diag, snapshot);

@@ -8,9 +8,6 @@
  * task waits for one that takes longer. A carrier that has worked for a slice goes to the end of the pool's queue,
  * so that whoever else uses the pool waits for a slice at most, or for the one task that takes longer.
  *
- * A task that is large can call for the carriers that have nothing better to do (zones_pool_crew()); they come
- * before they begin with what is still in the list.
- *
  * All functions are called on the control thread.
  */
 #ifndef ANSER_CONTROL_ZONES_POOL_H
@@ -20,7 +17,6 @@
 #include <uv.h>
 
 #include "zones/base/compiler.h"
-#include "zones/base/crew.h"
 
 /* Part of whoever wants something done; stays where it is until done() is called. */
 struct pool_task {
@@ -36,10 +32,6 @@ struct zones_pool *zones_pool_new(uv_loop_t *loop, unsigned carriers) MUST_CHECK
 
 /* Takes the task; work and done are set. Tasks begin in the order in which they come. */
 void zones_pool_add(struct zones_pool *p, struct pool_task *t);
-
-/* The carriers as a crew, for tasks while they work: its functions are called on the pool. It lives as the pool
- * does. */
-struct crew *zones_pool_crew(struct zones_pool *p);
 
 /* What is handed in is still done. Once this has been called, idle means that its handle is closed, too. */
 void zones_pool_stop(struct zones_pool *p);

@@ -173,9 +173,10 @@ struct zone_version {
 	struct served *next; /* taken over; the caller holds what it was made from until done() has returned */
 	enum zone_store store;
 	struct state_changes *changes; /* taken over; of ZONE_STORE_CHANGES */
-	struct state_meta meta;        /* goes to the state with the data */
-	bool is_expired;               /* of a first version: to be kept, but not served */
-	uint64_t verified_ns;          /* publish_now_ns() */
+	struct state_stage *stage; /* taken over; of ZONE_STORE_WHOLE: its writing has begun. NULL: it has not */
+	struct state_meta meta;    /* goes to the state with the data */
+	bool is_expired;           /* of a first version: to be kept, but not served */
+	uint64_t verified_ns;      /* publish_now_ns() */
 	uint32_t load_ms;
 	/*
 	 * Once: 0, it is served; -ECANCELED, the zone is not configured any more, or the server stops; else the

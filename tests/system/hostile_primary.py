@@ -310,7 +310,7 @@ class HostilePrimary:
             answer.send(answer.message(records[:1] if answer.rdtype == SOA else records))
         elif fault in ENDLESS:
             answer.endless(ENDLESS[fault](answer))
-        elif fault == "wildcard-names":
+        elif fault in ("wildcard-names", "heavy-names"):
             answer.endless(wildcard_names(answer, self.wildcard_count))
         elif fault == "endless-differences" and answer.rdtype == IXFR:
             for piece in endless_differences(answer):

@@ -24,14 +24,75 @@ must_fail(void)
 	return n == 1;
 }
 
+/* -------- accounts -------- */
+
+static _Thread_local struct zalloc_account *account;
+
+void
+zalloc_account_init(struct zalloc_account *a, int64_t bytes, int64_t limit)
+{
+	atomic_init(&a->bytes, bytes);
+	atomic_init(&a->is_exceeded, false);
+	a->limit = limit;
+}
+
+struct zalloc_account *
+zalloc_account_use(struct zalloc_account *a)
+{
+	struct zalloc_account *before = account;
+	account = a;
+	return before;
+}
+
+struct zalloc_account *
+zalloc_account_current(void)
+{
+	return account;
+}
+
+/* What an allocator takes for `size`: a multiple of 16, or of an eighth of the power of two above. */
+static int64_t
+size_taken(size_t size)
+{
+	size_t step = 16;
+	if (size > 128)
+		step = (size_t)1 << (61 - __builtin_clzl(size - 1));
+	return (int64_t)((size + step - 1) & ~(step - 1));
+}
+
+static bool
+charge(size_t size)
+{
+	if (account == NULL)
+		return true;
+	int64_t taken = size_taken(size);
+	int64_t bytes = atomic_fetch_add_explicit(&account->bytes, taken, memory_order_relaxed) + taken;
+	if (account->limit == 0 || bytes <= account->limit)
+		return true;
+	atomic_fetch_sub_explicit(&account->bytes, taken, memory_order_relaxed);
+	atomic_store_explicit(&account->is_exceeded, true, memory_order_relaxed);
+	return false;
+}
+
+static void
+uncharge(size_t size)
+{
+	if (account != NULL)
+		atomic_fetch_sub_explicit(&account->bytes, size_taken(size), memory_order_relaxed);
+}
+
+/* -------- the door -------- */
+
 void *
 zalloc(size_t size, size_t align)
 {
-	if (must_fail())
+	if (must_fail() || !charge(size))
 		return NULL;
 	void *p = align <= 16 ? malloc(size) : aligned_alloc(align, (size + align - 1) & ~(align - 1));
 	if (p != NULL)
 		atomic_fetch_add_explicit(&bytes_out, size, memory_order_relaxed);
+	else
+		uncharge(size);
 	return p;
 }
 
@@ -41,6 +102,7 @@ zalloc_free(void *p, size_t size)
 	if (p == NULL)
 		return;
 	atomic_fetch_sub_explicit(&bytes_out, size, memory_order_relaxed);
+	uncharge(size);
 	free(p);
 }
 

@@ -259,16 +259,17 @@ state_advance(struct state *s, const struct chunk *c)
 	s->ttl.explicit_s = before.explicit_s;
 }
 
-static void
+static int
 chunk_give(const struct reading *x, struct chunk *c)
 {
 	struct reader *r = x->reader;
+	int rc = zone_builder_join(r->builder, c->builder);
 
-	zone_builder_join(r->builder, c->builder);
 	diag_move(r->diag, &c->diag);
 	reader_join_files(&r->files, c->files);
 	c->builder = NULL;
 	c->files = NULL;
+	return rc;
 }
 
 static int
@@ -285,10 +286,11 @@ join(struct reading *x)
 			c->begin = state;
 			chunk_read(x, c);
 		}
-		if (c->rc != 0)
-			return c->rc;
-		state_advance(&state, c);
-		chunk_give(x, c);
+		if (c->rc == 0)
+			state_advance(&state, c);
+		int rc = c->rc == 0 ? chunk_give(x, c) : c->rc;
+		if (rc != 0)
+			return rc;
 	}
 	x->reader->scope = state.scope;
 	x->reader->ttl = state.ttl;

@@ -1,43 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The zone builder: the log of records. See builder.h.
+ * The zone builder: records in, and what is done with them when they are all there. See builder.h.
  *
- * Records are kept as they come. Finishing sorts them so that the records of a name stand together
- * (builder_sort.c), compiles the names (builder_compile.c) and checks the zone as a whole (builder_check.c).
+ * Records are kept as they come (builder_log.c). Finishing sorts them so that the records of a name stand together,
+ * compiles the names (builder_compile.c) and checks the zone as a whole (builder_check.c, builder_chain.c).
  */
 #include "zones/store/builder.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdatomic.h>
 
 #include "zones/base/alloc.h"
 #include "zones/base/bytes.h"
 #include "zones/store/builder_private.h"
-#include "zones/wire/rdata.h"
+#include "zones/store/records.h"
 
 /* -------- the log -------- */
 
-#define TEXT_CHUNK (256 * 1024)
+/* Sizes of chunks, heads included: small zones are many, and allocators have such sizes. */
+#define TEXT_CHUNK_FIRST 4096
+#define TEXT_CHUNK_LAST (256 * 1024)
 
 struct text_chunk {
 	struct text_chunk *next;
-	size_t used;
-	uint8_t bytes[TEXT_CHUNK];
+	uint32_t used, cap;
+	uint8_t bytes[];
 };
+
+static int
+text_grow(struct zone_builder *b, size_t len)
+{
+	size_t size = b->text == NULL ? TEXT_CHUNK_FIRST : 2 * (sizeof(*b->text) + b->text->cap);
+	if (size > TEXT_CHUNK_LAST)
+		size = TEXT_CHUNK_LAST;
+	while (size < sizeof(*b->text) + len)
+		size *= 2;
+	struct text_chunk *chunk = zalloc(size, 0);
+	if (chunk == NULL)
+		return -ENOMEM;
+	chunk->next = b->text;
+	chunk->used = 0;
+	chunk->cap = (uint32_t)(size - sizeof(*chunk));
+	b->text = chunk;
+	return 0;
+}
 
 static uint8_t *
 text_reserve(struct zone_builder *b, size_t len)
 {
-	if (b->text == NULL || b->text->used + len > TEXT_CHUNK) {
-		struct text_chunk *chunk = zalloc(sizeof(*chunk), 0);
-		if (chunk == NULL)
-			return NULL;
-		chunk->next = b->text;
-		chunk->used = 0;
-		b->text = chunk;
-	}
+	if ((b->text == NULL || b->text->cap - b->text->used < len) && text_grow(b, len) != 0)
+		return NULL;
 	uint8_t *p = b->text->bytes + b->text->used;
-	b->text->used += len;
+	b->text->used += (uint32_t)len;
 	return p;
 }
 
@@ -55,66 +69,47 @@ zone_builder_new(const struct name *apex)
 	struct zone_builder *b = zalloc(sizeof(*b), 0);
 	if (b == NULL)
 		return NULL;
-	memset(b, 0, offsetof(struct zone_builder, files));
+	memset(b, 0, sizeof(*b));
+	atomic_init(&b->holds, 1);
 	record_source_init(&b->source, apex);
-	b->source.files = b->files;
 	return b;
 }
 
-/* Chunks double from this to that: small zones are many, and large ones should not be copied as they grow. */
-#define LOG_CHUNK_FIRST 64
-#define LOG_CHUNK_LAST 16384
-
-static size_t
-log_chunk_bytes(size_t cap)
-{
-	return sizeof(struct log_chunk) + cap * sizeof(struct log_record);
-}
-
-void
-log_free_chunks(struct zone_builder *b)
-{
-	while (b->first_chunk != NULL) {
-		struct log_chunk *next = b->first_chunk->next;
-		zalloc_free(b->first_chunk, log_chunk_bytes(b->first_chunk->cap));
-		b->first_chunk = next;
-	}
-	b->last_chunk = NULL;
-}
-
-/* Room for one more record in the last chunk. */
 static int
-log_grow(struct zone_builder *b)
+files_grow(struct zone_builder *b)
 {
-	struct log_chunk *last = b->last_chunk;
-	if (last != NULL && last->n < last->cap)
-		return 0;
-	size_t cap = last == NULL ? LOG_CHUNK_FIRST : last->cap < LOG_CHUNK_LAST ? last->cap * 2 : LOG_CHUNK_LAST;
-	struct log_chunk *chunk = zalloc(log_chunk_bytes(cap), 0);
-	if (chunk == NULL)
+	unsigned cap = b->files_cap != 0 ? b->files_cap * 2 : 4;
+	const char **files = zalloc(cap * sizeof(*files), 0);
+	if (files == NULL)
 		return -ENOMEM;
-	chunk->next = NULL;
-	chunk->n = 0;
-	chunk->cap = cap;
-	if (last != NULL)
-		last->next = chunk;
-	else
-		b->first_chunk = chunk;
-	b->last_chunk = chunk;
+	if (b->files_cap != 0)
+		memcpy(files, b->files, b->files_cap * sizeof(*files));
+	zalloc_free(b->files, b->files_cap * sizeof(*files));
+	b->files = files;
+	b->source.files = files;
+	b->files_cap = cap;
 	return 0;
 }
 
 /* Files are few and come in runs: the last one is nearly always the right one. */
-static uint16_t
-log_file(struct zone_builder *b, const char *file)
+static int
+log_file(struct zone_builder *b, const char *file, uint16_t *index)
 {
-	for (unsigned i = b->source.n_files; i-- > 0;)
-		if (b->files[i] == file)
-			return (uint16_t)i;
-	if (b->source.n_files == BUILDER_FILES_MAX)
+	for (unsigned i = b->source.n_files; i-- > 0;) {
+		if (b->files[i] == file) {
+			*index = (uint16_t)i;
+			return 0;
+		}
+	}
+	if (b->source.n_files == BUILDER_FILES_MAX) {
+		*index = 0;
 		return 0;
+	}
+	if (b->source.n_files == b->files_cap && files_grow(b) != 0)
+		return -ENOMEM;
 	b->files[b->source.n_files] = file;
-	return (uint16_t)b->source.n_files++;
+	*index = (uint16_t)b->source.n_files++;
+	return 0;
 }
 
 /* The owner in lower case, written once for a run of records with the same owner. */
@@ -139,30 +134,30 @@ log_owner(struct zone_builder *b, const struct name *owner)
 	return 0;
 }
 
-bool
-log_rdata_has_upper(const uint8_t *data, unsigned len)
+static void
+note_type(struct zone_builder *b, uint16_t type)
 {
-	bool found = false;
-	for (unsigned i = 0; i < len; i++)
-		found |= (uint8_t)(data[i] - 'A') < 26;
-	return found;
+	b->has_nsec |= type == RRTYPE_NSEC;
+	b->has_nsec3 |= type == RRTYPE_NSEC3;
+	b->has_param |= type == RRTYPE_NSEC3PARAM;
+	b->has_dname |= type == RRTYPE_DNAME;
 }
 
 int
 zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type, uint32_t ttl_s,
 		 const uint8_t *rdata, uint16_t rdlen, const struct record_place *place)
 {
+	uint16_t file = 0;
 	int err = log_owner(b, owner);
-	if (err == 0)
-		err = log_grow(b);
+	if (err == 0 && place != NULL)
+		err = log_file(b, place->file, &file);
 	if (err != 0)
 		return err;
 	uint8_t *text = text_reserve(b, rdlen);
-	if (text == NULL)
+	struct log_record *r = text != NULL ? log_add(&b->log, b->last_owner_hash) : NULL;
+	if (r == NULL)
 		return -ENOMEM;
 	memcpy(text, rdata, rdlen);
-
-	struct log_record *r = &b->last_chunk->records[b->last_chunk->n];
 	*r = (struct log_record){.hash = b->last_owner_hash,
 				 .owner = b->last_owner,
 				 .owner_len = (uint8_t)b->last_owner_len,
@@ -170,111 +165,165 @@ zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type
 				 .ttl_s = ttl_s,
 				 .type = type,
 				 .rdlen = rdlen,
+				 .file = file,
 				 .has_upper = log_rdata_has_upper(rdata, rdlen)};
 	if (place != NULL) {
-		r->file = log_file(b, place->file);
 		r->line = place->line;
 		r->column = place->column < UINT16_MAX ? (uint16_t)place->column : UINT16_MAX;
 	}
-	b->last_chunk->n++;
-	b->n++;
+	note_type(b, type);
 	return 0;
-}
-
-/* Records of `part` have the numbers of its files. */
-static void
-log_renumber(struct zone_builder *b, struct zone_builder *part)
-{
-	uint16_t number[BUILDER_FILES_MAX];
-	bool is_same = true;
-	for (unsigned i = 0; i < part->source.n_files; i++) {
-		number[i] = log_file(b, part->files[i]);
-		is_same &= number[i] == i;
-	}
-	for (struct log_chunk *c = is_same ? NULL : part->first_chunk; c != NULL; c = c->next)
-		for (size_t i = 0; i < c->n; i++)
-			c->records[i].file = part->source.n_files != 0 ? number[c->records[i].file] : 0;
-}
-
-void
-zone_builder_join(struct zone_builder *b, struct zone_builder *part)
-{
-	struct text_chunk **last = &part->text;
-	log_renumber(b, part);
-	if (b->last_chunk != NULL)
-		b->last_chunk->next = part->first_chunk;
-	else
-		b->first_chunk = part->first_chunk;
-	if (part->last_chunk != NULL)
-		b->last_chunk = part->last_chunk;
-	b->n += part->n;
-	while (*last != NULL)
-		last = &(*last)->next;
-	*last = b->text;
-	b->text = part->text;
-	part->first_chunk = part->last_chunk = NULL;
-	part->text = NULL;
-	part->n = 0;
-	zone_builder_abort(part);
-}
-
-void
-zone_builder_use_crew(struct zone_builder *b, struct crew *crew)
-{
-	b->crew = crew;
 }
 
 uint64_t
 zone_builder_records(const struct zone_builder *b)
 {
-	return b->n;
+	return b->log.n;
+}
+
+/* Gives the files of `part` the numbers that they have, or get, in b. */
+static int
+renumber_files(struct zone_builder *b, const struct zone_builder *part)
+{
+	uint16_t numbers[BUILDER_FILES_MAX];
+	bool is_same = true;
+	struct log_cursor c;
+	for (unsigned i = 0; i < part->source.n_files; i++) {
+		if (log_file(b, part->files[i], &numbers[i]) != 0)
+			return -ENOMEM;
+		is_same &= numbers[i] == i;
+	}
+	if (is_same)
+		return 0;
+	log_cursor_begin(&c, &part->log);
+	for (struct log_record *r; (r = (struct log_record *)(uintptr_t)log_cursor_next(&c)) != NULL;)
+		r->file = numbers[r->file];
+	return 0;
+}
+
+static void
+join_text(struct zone_builder *b, struct zone_builder *part)
+{
+	struct text_chunk **last = &part->text;
+	while (*last != NULL)
+		last = &(*last)->next;
+	*last = b->text;
+	b->text = part->text;
+	part->text = NULL;
+}
+
+int
+zone_builder_join(struct zone_builder *b, struct zone_builder *part)
+{
+	int err = renumber_files(b, part);
+	if (err == 0)
+		err = log_join(&b->log, &part->log);
+	if (err == 0) {
+		join_text(b, part);
+		b->has_nsec |= part->has_nsec;
+		b->has_nsec3 |= part->has_nsec3;
+		b->has_param |= part->has_param;
+		b->has_dname |= part->has_dname;
+	}
+	zone_builder_abort(part);
+	return err;
+}
+
+void
+zone_builder_set_crew(struct zone_builder *b, struct crew *crew)
+{
+	b->crew = crew;
+}
+
+static void
+release(struct zone_builder *b)
+{
+	if (b == NULL || atomic_fetch_sub_explicit(&b->holds, 1, memory_order_acq_rel) != 1)
+		return;
+	while (b->text != NULL) {
+		struct text_chunk *next = b->text->next;
+		zalloc_free(b->text, sizeof(*b->text) + b->text->cap);
+		b->text = next;
+	}
+	log_free(&b->log);
+	zalloc_free(b->files, b->files_cap * sizeof(*b->files));
+	zalloc_free(b, sizeof(*b));
 }
 
 void
 zone_builder_abort(struct zone_builder *b)
 {
-	if (b == NULL)
-		return;
-	while (b->text != NULL) {
-		struct text_chunk *next = b->text->next;
-		zalloc_free(b->text, sizeof(*b->text));
-		b->text = next;
-	}
-	log_free_chunks(b);
-	zalloc_free(b->records, b->n * sizeof(*b->records));
-	zalloc_free(b->parts, b->n_parts * sizeof(*b->parts));
-	zalloc_free(b, sizeof(*b));
+	if (b != NULL)
+		builder_drop_nodes(b);
+	release(b);
 }
 
-/* -------- order -------- */
+/* -------- reading -------- */
+
+struct zone_builder_reader {
+	struct zone_builder *builder; /* held; NULL: at the end */
+	struct log_cursor cursor;
+	const struct log_record *last;
+};
+
+/* The first half of finishing. */
+static int
+begin_finish(struct zone_builder *b, struct diag_list *diag)
+{
+	unsigned errors_before = diag->n_errors;
+	b->first_diag = diag->n;
+	int err = builder_make_nodes(b, diag);
+	b->has_errors = diag->n_errors != errors_before;
+	return err;
+}
 
 int
-log_record_compare_rdata(const struct log_record *x, const struct log_record *y)
+zone_builder_read(struct zone_builder *b, struct diag_list *diag, struct zone_builder_reader **out)
 {
-	if (!x->has_upper && !y->has_upper)
-		return rdata_compare(x->rdata, x->rdlen, y->rdata, y->rdlen);
-	uint8_t a[RDATA_MAX_LEN], b[RDATA_MAX_LEN];
-	memcpy(a, x->rdata, x->rdlen);
-	memcpy(b, y->rdata, y->rdlen);
-	rdata_canonical(x->type, a, x->rdlen);
-	rdata_canonical(y->type, b, y->rdlen);
-	return rdata_compare(a, x->rdlen, b, y->rdlen);
+	int err = begin_finish(b, diag);
+	if (err != 0)
+		return err;
+	struct zone_builder_reader *reader = zalloc(sizeof(*reader), 0);
+	if (reader == NULL)
+		return -ENOMEM;
+	atomic_fetch_add_explicit(&b->holds, 1, memory_order_relaxed);
+	*reader = (struct zone_builder_reader){.builder = b};
+	log_cursor_begin(&reader->cursor, &b->log);
+	*out = reader;
+	return 0;
 }
 
 static bool
-same_owner(const struct log_record *x, const struct log_record *y)
+is_duplicate(const struct log_record *x, const struct log_record *y)
 {
-	return x->hash == y->hash && x->owner_len == y->owner_len &&
-	       (x->owner == y->owner || memcmp(x->owner, y->owner, x->owner_len) == 0);
+	return x->type == y->type && log_same_owner(x, y) && log_record_compare_rdata(x, y) == 0;
 }
 
-size_t
-log_owner_end(const struct zone_builder *b, size_t i)
+bool
+zone_builder_reader_next(struct zone_builder_reader *reader, struct zone_record *out)
 {
-	size_t end = i + 1;
-	while (end < b->n && same_owner(&b->records[i], &b->records[end]))
-		end++;
-	return end;
+	const struct log_record *r = NULL, *last = reader->last;
+	while (reader->builder != NULL && (r = log_cursor_next(&reader->cursor)) != NULL && last != NULL &&
+	       is_duplicate(last, r))
+		;
+	if (r == NULL) {
+		release(reader->builder);
+		reader->builder = NULL;
+		return false;
+	}
+	reader->last = r;
+	*out = (struct zone_record){
+		.owner = r->owner, .rdata = r->rdata, .ttl_s = r->ttl_s, .type = r->type, .rdlen = r->rdlen};
+	return true;
+}
+
+void
+zone_builder_reader_free(struct zone_builder_reader *reader)
+{
+	if (reader == NULL)
+		return;
+	release(reader->builder);
+	zalloc_free(reader, sizeof(*reader));
 }
 
 /* -------- finish -------- */
@@ -282,19 +331,18 @@ log_owner_end(const struct zone_builder *b, size_t i)
 int
 zone_builder_finish(struct zone_builder *b, struct diag_list *diag, struct snapshot **out)
 {
-	unsigned first_diag = diag->n;
-	unsigned errors_before = diag->n_errors;
 	struct snapshot *s = NULL;
-	int err = log_sort(b);
+	int err = b->build == NULL ? begin_finish(b, diag) : 0;
+	unsigned errors_before = diag->n_errors;
 	if (err == 0)
 		err = builder_compile(b, diag, &s);
 	if (err == 0)
 		err = builder_check(b, s, diag);
 	if (err == 0)
-		builder_check_chain(b, s, diag);
-	if (err == 0 && diag->n_errors != errors_before)
+		err = builder_check_chain(b, s, diag);
+	if (err == 0 && (b->has_errors || diag->n_errors != errors_before))
 		err = -EINVAL;
-	diag_sort(diag, first_diag);
+	diag_sort(diag, b->first_diag);
 	zone_builder_abort(b);
 	if (err != 0) {
 		snapshot_free(s);

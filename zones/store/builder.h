@@ -6,21 +6,22 @@
  * them. Nothing that it makes is visible to anyone before zone_publish(). A builder that fails or is
  * abandoned leaves nothing behind.
  *
- * One thread at a time, but for the crew that it may be lent; allocates; may take seconds for a large zone, so
- * never on the control loop itself.
+ * One thread at a time; allocates; may take seconds for a large zone, so never on the control loop itself.
  */
 #ifndef ANSER_STORE_BUILDER_H
 #define ANSER_STORE_BUILDER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "zones/base/compiler.h"
-#include "zones/base/crew.h"
 #include "zones/base/diag.h"
 #include "zones/store/zone.h"
 #include "zones/wire/name.h"
 
 struct zone_builder;
+struct zone_record;
+struct crew;
 
 /* Where a record was written, for the diagnostics of checks; file is borrowed for the builder's life. */
 struct record_place {
@@ -40,17 +41,37 @@ int zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t 
 		     const uint8_t *rdata, uint16_t rdlen, const struct record_place *place) MUST_CHECK;
 
 /*
- * Puts the records of `part`, a builder of the same apex, behind those of b, as if they had been added to it in
- * their order. Costs a pointer for many records, unless these come from files that b numbers otherwise. Consumes
- * part. So several threads can collect the records of one zone, each in a builder of its own.
+ * Puts the records of `part`, a builder of the same apex, behind those of b, as if they had been added to it in their
+ * order; so several threads can collect the records of one zone, each in a builder of its own. Costs little where both
+ * are large, and their files have the same numbers. 0 or -ENOMEM (then b is of no use any more). Consumes part.
  */
-void zone_builder_join(struct zone_builder *b, struct zone_builder *part);
-
-/* Lends a crew (NULL: none) to zone_builder_finish(). What comes of it is the same with any. */
-void zone_builder_use_crew(struct zone_builder *b, struct crew *crew);
+int zone_builder_join(struct zone_builder *b, struct zone_builder *part) MUST_CHECK;
 
 /* Records added so far. */
 uint64_t zone_builder_records(const struct zone_builder *b);
+
+/*
+ * Who helps to finish a large zone (zones/base/crew.h); borrowed until then. NULL, as at first: nobody.
+ */
+void zone_builder_set_crew(struct zone_builder *b, struct crew *crew);
+
+/*
+ * Begins to finish, and makes the records readable, for who stores them while the rest of it is done: in the
+ * builder's order, without duplicates, the owners in lower case. Nothing may be added from here on. The reader may
+ * be on another thread, and may outlive the builder: the records are there until both have done with them.
+ *
+ * 0: zone_builder_finish() is to follow, with the same diag; errors that are in there already do not keep it from
+ * that. -ENOMEM: the builder is of no use any more.
+ */
+struct zone_builder_reader;
+int zone_builder_read(struct zone_builder *b, struct diag_list *diag, struct zone_builder_reader **out) MUST_CHECK;
+
+/* The next record, borrowed until the reader is freed. False: that was the last one, and the reader holds no more.
+ */
+bool zone_builder_reader_next(struct zone_builder_reader *reader, struct zone_record *out) MUST_CHECK;
+
+/* NULL is allowed. */
+void zone_builder_reader_free(struct zone_builder_reader *reader);
 
 /*
  * Checks and compiles. Faults go to `diag` with the place of the record: errors (SOA missing or doubled, no NS at

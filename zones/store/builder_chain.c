@@ -58,8 +58,9 @@ find_record(const struct chain *c, const struct name *owner, uint16_t type)
 {
 	uint64_t hash = name_hash(owner->bytes);
 	const struct log_record *typed = NULL, *any = NULL;
-	for (size_t i = 0; i < c->b->n; i++) {
-		const struct log_record *r = &c->b->records[i];
+	struct log_cursor cursor;
+	log_cursor_begin(&cursor, &c->b->log);
+	for (const struct log_record *r; (r = log_cursor_next(&cursor)) != NULL;) {
 		if (r->hash != hash || r->owner_len != owner->len ||
 		    memcmp(r->owner, owner->bytes, owner->len) != 0)
 			continue;
@@ -106,8 +107,11 @@ is_usable_param(const struct log_record *r)
 static void
 find_records(struct chain *c)
 {
-	for (size_t i = 0; i < c->b->n; i++) {
-		const struct log_record *r = &c->b->records[i];
+	struct log_cursor cursor;
+	if (!c->b->has_nsec && !c->b->has_nsec3 && !c->b->has_param)
+		return;
+	log_cursor_begin(&cursor, &c->b->log);
+	for (const struct log_record *r; (r = log_cursor_next(&cursor)) != NULL;) {
 		if (r->type == RRTYPE_NSEC3) {
 			keep_first(&c->nsec3, r);
 		} else if (r->type == RRTYPE_NSEC3PARAM && r->hash == c->b->source.apex_hash) {
@@ -143,8 +147,9 @@ check_kinds(const struct chain *c)
 static void
 check_iterations(const struct chain *c)
 {
-	for (size_t i = 0; i < c->b->n && c->nsec3 != NULL; i++) {
-		const struct log_record *r = &c->b->records[i];
+	struct log_cursor cursor;
+	log_cursor_begin(&cursor, &c->b->log);
+	for (const struct log_record *r; c->nsec3 != NULL && (r = log_cursor_next(&cursor)) != NULL;) {
 		if (r->type != RRTYPE_NSEC3PARAM || r->hash != c->b->source.apex_hash || !is_usable_param(r))
 			continue;
 		unsigned iterations = load_be16(r->rdata + 2);
@@ -343,49 +348,62 @@ needs_signature(const struct node *n, uint16_t type)
 	return !(n->entry.flags & NODE_CUT) || type == RRTYPE_DS || type == RRTYPE_NSEC;
 }
 
+struct unsigned_sets {
+	struct log_record first; /* type 0: there is none */
+	uint64_t n;
+};
+
+/* The sets of one name, records [i, end) of the window. */
 static void
-check_signatures(const struct chain *c)
+check_name_signatures(const struct chain *c, const struct log_window *w, size_t i, size_t end,
+		      struct unsigned_sets *found)
 {
-	const struct log_record *first = NULL;
-	uint64_t n_unsigned = 0;
-	for (size_t i = 0, end; i < c->b->n; i = end) {
-		end = log_owner_end(c->b, i);
-		const struct log_record *r = c->b->records;
-		const struct node *n = find_node(c, &r[i]);
-		for (size_t k = i; k < end; k++) {
-			/* the last of its set: signatures over it come right behind */
-			bool is_last = k + 1 == end || r[k + 1].type != r[k].type;
-			bool is_signed = k + 1 < end && r[k + 1].type == RRTYPE_RRSIG &&
-					 load_be16(r[k + 1].rdata) == r[k].type;
-			if (!is_last || is_signed || !needs_signature(n, r[k].type))
-				continue;
-			keep_first(&first, &r[k]);
-			n_unsigned++;
-		}
+	const struct log_record *r = w->records;
+	const struct node *n = find_node(c, &r[i]);
+	for (size_t k = i; k < end; k++) {
+		/* the last of its set: signatures over it come right behind */
+		bool is_last = k + 1 == end || r[k + 1].type != r[k].type;
+		bool is_signed =
+			k + 1 < end && r[k + 1].type == RRTYPE_RRSIG && load_be16(r[k + 1].rdata) == r[k].type;
+		if (!is_last || is_signed || !needs_signature(n, r[k].type))
+			continue;
+		if (found->n++ == 0 || log_record_is_before(&r[k], &found->first))
+			found->first = r[k];
 	}
-	if (n_unsigned == 1)
-		FAULT(c, DIAG_WARNING, first, "not signed, in a signed zone");
-	else if (n_unsigned > 1)
-		FAULT(c, DIAG_WARNING, first, "not signed, in a signed zone (and %llu more record sets)",
-		      (unsigned long long)n_unsigned - 1);
 }
 
-void
+static int
+check_signatures(const struct chain *c)
+{
+	struct unsigned_sets found = {0};
+	struct log_window w = {0};
+	int err = 0;
+	for (unsigned part = 0; part < log_parts(&c->b->log) && err == 0; part++) {
+		err = log_window_open(&w, &c->b->log, part);
+		for (size_t i = 0, end; i < w.n && err == 0; i = end) {
+			end = log_owner_end(&w, i);
+			check_name_signatures(c, &w, i, end, &found);
+		}
+	}
+	log_window_close(&w);
+	if (found.n == 1)
+		FAULT(c, DIAG_WARNING, &found.first, "not signed, in a signed zone");
+	else if (found.n > 1)
+		FAULT(c, DIAG_WARNING, &found.first, "not signed, in a signed zone (and %llu more record sets)",
+		      (unsigned long long)found.n - 1);
+	return err;
+}
+
+int
 builder_check_chain(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag)
 {
 	struct chain c = {.b = b, .snapshot = s, .diag = diag};
-	bool has_chain = false;
-	for (size_t p = 0; p < b->n_parts; p++)
-		has_chain |= b->parts[p].has_chain;
-	if (has_chain) {
-		find_records(&c);
-		check_kinds(&c);
-		check_iterations(&c);
-	}
+	find_records(&c);
+	check_kinds(&c);
+	check_iterations(&c);
 	if (s->denial != NULL) {
 		check_links(&c);
 		check_gaps(&c);
 	}
-	if (s->is_signed)
-		check_signatures(&c);
+	return s->is_signed ? check_signatures(&c) : 0;
 }

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "zones/base/alloc.h"
@@ -170,25 +171,65 @@ check_hidden(const struct check *c, const struct log_record *r, size_t n)
 	}
 }
 
-void
-builder_check_name(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,
-		   const struct log_record *r, size_t n)
+static bool
+is_apex(const struct record_source *source, const struct log_record *r)
 {
-	const struct check check = {.source = source, .snapshot = s, .diag = diag}, *c = &check;
-	bool is_apex = r->owner_len == c->source->apex.len;
-	bool is_wildcard = r->owner[0] == 1 && r->owner[1] == '*';
-	bool is_delegation = !is_apex && !is_wildcard && first_of_type(r, n, RRTYPE_NS) != NULL;
+	return r->owner_len == source->apex.len;
+}
+
+void
+builder_check_alone(const struct record_source *source, struct diag_list *diag, const struct log_record *r,
+		    size_t n)
+{
+	const struct check check = {.source = source, .diag = diag}, *c = &check;
 	check_cname(c, r, n);
 	check_singletons(c, r, n);
-	check_hidden(c, r, n);
 	const struct log_record *dname = first_of_type(r, n, RRTYPE_DNAME);
-	if (dname != NULL && !is_apex && first_of_type(r, n, RRTYPE_NS) != NULL)
+	if (dname != NULL && !is_apex(source, r) && first_of_type(r, n, RRTYPE_NS) != NULL)
 		FAULT(c, DIAG_ERROR, dname, "a name cannot be delegated and redirected (RFC 6672 section 2.4)");
 	for (size_t i = 0; i < n; i++) {
-		if (r[i].type == RRTYPE_SOA && !is_apex)
+		if (r[i].type == RRTYPE_SOA && !is_apex(source, r))
 			FAULT(c, DIAG_ERROR, &r[i], "SOA below the apex of the zone");
-		check_targets(c, &r[i], is_delegation);
 	}
+}
+
+/* Does any of its servers lie in the zone? */
+static bool
+has_target_inside(const struct record_source *source, const struct log_record *r)
+{
+	struct rdata_name names[4];
+	if (r->type != RRTYPE_NS && r->type != RRTYPE_MX && r->type != RRTYPE_SRV)
+		return false;
+	unsigned n = rdata_names(r->type, r->rdata, r->rdlen, names, ARRAY_LEN(names));
+	for (unsigned i = 0; i < n; i++) {
+		if (name_is_under(r->rdata + names[i].pos, source->apex.bytes))
+			return true;
+	}
+	return false;
+}
+
+bool
+builder_needs_others(const struct record_source *source, bool has_dname, const struct log_record *r, size_t n)
+{
+	if (has_dname || name_labels(r->owner) > source->apex_labels + 1u)
+		return true;
+	for (size_t i = 0; i < n; i++) {
+		if (has_target_inside(source, &r[i]))
+			return true;
+	}
+	return false;
+}
+
+void
+builder_check_others(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,
+		     const struct log_record *r, size_t n)
+{
+	const struct check check = {.source = source, .snapshot = s, .diag = diag}, *c = &check;
+	bool is_wildcard = r->owner[0] == 1 && r->owner[1] == '*';
+	bool is_delegation = !is_apex(source, r) && !is_wildcard && first_of_type(r, n, RRTYPE_NS) != NULL;
+	check_hidden(c, r, n);
+	for (size_t i = 0; i < n; i++)
+		check_targets(c, &r[i], is_delegation);
 }
 
 /* -------- the zone -------- */
@@ -206,38 +247,55 @@ builder_check_apex(const struct record_source *source, const struct snapshot *s,
 		diag_add(diag, DIAG_ERROR, file, 0, 0, "zone %s has no NS record at its apex", apex);
 }
 
-/* A list a part, so that what is said does not depend on who comes first. */
+/* The check of a whole log, by parts. */
 struct check_parts {
 	const struct zone_builder *b;
 	const struct snapshot *snapshot;
-	struct diag_list *diags;
+	struct diag_list *diags; /* of log_parts() */
+	atomic_uint next;
+	atomic_bool has_failed;
 };
 
-static void
-check_part(void *arg, size_t p)
+static int
+check_part(const struct check_parts *p, struct log_window *w, unsigned part)
 {
-	const struct check_parts *x = arg;
-	const struct zone_builder *b = x->b;
-	for (size_t i = log_part_start(b, p), end; i < b->parts[p].end; i = end) {
-		end = log_owner_end(b, i);
-		for (size_t k = i; k < end; k++)
-			log_prefetch(b, k);
-		builder_check_name(&b->source, x->snapshot, &x->diags[p], &b->records[i], end - i);
+	const struct pointers *names = builder_names_to_check(p->b, part);
+	int err = names->n != 0 ? log_window_open(w, &p->b->log, part) : 0;
+	for (size_t i = 0; err == 0 && i < names->n; i++) {
+		size_t at = (size_t)(uintptr_t)names->items[i], end = log_owner_end(w, at);
+		log_prefetch(w, at);
+		builder_check_others(&p->b->source, p->snapshot, &p->diags[part], &w->records[at], end - at);
 	}
+	return err;
+}
+
+/* Takes part after part, beside others that do. */
+static void
+check_parts(void *arg)
+{
+	struct check_parts *p = arg;
+	struct log_window w = {0};
+	unsigned part;
+	while ((part = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < log_parts(&p->b->log)) {
+		if (check_part(p, &w, part) != 0)
+			atomic_store_explicit(&p->has_failed, true, memory_order_relaxed);
+	}
+	log_window_close(&w);
 }
 
 int
 builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag)
 {
-	struct diag_list *diags = zalloc(b->n_parts * sizeof(*diags), 0);
-	if (diags == NULL)
+	unsigned n_parts = log_parts(&b->log);
+	struct check_parts p = {.b = b, .snapshot = s, .diags = zalloc(n_parts * sizeof(*p.diags), 0)};
+	if (p.diags == NULL)
 		return -ENOMEM;
-	for (size_t p = 0; p < b->n_parts; p++)
-		diags[p] = (struct diag_list){.limit = diag->limit};
 	builder_check_apex(&b->source, s, diag);
-	crew_each(b->crew, b->n_parts, check_part, &(struct check_parts){b, s, diags});
-	for (size_t p = 0; p < b->n_parts; p++)
-		diag_move(diag, &diags[p]);
-	zalloc_free(diags, b->n_parts * sizeof(*diags));
-	return 0;
+	for (unsigned i = 0; i < n_parts; i++)
+		p.diags[i] = (struct diag_list){.limit = diag->limit};
+	crew_run(n_parts > 1 ? b->crew : NULL, check_parts, &p);
+	for (unsigned i = 0; i < n_parts; i++)
+		diag_move(diag, &p.diags[i]);
+	zalloc_free(p.diags, n_parts * sizeof(*p.diags));
+	return atomic_load_explicit(&p.has_failed, memory_order_relaxed) ? -ENOMEM : 0;
 }

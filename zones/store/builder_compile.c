@@ -6,9 +6,9 @@
  * their own become empty non-terminals, so that every ancestor of a name is in the table: the engine's search for
  * the closest encloser rests on that. Last, cuts and DNAMEs mark what lies below them.
  *
- * A crew makes the nodes of several parts of the log at once. Into the table they go part by part, in order, by one
- * thread at a time: whoever has made a part puts in what is due, unless somebody is at it, and makes the next part
- * then. So the table takes a thread for as long as it needs one, and nobody waits.
+ * Nodes are made of each part of the log by itself, on as many threads as the crew has. Each thread has a table of
+ * sets of its own, which become one at the end: a set that several threads have made stays as often as that, and is
+ * found once from then on. The names table and what a name tells its parents are the caller's alone.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -21,31 +21,61 @@
 #include "zones/store/denial.h"
 #include "zones/wire/rdata.h"
 
-/* What one part of the log becomes. */
+/* What was made of one part of the log. */
 struct build_part {
-	struct compile compile;
+	struct pointers nodes;
+	struct pointers nsec3s;
+	struct pointers to_check; /* builder_names_to_check() */
 	struct diag_list diag;
-	struct node **nodes; /* in the log's order, until they are in the table; room for one a record */
-	size_t n_nodes, nodes_cap;
-	struct nsec3 **nsec3s; /* collected for the denial index */
-	size_t n_nsec3s, nsec3s_cap;
 	int err;
-	atomic_bool is_made;
 };
 
 struct build {
-	const struct zone_builder *b;
-	struct diag_list *diag;
+	struct zone_builder *b;
 	struct snapshot *snapshot;
 	struct names_txn *txn;
-	struct compile compile; /* what the parts have in common; makes empty non-terminals */
-	pthread_mutex_t lock;   /* over compile.interned */
-	struct build_part *parts;
-	_Atomic size_t next_part; /* to be made */
-	size_t next_put;          /* to be put into the table: whoever has set is_putting has it */
-	atomic_flag is_putting;
-	int err; /* with next_put: the first that a part has met */
+	struct compile compile;   /* the caller's */
+	struct build_part *parts; /* of log_parts() */
+	struct compile *compiles; /* of the threads that make nodes: of width */
+	unsigned width;
+	atomic_uint n_compiles; /* threads that have come; may go beyond width */
+	atomic_uint next;       /* part that nobody has begun */
+	atomic_bool has_failed; /* some part has: the others need not begin */
+	struct pointers nsec3s; /* for the denial index */
 };
+
+/* One thread, at one part. */
+struct build_worker {
+	struct build *build;
+	struct compile *compile;
+	struct build_part *part;
+	struct log_window window;
+};
+
+static int
+pointers_add(struct pointers *p, void *item)
+{
+	if (p->n == p->cap) {
+		size_t cap = p->cap != 0 ? p->cap * 2 : 8;
+		void **items = zalloc(cap * sizeof(*items), 0);
+		if (items == NULL)
+			return -ENOMEM;
+		if (p->n != 0)
+			memcpy(items, p->items, p->n * sizeof(*items));
+		zalloc_free(p->items, p->cap * sizeof(*items));
+		p->items = items;
+		p->cap = cap;
+	}
+	p->items[p->n++] = item;
+	return 0;
+}
+
+static void
+pointers_free(struct pointers *p)
+{
+	zalloc_free(p->items, p->cap * sizeof(*p->items));
+	*p = (struct pointers){0};
+}
 
 /* -------- nodes -------- */
 
@@ -77,7 +107,7 @@ is_orphan_signature(const struct log_record *r, size_t i)
  * lookup mistakes them for the signatures of their neighbour.
  */
 static int
-build_orphans(struct build_part *part, const struct log_record *r, size_t n, uint64_t *sets, unsigned *n_sets)
+build_orphans(struct build_worker *w, const struct log_record *r, size_t n, uint64_t *sets, unsigned *n_sets)
 {
 	struct log_record *orphans = NULL;
 	size_t n_orphans = 0;
@@ -93,7 +123,7 @@ build_orphans(struct build_part *part, const struct log_record *r, size_t n, uin
 	if (orphans == NULL)
 		return 0;
 	struct rrset *set = NULL;
-	int err = compile_set(&part->compile, orphans, n_orphans, &set);
+	int err = compile_set(w->compile, orphans, n_orphans, &set);
 	if (set != NULL)
 		sets[(*n_sets)++] = node_word(set);
 	zalloc_free(orphans, n * sizeof(*orphans));
@@ -101,18 +131,18 @@ build_orphans(struct build_part *part, const struct log_record *r, size_t n, uin
 }
 
 static int
-build_sets(struct build_part *part, const struct log_record *r, size_t n, uint64_t *sets, unsigned *n_sets)
+build_sets(struct build_worker *w, const struct log_record *r, size_t n, uint64_t *sets, unsigned *n_sets)
 {
-	int err = build_orphans(part, r, n, sets, n_sets);
+	int err = build_orphans(w, r, n, sets, n_sets);
 	for (size_t i = 0, end; i < n && err == 0; i = end) {
 		end = set_end(r, i, n);
 		if (is_orphan_signature(r, i))
 			continue;
-		if (part->compile.hashes_names && r[i].type == RRTYPE_NSEC3)
-			builder_fault(part->compile.source, part->compile.diag, DIAG_WARNING, &r[i],
+		if (w->compile->hashes_names && r[i].type == RRTYPE_NSEC3)
+			builder_fault(w->compile->source, w->compile->diag, DIAG_WARNING, &r[i],
 				      "not at a hash of its own below the apex, so it proves nothing");
 		struct rrset *set = NULL;
-		err = compile_set(&part->compile, r + i, end - i, &set);
+		err = compile_set(w->compile, r + i, end - i, &set);
 		if (set != NULL)
 			sets[(*n_sets)++] = node_word(set);
 	}
@@ -121,16 +151,16 @@ build_sets(struct build_part *part, const struct log_record *r, size_t n, uint64
 
 /* The node of one name from its n records. */
 static int
-build_node(struct build_part *part, const struct log_record *r, size_t n, struct node **out)
+build_node(struct build_worker *w, const struct log_record *r, size_t n, struct node **out)
 {
 	uint64_t few[16];
 	uint64_t *sets = n <= ARRAY_LEN(few) ? few : zalloc(n * sizeof(*sets), 0);
 	if (sets == NULL)
 		return -ENOMEM;
 	unsigned n_sets = 0;
-	int err = build_sets(part, r, n, sets, &n_sets);
+	int err = build_sets(w, r, n, sets, &n_sets);
 	if (err == 0)
-		err = compile_node(&part->compile, r[0].owner, r[0].hash, sets, n_sets, NULL, out);
+		err = compile_node(w->compile, r[0].owner, r[0].hash, sets, n_sets, NULL, out);
 	if (err != 0)
 		compile_release(sets, n_sets);
 	if (sets != few)
@@ -142,7 +172,7 @@ build_node(struct build_part *part, const struct log_record *r, size_t n, struct
 
 /* Octets of the hash, if all records of a name are NSEC3 and signatures, and the name is a hash below the apex. */
 static bool
-is_nsec3_name(const struct build_part *part, const struct log_record *r, size_t n, uint8_t hash[NSEC3_HASH_LEN])
+is_nsec3_name(const struct compile *compile, const struct log_record *r, size_t n, uint8_t hash[NSEC3_HASH_LEN])
 {
 	if (r->type != RRTYPE_NSEC3)
 		return false;
@@ -151,105 +181,195 @@ is_nsec3_name(const struct build_part *part, const struct log_record *r, size_t 
 		    (r[i].type != RRTYPE_RRSIG || load_be16(r[i].rdata) != RRTYPE_NSEC3))
 			return false;
 	}
-	return compile_is_nsec3_owner(&part->compile, r->owner, r->owner_len, hash);
+	return compile_is_nsec3_owner(compile, r->owner, r->owner_len, hash);
 }
 
 static int
-reserve_nsec3(struct build_part *part)
-{
-	if (part->n_nsec3s < part->nsec3s_cap)
-		return 0;
-	size_t cap = part->nsec3s_cap ? part->nsec3s_cap * 2 : 64;
-	struct nsec3 **sets = zalloc(cap * sizeof(*sets), 0);
-	if (sets == NULL)
-		return -ENOMEM;
-	if (part->n_nsec3s != 0)
-		memcpy(sets, part->nsec3s, part->n_nsec3s * sizeof(*sets));
-	zalloc_free(part->nsec3s, part->nsec3s_cap * sizeof(*sets));
-	part->nsec3s = sets;
-	part->nsec3s_cap = cap;
-	return 0;
-}
-
-static int
-build_nsec3(struct build_part *part, const struct log_record *r, size_t n, const uint8_t hash[NSEC3_HASH_LEN])
+build_nsec3(struct build_worker *w, const struct log_record *r, size_t n, const uint8_t hash[NSEC3_HASH_LEN])
 {
 	struct rrset *set = NULL, *sigs = NULL;
 	size_t n_set = set_end(r, 0, n);
-	int err = reserve_nsec3(part);
-	if (err == 0)
-		err = compile_set(&part->compile, r, n_set, &set);
+	int err = compile_set(w->compile, r, n_set, &set);
 	if (err == 0 && n_set < n)
-		err = compile_set(&part->compile, r + n_set, n - n_set, &sigs);
+		err = compile_set(w->compile, r + n_set, n - n_set, &sigs);
 	struct nsec3 *made = err == 0 && set != NULL ? nsec3_new(hash, set, sigs) : NULL;
 	if (made == NULL) {
 		rrset_release(set);
 		rrset_release(sigs);
 		return err != 0 ? err : set != NULL ? -ENOMEM : 0;
 	}
-	part->nsec3s[part->n_nsec3s++] = made;
-	return 0;
+	err = pointers_add(&w->part->nsec3s, made);
+	if (err != 0)
+		nsec3_free(made);
+	return err;
 }
 
 /* How the zone's names are hashed: the first usable NSEC3PARAM at the apex, if there are NSEC3 records as well. */
-static void
+static int
 find_nsec3_params(struct build *build)
 {
-	const struct zone_builder *b = build->b;
-	size_t at_apex = b->source.apex_hash & (b->n_parts - 1);
-	bool has_nsec3 = false;
-	for (size_t p = 0; p < b->n_parts; p++)
-		has_nsec3 |= b->parts[p].has_nsec3;
-	for (size_t i = log_part_start(b, at_apex); has_nsec3 && i < b->parts[at_apex].end; i++) {
-		const struct log_record *r = &b->records[i];
+	struct zone_builder *b = build->b;
+	struct compile *compile = &build->compile;
+	struct log_window w = {0};
+	if (!b->has_nsec3 || !b->has_param)
+		return 0;
+	int err = log_window_sort(&w, &b->log, log_part_of(&b->log, b->source.apex_hash));
+	for (size_t i = 0; err == 0 && i < w.n && !compile->hashes_names; i++) {
+		const struct log_record *r = &w.records[i];
 		/* algorithm SHA-1, no flags (RFC 5155 section 4.1); builder_check_chain() refuses the iterations */
-		if (r->type != RRTYPE_NSEC3PARAM || r->hash != b->source.apex_hash || build->compile.hashes_names ||
-		    r->rdata[0] != 1 || r->rdata[1] != 0 || load_be16(r->rdata + 2) > NSEC3_ITERATIONS_MAX)
+		if (r->type != RRTYPE_NSEC3PARAM || r->hash != b->source.apex_hash || r->rdata[0] != 1 ||
+		    r->rdata[1] != 0 || load_be16(r->rdata + 2) > NSEC3_ITERATIONS_MAX)
 			continue;
-		build->compile.hashes_names = true;
-		build->compile.params.iterations = load_be16(r->rdata + 2);
-		build->compile.params.salt_len = r->rdata[4];
-		memcpy(build->compile.params.salt, r->rdata + 5, r->rdata[4]);
+		compile->hashes_names = true;
+		compile->params.iterations = load_be16(r->rdata + 2);
+		compile->params.salt_len = r->rdata[4];
+		memcpy(compile->params.salt, r->rdata + 5, r->rdata[4]);
 	}
+	log_window_close(&w);
+	return err;
 }
 
-/* -------- parts -------- */
+/* -------- the parts -------- */
 
 static int
-make_nodes(const struct build *build, struct build_part *part, size_t i, size_t part_end)
+build_name(struct build_worker *w, const struct log_record *r, size_t n)
 {
-	const struct zone_builder *b = build->b;
-	part->nodes_cap = part_end - i;
-	part->nodes = zalloc(part->nodes_cap * sizeof(*part->nodes), 0);
-	if (part->nodes == NULL)
-		return -ENOMEM;
-	for (size_t end; i < part_end; i = end) {
-		end = log_owner_end(b, i);
-		struct node *n = NULL;
-		uint8_t hash[NSEC3_HASH_LEN];
-		for (size_t k = i; k < end; k++)
-			log_prefetch(b, k);
-		int err = is_nsec3_name(part, &b->records[i], end - i, hash)
-				  ? build_nsec3(part, &b->records[i], end - i, hash)
-				  : build_node(part, &b->records[i], end - i, &n);
-		if (err != 0)
-			return err;
-		if (n != NULL)
-			part->nodes[part->n_nodes++] = n;
-	}
-	return 0;
+	struct node *node;
+	uint8_t hash[NSEC3_HASH_LEN];
+	if (is_nsec3_name(w->compile, r, n, hash))
+		return build_nsec3(w, r, n, hash);
+	int err = build_node(w, r, n, &node);
+	if (err != 0)
+		return err;
+	err = pointers_add(&w->part->nodes, node);
+	if (err != 0)
+		node_free(node);
+	return err;
 }
 
-static void
-make_part(struct build *build, size_t p)
+/* Records [i, end) of the window. */
+static int
+check_name(struct build_worker *w, size_t i, size_t end)
 {
-	struct build_part *part = &build->parts[p];
-	part->diag.limit = build->diag->limit;
-	part->compile = build->compile;
-	part->compile.diag = &part->diag;
-	part->compile.interned = intern_hold(build->compile.interned);
-	part->err = make_nodes(build, part, log_part_start(build->b, p), build->b->parts[p].end);
-	atomic_store_explicit(&part->is_made, true, memory_order_release);
+	const struct zone_builder *b = w->build->b;
+	const struct log_record *r = &w->window.records[i];
+	builder_check_alone(&b->source, w->compile->diag, r, end - i);
+	if (!builder_needs_others(&b->source, b->has_dname, r, end - i))
+		return 0;
+	return pointers_add(&w->part->to_check, (void *)(uintptr_t)i);
+}
+
+static int
+build_part(struct build_worker *w, unsigned part)
+{
+	struct log_window *window = &w->window;
+	w->part = &w->build->parts[part];
+	w->compile->diag = &w->part->diag;
+	int err = log_window_sort(window, &w->build->b->log, part);
+	for (size_t i = 0, end; err == 0 && i < window->n; i = end) {
+		end = log_owner_end(window, i);
+		for (size_t k = i; k < end; k++)
+			log_prefetch(window, k);
+		err = build_name(w, &window->records[i], end - i);
+		if (err == 0)
+			err = check_name(w, i, end);
+	}
+	return err;
+}
+
+/* Takes part after part, beside others that do. */
+static void
+build_parts(void *arg)
+{
+	struct build *build = arg;
+	unsigned i = atomic_fetch_add_explicit(&build->n_compiles, 1, memory_order_relaxed), part;
+	if (i >= build->width)
+		return;
+	struct build_worker w = {.build = build, .compile = &build->compiles[i]};
+	while (!atomic_load_explicit(&build->has_failed, memory_order_relaxed) &&
+	       (part = atomic_fetch_add_explicit(&build->next, 1, memory_order_relaxed)) <
+		       log_parts(&build->b->log)) {
+		w.part = &build->parts[part];
+		w.part->err = build_part(&w, part);
+		if (w.part->err != 0)
+			atomic_store_explicit(&build->has_failed, true, memory_order_relaxed);
+	}
+	log_window_close(&w.window);
+}
+
+/* What the threads have compiled becomes the caller's. */
+static void
+join_compiles(struct build *build)
+{
+	struct compile *all = &build->compile;
+	for (unsigned i = 0; i < build->width; i++) {
+		struct compile *c = &build->compiles[i];
+		all->records += c->records;
+		all->sets += c->sets;
+		if (all->interned == NULL) {
+			all->interned = c->interned;
+			c->interned = NULL;
+		}
+		if (c->interned != NULL)
+			intern_join(all->interned, c->interned);
+		c->interned = NULL;
+		compile_end(c);
+	}
+}
+
+/* Faults, in the order of the parts; and the first error. */
+static int
+join_parts(struct build *build)
+{
+	int err = 0;
+	for (unsigned i = 0; i < log_parts(&build->b->log); i++) {
+		diag_move(build->compile.diag, &build->parts[i].diag);
+		err = err != 0 ? err : build->parts[i].err;
+	}
+	return err;
+}
+
+static int
+make_nodes(struct build *build)
+{
+	unsigned n_parts = log_parts(&build->b->log);
+	struct crew *crew = n_parts > 1 ? build->b->crew : NULL;
+	build->width = crew != NULL ? crew->size : 1;
+	build->compiles = zalloc(build->width * sizeof(*build->compiles), 0);
+	build->parts = zalloc(n_parts * sizeof(*build->parts), 0);
+	if (build->parts != NULL)
+		memset(build->parts, 0, n_parts * sizeof(*build->parts));
+	if (build->parts == NULL || build->compiles == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n_parts; i++)
+		build->parts[i].diag.limit = build->compile.diag->limit;
+	for (unsigned i = 0; i < build->width; i++)
+		build->compiles[i] = build->compile;
+	crew_run(crew, build_parts, build);
+	join_compiles(build);
+	return join_parts(build);
+}
+
+/* What was made and not taken out is freed. */
+static void
+free_parts(struct build *build)
+{
+	for (unsigned i = 0; build->parts != NULL && i < log_parts(&build->b->log); i++) {
+		struct build_part *part = &build->parts[i];
+		for (size_t k = 0; k < part->nodes.n; k++)
+			if (part->nodes.items[k] != NULL)
+				node_free(part->nodes.items[k]);
+		for (size_t k = 0; k < part->nsec3s.n; k++)
+			if (part->nsec3s.items[k] != NULL)
+				nsec3_free(part->nsec3s.items[k]);
+		pointers_free(&part->nodes);
+		pointers_free(&part->nsec3s);
+		pointers_free(&part->to_check);
+		diag_clear(&part->diag);
+	}
+	zalloc_free(build->parts, log_parts(&build->b->log) * sizeof(*build->parts));
+	zalloc_free(build->compiles, build->width * sizeof(*build->compiles));
+	build->parts = NULL;
 }
 
 /* -------- the table -------- */
@@ -302,65 +422,43 @@ add_node(struct build *build, struct node *n)
 	return note_child(build, node_name(n), n->entry.name_len);
 }
 
-/* Moves a part into the table, and what was said of it to the list; behind a part that has failed it is dropped. */
-static void
-put_part(struct build *build, struct build_part *part)
-{
-	size_t i = 0;
-	if (build->err == 0) {
-		diag_move(build->diag, &part->diag);
-		for (; i < part->n_nodes && build->err == 0; i++)
-			build->err = add_node(build, part->nodes[i]);
-		if (build->err == 0)
-			build->err = part->err;
-	}
-	for (; i < part->n_nodes; i++)
-		node_free(part->nodes[i]);
-	zalloc_free(part->nodes, part->nodes_cap * sizeof(*part->nodes));
-	part->nodes = NULL;
-	part->n_nodes = 0;
-}
+/* Nodes ahead of which one is asked for: made by another thread, it is in its caches. */
+#define NODES_AHEAD 8
 
-/* Puts in what is due, if nobody else is at it. What they leave for being made too late is put in last of all. */
-static void
-put_parts(struct build *build)
-{
-	if (atomic_flag_test_and_set_explicit(&build->is_putting, memory_order_acquire))
-		return;
-	while (build->next_put < build->b->n_parts &&
-	       atomic_load_explicit(&build->parts[build->next_put].is_made, memory_order_acquire))
-		put_part(build, &build->parts[build->next_put++]);
-	atomic_flag_clear_explicit(&build->is_putting, memory_order_release);
-}
-
-static void
-build_parts(void *arg)
-{
-	struct build *build = arg;
-	size_t p;
-	while ((p = atomic_fetch_add_explicit(&build->next_part, 1, memory_order_relaxed)) < build->b->n_parts) {
-		make_part(build, p);
-		put_parts(build);
-	}
-}
-
-/* With several at it, all have one table of sets from the start, and a lock over it. */
 static int
-share_table(struct build *build)
+add_part(struct build *build, struct build_part *part)
 {
-	if (build->b->n_parts == 1 || build->b->crew == NULL)
-		return 0;
-	build->compile.interned = intern_new();
-	if (build->compile.interned == NULL || pthread_mutex_init(&build->lock, NULL) != 0)
-		return -ENOMEM;
-	build->compile.lock = &build->lock;
-	return 0;
+	struct pointers *nodes = &part->nodes;
+	int err = 0;
+	for (size_t i = 0; i < nodes->n && err == 0; i++) {
+		if (i + NODES_AHEAD < nodes->n)
+			prefetch(nodes->items[i + NODES_AHEAD]);
+		struct node *n = nodes->items[i];
+		nodes->items[i] = NULL;
+		err = add_node(build, n);
+	}
+	for (size_t i = 0; i < part->nsec3s.n && err == 0; i++) {
+		err = pointers_add(&build->nsec3s, part->nsec3s.items[i]);
+		if (err == 0)
+			part->nsec3s.items[i] = NULL;
+	}
+	if (err == 0) {
+		pointers_free(&part->nodes);
+		pointers_free(&part->nsec3s);
+	}
+	return err;
 }
 
-/*
- * Marks a name that a cut or a DNAME above it hides. Each name is marked by one thread, while others look at what
- * it is besides.
- */
+static int
+add_nodes(struct build *build)
+{
+	int err = 0;
+	for (unsigned i = 0; i < log_parts(&build->b->log) && err == 0; i++)
+		err = add_part(build, &build->parts[i]);
+	return err;
+}
+
+/* Marks a name that a cut or a DNAME above it hides. */
 static int
 mark_hidden(const struct names_entry *entry, void *arg)
 {
@@ -373,20 +471,12 @@ mark_hidden(const struct names_entry *entry, void *arg)
 		len -= skip;
 		const struct names_entry *above =
 			len == s->apex_len ? &s->apex->entry : names_find(&s->names, name_hash(name), name, len);
-		if (__atomic_load_n(&above->flags, __ATOMIC_RELAXED) & (NODE_CUT | NODE_DNAME)) {
-			uint8_t *flags = &((struct names_entry *)(uintptr_t)entry)->flags;
-			__atomic_store_n(flags, *flags | NODE_BELOW, __ATOMIC_RELAXED);
+		if (above->flags & (NODE_CUT | NODE_DNAME)) {
+			((struct names_entry *)(uintptr_t)entry)->flags |= NODE_BELOW;
 			return 0;
 		}
 	}
 	return 0;
-}
-
-static void
-mark_hidden_in(void *arg, size_t p)
-{
-	const struct build *build = arg;
-	names_walk_part(&build->snapshot->names, p, build->b->n_parts, mark_hidden, build->snapshot);
 }
 
 /* -------- the denial index -------- */
@@ -407,32 +497,6 @@ collect_nsec(const struct names_entry *entry, void *arg)
 		list->nodes[list->n] = n;
 	list->n++;
 	return 0;
-}
-
-/* The NSEC3 sets of all parts, n in number; NULL: out of memory. They are still the parts'. */
-static struct nsec3 **
-gather_nsec3s(const struct build *build, size_t n)
-{
-	struct nsec3 **all = zalloc(n * sizeof(*all), 0);
-	size_t at = 0;
-	for (size_t p = 0; all != NULL && p < build->b->n_parts; p++) {
-		const struct build_part *part = &build->parts[p];
-		if (part->n_nsec3s != 0)
-			memcpy(all + at, part->nsec3s, part->n_nsec3s * sizeof(*all));
-		at += part->n_nsec3s;
-	}
-	return all;
-}
-
-static struct denial_index *
-index_nsec3(struct build *build, size_t n)
-{
-	struct nsec3 **all = gather_nsec3s(build, n);
-	struct denial_index *d = all != NULL ? denial_new_nsec3(all, n, &build->compile.params) : NULL;
-	for (size_t p = 0; d != NULL && p < build->b->n_parts; p++)
-		build->parts[p].n_nsec3s = 0; /* they are the index's now */
-	zalloc_free(all, n * sizeof(*all));
-	return d;
 }
 
 static struct denial_index *
@@ -457,17 +521,15 @@ fill_denial(struct build *build)
 {
 	struct snapshot *s = build->snapshot;
 	struct denial_index *d = NULL;
-	size_t n_nsec3s = 0;
-	for (size_t p = 0; p < build->b->n_parts; p++)
-		n_nsec3s += build->parts[p].n_nsec3s;
-	if (n_nsec3s != 0)
-		d = index_nsec3(build, n_nsec3s);
+	if (build->nsec3s.n != 0)
+		d = denial_new_nsec3((struct nsec3 **)build->nsec3s.items, build->nsec3s.n, &build->compile.params);
 	else if (node_find(s->apex, RRTYPE_NSEC).set != NULL)
 		d = index_nsec(build);
 	else
 		return 0;
 	if (d == NULL)
 		return -ENOMEM;
+	build->nsec3s.n = 0; /* they are the index's now */
 	denial_settle_apex(d, s->apex);
 	s->denial = d;
 	return 0;
@@ -485,11 +547,9 @@ fill_snapshot(struct build *build)
 	if (s->apex == NULL)
 		return 0;
 	s->is_signed = compile_is_signed(s->apex);
-	for (size_t p = 0; p < b->n_parts; p++) {
-		s->records += build->parts[p].compile.records;
-		s->sets += build->parts[p].compile.sets;
-	}
-	crew_each(b->crew, b->n_parts, mark_hidden_in, build);
+	s->records = build->compile.records;
+	s->sets = build->compile.sets;
+	names_walk(&s->names, mark_hidden, s);
 	int err = fill_denial(build);
 	return err != 0 ? err : compile_soa(s, b->source.apex.bytes);
 }
@@ -509,73 +569,75 @@ snapshot_new(const struct zone_builder *b)
 static void
 keep_interned(struct build *build)
 {
-	struct intern *in = build->parts[0].compile.interned;
+	struct intern *in = build->compile.interned;
 	if (in == NULL || !intern_is_worth_it(in))
 		return;
 	intern_close(in, 0);
 	build->snapshot->interned = intern_hold(in);
 }
 
-static void
-build_end(struct build *build)
+int
+builder_make_nodes(struct zone_builder *b, struct diag_list *diag)
 {
-	for (size_t p = 0; p < build->b->n_parts; p++) {
-		struct build_part *part = &build->parts[p];
-		for (size_t i = 0; i < part->n_nsec3s; i++)
-			nsec3_free(part->nsec3s[i]);
-		zalloc_free(part->nsec3s, part->nsec3s_cap * sizeof(*part->nsec3s));
-		compile_end(&part->compile);
-		diag_clear(&part->diag);
-	}
-	compile_end(&build->compile);
-	if (build->compile.lock != NULL)
-		pthread_mutex_destroy(&build->lock);
-	zalloc_free(build->parts, build->b->n_parts * sizeof(*build->parts));
+	struct build *build = zalloc(sizeof(*build), 0);
+	if (build == NULL)
+		return -ENOMEM;
+	*build = (struct build){.b = b, .compile = {.source = &b->source, .diag = diag}};
+	b->build = build;
+	int err = find_nsec3_params(build);
+	return err != 0 ? err : make_nodes(build);
 }
 
-/* From the parts to the finished snapshot. */
+void
+builder_drop_nodes(struct zone_builder *b)
+{
+	struct build *build = b->build;
+	if (build == NULL)
+		return;
+	free_parts(build);
+	compile_end(&build->compile);
+	for (size_t i = 0; i < build->nsec3s.n; i++)
+		nsec3_free(build->nsec3s.items[i]);
+	pointers_free(&build->nsec3s);
+	zalloc_free(build, sizeof(*build));
+	b->build = NULL;
+}
+
+const struct pointers *
+builder_names_to_check(const struct zone_builder *b, unsigned part)
+{
+	return &b->build->parts[part].to_check;
+}
+
 static int
-build_run(struct build *build)
+fill_names(struct build *build)
 {
 	struct garbage garbage = {0};
-	build->txn = names_txn_begin(&build->snapshot->names, build->b->n / 2);
+	build->txn = names_txn_begin(&build->snapshot->names, build->b->log.n / 2);
 	if (build->txn == NULL)
 		return -ENOMEM;
-	find_nsec3_params(build);
-	int err = share_table(build);
-	if (err == 0) {
-		crew_run(build->b->crew, build_parts, build);
-		put_parts(build);
-		err = build->err;
-	}
+	int err = add_nodes(build);
 	names_txn_commit(build->txn, &build->snapshot->names, &garbage);
 	garbage_free(&garbage); /* of an empty table */
-	if (err != 0)
-		return err;
-	keep_interned(build);
-	return fill_snapshot(build);
+	return err;
 }
 
 int
 builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot **out)
 {
-	struct build build = {.b = b,
-			      .diag = diag,
-			      .snapshot = snapshot_new(b),
-			      .compile = {.source = &b->source, .diag = diag},
-			      .parts = zalloc(b->n_parts * sizeof(*build.parts), 0),
-			      .is_putting = ATOMIC_FLAG_INIT};
-	int err = -ENOMEM;
-	if (build.parts != NULL) {
-		memset(build.parts, 0, b->n_parts * sizeof(*build.parts));
-		if (build.snapshot != NULL)
-			err = build_run(&build);
-		build_end(&build);
-	}
+	struct build *build = b->build;
+	build->compile.diag = diag;
+	build->snapshot = snapshot_new(b);
+	if (build->snapshot == NULL)
+		return -ENOMEM;
+	int err = fill_names(build);
+	keep_interned(build);
+	if (err == 0)
+		err = fill_snapshot(build);
 	if (err != 0) {
-		snapshot_free(build.snapshot);
+		snapshot_free(build->snapshot);
 		return err;
 	}
-	*out = build.snapshot;
+	*out = build->snapshot;
 	return 0;
 }

@@ -70,8 +70,10 @@ check_edits(struct zone_change *c, const struct snapshot *s)
 				continue;
 			if (change_records(c, e, CHANGE_RECORDS_TO_CHECK, &records, &n) != 0)
 				return -ENOMEM;
-			if (n != 0)
-				builder_check_name(&c->source, s, c->compile.diag, records, n);
+			if (n == 0)
+				continue;
+			builder_check_alone(&c->source, c->compile.diag, records, n);
+			builder_check_others(&c->source, s, c->compile.diag, records, n);
 		}
 	}
 	return 0;

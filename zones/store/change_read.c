@@ -102,7 +102,7 @@ is_alias_alone(const struct change_edit *e)
 	return true;
 }
 
-/* The rules of builder_check_name() that refuse a zone for two types at one name. */
+/* The rules of builder_check_alone() that refuse a zone for two types at one name. */
 static bool
 admits(const struct zone_change *c, const struct change_edit *e, uint16_t type)
 {

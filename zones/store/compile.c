@@ -36,12 +36,6 @@ share_set(struct compile *c, struct rrset *set)
 {
 	if (node_takes_set(set) || node_set_is_unique(set) || set->type == RRTYPE_SOA)
 		return set;
-	if (c->lock != NULL) {
-		pthread_mutex_lock(c->lock);
-		set = intern_set(c->interned, set);
-		pthread_mutex_unlock(c->lock);
-		return set;
-	}
 	if (c->interned == NULL)
 		c->interned = intern_new();
 	return c->interned != NULL ? intern_set(c->interned, set) : set;

@@ -8,8 +8,6 @@
 #ifndef ANSER_STORE_COMPILE_H
 #define ANSER_STORE_COMPILE_H
 
-#include <pthread.h>
-
 #include "zones/store/builder_private.h"
 #include "zones/store/denial.h"
 #include "zones/store/intern.h"
@@ -21,7 +19,6 @@ struct compile {
 	const struct record_source *source;
 	struct diag_list *diag;
 	struct intern *interned;    /* held and open; NULL: none yet */
-	pthread_mutex_t *lock;      /* over the table, where others compile with it as well; NULL: nobody does */
 	struct rrset_rdata *rdatas; /* scratch: the records of one set */
 	unsigned rdatas_cap;
 	bool hashes_names; /* the zone has NSEC3 records, made with `params` */

@@ -153,6 +153,47 @@ intern_set(struct intern *in, struct rrset *set)
 	return set;
 }
 
+/* From here on the last user frees it; if there was none, it is this one. */
+static void
+unlist(struct rrset *set)
+{
+	if (atomic_fetch_and_explicit(&set->refs, ~RRSET_LISTED, memory_order_acq_rel) == RRSET_LISTED)
+		zalloc_free(set, rrset_size(set));
+}
+
+/* Lists a set that is marked so already. */
+static void
+join_set(struct intern *in, struct rrset *set)
+{
+	uint64_t hash = content_hash(set);
+	size_t i = find_slot(in, set, hash);
+	bool is_new = in->slots[i] == 0;
+	if (is_new && (in->n + 1) * 4 > in->cap * 3) {
+		is_new = resize(in, in->cap * 2);
+		i = find_slot(in, set, hash);
+	}
+	if (!is_new) {
+		unlist(set);
+		return;
+	}
+	in->slots[i] = slot_of(set, hash);
+	in->n++;
+}
+
+void
+intern_join(struct intern *into, struct intern *from)
+{
+	for (size_t i = 0; i < from->cap; i++) {
+		struct rrset *set = slot_set(from->slots[i]);
+		prefetch_slot(from, i + PREFETCH);
+		if (set != NULL)
+			join_set(into, set);
+	}
+	into->n_found += from->n_found;
+	zalloc_free(from->slots, from->cap * sizeof(*from->slots));
+	zalloc_free(from, sizeof(*from));
+}
+
 bool
 intern_is_worth_it(const struct intern *in)
 {
@@ -251,10 +292,8 @@ intern_release(struct intern *in)
 	for (size_t i = 0; i < in->cap; i++) {
 		struct rrset *set = slot_set(in->slots[i]);
 		prefetch_slot(in, i + PREFETCH);
-		/* From here on the last user frees it; if there was none, it is this one. */
-		if (set != NULL &&
-		    atomic_fetch_and_explicit(&set->refs, ~RRSET_LISTED, memory_order_acq_rel) == RRSET_LISTED)
-			zalloc_free(set, rrset_size(set));
+		if (set != NULL)
+			unlist(set);
 	}
 	zalloc_free(in->slots, in->cap * sizeof(*in->slots));
 	zalloc_free(in, sizeof(*in));

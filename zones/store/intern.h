@@ -53,6 +53,12 @@ void intern_close(struct intern *in, size_t n_edits);
  */
 struct rrset *intern_set(struct intern *in, struct rrset *set);
 
+/*
+ * Lists in `into` what `from` lists, both open, and frees `from`, which nobody else holds. Of sets that both list,
+ * only that of `into` is found from here on; the other one goes with its users. Out of memory: the same.
+ */
+void intern_join(struct intern *into, struct intern *from);
+
 /* Has it saved more memory than it takes? Counts what was found since it is new. The table is open. */
 bool intern_is_worth_it(const struct intern *in);
 

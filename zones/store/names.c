@@ -49,12 +49,22 @@ names_next_page(const struct names *t, uint32_t *at)
 	return NULL;
 }
 
+/* The entries of a page lie anywhere: all are asked for, and come while the first are being looked at. */
+static void
+cursor_turn_page(struct names_cursor *c)
+{
+	c->page = names_next_page(c->table, &c->at);
+	c->slot = 0;
+	for (unsigned i = 0; c->page != NULL && i < page_slots(c->table); i++)
+		prefetch(slot_entry(*page_slot(c->page, i)));
+}
+
 void
 names_cursor_begin(struct names_cursor *c, const struct names *t)
 {
 	*c = (struct names_cursor){.table = t};
 	if (t->top != NULL)
-		c->page = names_next_page(t, &c->at);
+		cursor_turn_page(c);
 }
 
 const struct names_entry *
@@ -66,8 +76,7 @@ names_cursor_next(struct names_cursor *c)
 			if (word != 0)
 				return slot_entry(word);
 		}
-		c->page = names_next_page(c->table, &c->at);
-		c->slot = 0;
+		cursor_turn_page(c);
 	}
 	return NULL;
 }
@@ -122,20 +131,6 @@ names_walk(const struct names *t, int (*visit)(const struct names_entry *e, void
 	names_cursor_begin(&c, t);
 	for (const struct names_entry *e; rc == 0 && (e = names_cursor_next(&c)) != NULL;)
 		rc = visit(e, arg);
-	return rc;
-}
-
-/* A page belongs to the stretch that holds the lowest index which leads to it. */
-int
-names_walk_part(const struct names *t, size_t part, size_t parts,
-		int (*visit)(const struct names_entry *e, void *arg), void *arg)
-{
-	uint64_t n_pages = t->mask + UINT64_C(1);
-	uint32_t at = (uint32_t)(n_pages * part / parts), end = (uint32_t)(n_pages * (part + 1) / parts);
-	const struct names_page *page;
-	int rc = 0;
-	while (t->top != NULL && rc == 0 && at < end && (page = names_next_page(t, &at)) != NULL && at <= end)
-		rc = page_walk(t, page, visit, arg);
 	return rc;
 }
 

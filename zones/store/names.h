@@ -196,10 +196,6 @@ names_find(const struct names *t, uint64_t hash, const uint8_t *name, unsigned l
 /* Visits every entry once, in no particular order; stops when visit() returns non-zero, and returns that. */
 int names_walk(const struct names *t, int (*visit)(const struct names_entry *e, void *arg), void *arg);
 
-/* As names_walk(), over the part-th of `parts` stretches of the table: together they are the whole of it. */
-int names_walk_part(const struct names *t, size_t part, size_t parts,
-		    int (*visit)(const struct names_entry *e, void *arg), void *arg);
-
 /*
  * The same walk by steps of the caller's: for long readers that stop between two entries, to wait for a socket, and
  * go on later. The table must stay what it is in between, so whoever stops holds a reference on its owner; the

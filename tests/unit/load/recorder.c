@@ -59,13 +59,14 @@ zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type
 	return 0;
 }
 
-void
+int
 zone_builder_join(struct zone_builder *b, struct zone_builder *part)
 {
 	fflush(part->out);
 	fputs(part->text, b->out);
 	b->n += part->n;
 	zone_builder_abort(part);
+	return 0;
 }
 
 uint64_t

@@ -292,6 +292,36 @@ test_out_of_memory(void **state)
 	assert_true(n_shared > SETS && n_apart > SETS);
 }
 
+/* Two tables become one: of sets that both had, one is found from then on, and the other goes with its users. */
+static void
+test_join(void **state)
+{
+	enum { SETS = 300, BOTH = 100 };
+	struct rrset *sets[2][SETS];
+	struct intern *in[2] = {intern_new(), intern_new()};
+	for (unsigned k = 0; k < 2; k++) {
+		assert_non_null(in[k]);
+		for (uint32_t i = 0; i < SETS; i++)
+			sets[k][i] = share(in[k], i < BOTH ? i : i + k * SETS);
+	}
+	struct rrset *unused = share(in[1], 7777);
+	rrset_release(unused); /* listed, without a user */
+	intern_join(in[0], in[1]);
+	assert_int_equal(intern_stats(in[0]).n_sets, 2 * SETS - BOTH + 1);
+	for (uint32_t i = 0; i < SETS; i++) {
+		struct rrset *found = share(in[0], i < BOTH ? i : i + SETS);
+		assert_ptr_equal(found, i < BOTH ? sets[0][i] : sets[1][i]);
+		rrset_release(found);
+		assert_int_equal(rrset_users(sets[1][i]), 1);
+		rrset_release(sets[0][i]);
+		rrset_release(sets[1][i]);
+	}
+	go_round(in[0]);
+	assert_int_equal(intern_stats(in[0]).n_sets, 0);
+	intern_release(in[0]);
+	assert_int_equal(zalloc_bytes(), 0);
+}
+
 int
 main(void)
 {
@@ -299,6 +329,7 @@ main(void)
 		cmocka_unit_test(test_sharing), cmocka_unit_test(test_holds),
 		cmocka_unit_test(test_model),   cmocka_unit_test(test_small_changes_clean_up),
 		cmocka_unit_test(test_threads), cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_join),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
