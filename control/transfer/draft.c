@@ -219,7 +219,6 @@ staged_release(void *arg)
 static int
 stage(struct draft *d, uint32_t serial)
 {
-	unsigned errors_before = d->diag->n_errors;
 	if (!d->state || !d->builder || zone_builder_records(d->builder) < DRAFT_STAGE_MIN)
 		return 0;
 	struct staged *s = malloc(sizeof(*s));
@@ -228,11 +227,10 @@ stage(struct draft *d, uint32_t serial)
 	int err = zone_builder_read(d->builder, d->diag, &s->reader);
 	if (err) {
 		free(s);
-		return err;
+		return err == -EINVAL ? 0 : err;
 	}
 	const struct state_source source = {.next = staged_next, .arg = s};
-	if (d->diag->n_errors != errors_before ||
-	    state_stage_begin(d->state, &d->apex, serial, &source, staged_release, &d->stage))
+	if (state_stage_begin(d->state, &d->apex, serial, &source, staged_release, &d->stage))
 		staged_release(s);
 	return 0;
 }

@@ -15,46 +15,6 @@
 #include "zones/store/builder_private.h"
 #include "zones/store/records.h"
 
-/* -------- the log -------- */
-
-/* Sizes of chunks, heads included: small zones are many, and allocators have such sizes. */
-#define TEXT_CHUNK_FIRST 4096
-#define TEXT_CHUNK_LAST (256 * 1024)
-
-struct text_chunk {
-	struct text_chunk *next;
-	uint32_t used, cap;
-	uint8_t bytes[];
-};
-
-static int
-text_grow(struct zone_builder *b, size_t len)
-{
-	size_t size = b->text == NULL ? TEXT_CHUNK_FIRST : 2 * (sizeof(*b->text) + b->text->cap);
-	if (size > TEXT_CHUNK_LAST)
-		size = TEXT_CHUNK_LAST;
-	while (size < sizeof(*b->text) + len)
-		size *= 2;
-	struct text_chunk *chunk = zalloc(size, 0);
-	if (chunk == NULL)
-		return -ENOMEM;
-	chunk->next = b->text;
-	chunk->used = 0;
-	chunk->cap = (uint32_t)(size - sizeof(*chunk));
-	b->text = chunk;
-	return 0;
-}
-
-static uint8_t *
-text_reserve(struct zone_builder *b, size_t len)
-{
-	if ((b->text == NULL || b->text->cap - b->text->used < len) && text_grow(b, len) != 0)
-		return NULL;
-	uint8_t *p = b->text->bytes + b->text->used;
-	b->text->used += (uint32_t)len;
-	return p;
-}
-
 void
 record_source_init(struct record_source *source, const struct name *apex)
 {
@@ -112,25 +72,19 @@ log_file(struct zone_builder *b, const char *file, uint16_t *index)
 	return 0;
 }
 
-/* The owner in lower case, written once for a run of records with the same owner. */
+/* The owner in lower case; *is_same: it is the one of the record before. */
 static int
-log_owner(struct zone_builder *b, const struct name *owner)
+log_owner(struct zone_builder *b, const struct name *owner, bool *is_same)
 {
-	struct name lower;
-	lower.len = owner->len;
+	struct name lower = {.len = owner->len};
 	name_lower(lower.bytes, owner->bytes, owner->len);
-	if (b->last_owner != NULL && b->last_owner_len == owner->len &&
-	    memcmp(b->last_owner, lower.bytes, owner->len) == 0)
+	*is_same = b->last_owner.len == lower.len && memcmp(b->last_owner.bytes, lower.bytes, lower.len) == 0;
+	if (*is_same)
 		return 0;
 	if (!name_is_under(lower.bytes, b->source.apex.bytes))
 		return -ERANGE;
-	uint8_t *text = text_reserve(b, owner->len);
-	if (text == NULL)
-		return -ENOMEM;
-	memcpy(text, lower.bytes, owner->len);
-	b->last_owner = text;
-	b->last_owner_len = owner->len;
-	b->last_owner_hash = name_hash(text);
+	memcpy(&b->last_owner, &lower, offsetof(struct name, bytes) + lower.len);
+	b->last_owner_hash = name_hash(lower.bytes);
 	return 0;
 }
 
@@ -147,32 +101,29 @@ int
 zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type, uint32_t ttl_s,
 		 const uint8_t *rdata, uint16_t rdlen, const struct record_place *place)
 {
-	uint16_t file = 0;
-	int err = log_owner(b, owner);
-	if (err == 0 && place != NULL)
-		err = log_file(b, place->file, &file);
+	bool is_same;
+	int err = log_owner(b, owner, &is_same);
 	if (err != 0)
 		return err;
-	uint8_t *text = text_reserve(b, rdlen);
-	struct log_record *r = text != NULL ? log_add(&b->log, b->last_owner_hash) : NULL;
-	if (r == NULL)
-		return -ENOMEM;
-	memcpy(text, rdata, rdlen);
-	*r = (struct log_record){.hash = b->last_owner_hash,
-				 .owner = b->last_owner,
-				 .owner_len = (uint8_t)b->last_owner_len,
-				 .rdata = text,
-				 .ttl_s = ttl_s,
-				 .type = type,
-				 .rdlen = rdlen,
-				 .file = file,
-				 .has_upper = log_rdata_has_upper(rdata, rdlen)};
+	struct log_record r = {.hash = b->last_owner_hash,
+			       .owner = b->last_owner.bytes,
+			       .owner_len = b->last_owner.len,
+			       .rdata = rdata,
+			       .ttl_s = ttl_s,
+			       .type = type,
+			       .rdlen = rdlen,
+			       .has_upper = log_rdata_has_upper(rdata, rdlen)};
 	if (place != NULL) {
-		r->line = place->line;
-		r->column = place->column < UINT16_MAX ? (uint16_t)place->column : UINT16_MAX;
+		err = log_file(b, place->file, &r.file);
+		r.line = place->line;
+		r.column = place->column < UINT16_MAX ? (uint16_t)place->column : UINT16_MAX;
 	}
+	if (err == 0)
+		err = log_add(&b->log, &r, is_same);
+	if (err != 0)
+		b->last_owner.len = 0; /* no record has it yet, as it seems */
 	note_type(b, type);
-	return 0;
+	return err;
 }
 
 uint64_t
@@ -240,11 +191,6 @@ release(struct zone_builder *b)
 {
 	if (b == NULL || atomic_fetch_sub_explicit(&b->holds, 1, memory_order_acq_rel) != 1)
 		return;
-	while (b->text != NULL) {
-		struct text_chunk *next = b->text->next;
-		zalloc_free(b->text, sizeof(*b->text) + b->text->cap);
-		b->text = next;
-	}
 	log_free(&b->log);
 	zalloc_free(b->files, b->files_cap * sizeof(*b->files));
 	zalloc_free(b, sizeof(*b));
@@ -263,7 +209,6 @@ zone_builder_abort(struct zone_builder *b)
 struct zone_builder_reader {
 	struct zone_builder *builder; /* held; NULL: at the end */
 	struct log_cursor cursor;
-	const struct log_record *last;
 };
 
 /* The first half of finishing. */
@@ -280,9 +225,11 @@ begin_finish(struct zone_builder *b, struct diag_list *diag)
 int
 zone_builder_read(struct zone_builder *b, struct diag_list *diag, struct zone_builder_reader **out)
 {
-	int err = begin_finish(b, diag);
+	int err = b->build == NULL ? begin_finish(b, diag) : 0;
 	if (err != 0)
 		return err;
+	if (b->has_errors || builder_has_duplicates(b))
+		return -EINVAL;
 	struct zone_builder_reader *reader = zalloc(sizeof(*reader), 0);
 	if (reader == NULL)
 		return -ENOMEM;
@@ -293,27 +240,19 @@ zone_builder_read(struct zone_builder *b, struct diag_list *diag, struct zone_bu
 	return 0;
 }
 
-static bool
-is_duplicate(const struct log_record *x, const struct log_record *y)
-{
-	return x->type == y->type && log_same_owner(x, y) && log_record_compare_rdata(x, y) == 0;
-}
-
 bool
 zone_builder_reader_next(struct zone_builder_reader *reader, struct zone_record *out)
 {
-	const struct log_record *r = NULL, *last = reader->last;
-	while (reader->builder != NULL && (r = log_cursor_next(&reader->cursor)) != NULL && last != NULL &&
-	       is_duplicate(last, r))
-		;
-	if (r == NULL) {
+	struct log_record r;
+	if (reader->builder == NULL)
+		return false;
+	if (!log_cursor_next(&reader->cursor, &r)) {
 		release(reader->builder);
 		reader->builder = NULL;
 		return false;
 	}
-	reader->last = r;
 	*out = (struct zone_record){
-		.owner = r->owner, .rdata = r->rdata, .ttl_s = r->ttl_s, .type = r->type, .rdlen = r->rdlen};
+		.owner = r.owner, .rdata = r.rdata, .ttl_s = r.ttl_s, .type = r.type, .rdlen = r.rdlen};
 	return true;
 }
 
@@ -337,7 +276,7 @@ zone_builder_finish(struct zone_builder *b, struct diag_list *diag, struct snaps
 	if (err == 0)
 		err = builder_compile(b, diag, &s);
 	if (err == 0)
-		err = builder_check(b, s, diag);
+		builder_check(b, s, diag);
 	if (err == 0)
 		err = builder_check_chain(b, s, diag);
 	if (err == 0 && (b->has_errors || diag->n_errors != errors_before))

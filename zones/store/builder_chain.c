@@ -20,7 +20,7 @@ struct chain {
 	const struct zone_builder *b;
 	const struct snapshot *snapshot;
 	struct diag_list *diag;
-	const struct log_record *nsec, *nsec3, *param; /* the first of each; NSEC seen from above the cuts only */
+	struct log_record nsec, nsec3, param; /* the first of each; NSEC seen from above the cuts only */
 	bool has_usable_param;
 };
 
@@ -32,17 +32,24 @@ struct tally {
 
 #define FAULT(c, severity, r, ...) builder_fault(&(c)->b->source, (c)->diag, (severity), (r), __VA_ARGS__)
 
+/* Of those that are kept, a record without owner is none. */
+static bool
+is_there(const struct log_record *kept)
+{
+	return kept->owner != NULL;
+}
+
 static bool
 log_record_is_before(const struct log_record *x, const struct log_record *y)
 {
-	return y == NULL || x->file < y->file || (x->file == y->file && x->line < y->line);
+	return !is_there(y) || x->file < y->file || (x->file == y->file && x->line < y->line);
 }
 
 static void
-keep_first(const struct log_record **kept, const struct log_record *r)
+keep_first(struct log_record *kept, const struct log_record *r)
 {
-	if (log_record_is_before(r, *kept))
-		*kept = r;
+	if (log_record_is_before(r, kept))
+		*kept = *r;
 }
 
 static void
@@ -52,21 +59,20 @@ tally_add(struct tally *t, const uint8_t *owner)
 		name_copy(&t->owner, owner);
 }
 
-/* The first record of a name and type, or of the name alone; NULL: none. Reads the whole log: for faults only. */
-static const struct log_record *
+/* The first record of a name and type, or of the name alone, or none. Reads the whole log: for faults only. */
+static struct log_record
 find_record(const struct chain *c, const struct name *owner, uint16_t type)
 {
 	uint64_t hash = name_hash(owner->bytes);
-	const struct log_record *typed = NULL, *any = NULL;
+	struct log_record r, typed = {0}, any = {0};
 	struct log_cursor cursor;
 	log_cursor_begin(&cursor, &c->b->log);
-	for (const struct log_record *r; (r = log_cursor_next(&cursor)) != NULL;) {
-		if (r->hash != hash || r->owner_len != owner->len ||
-		    memcmp(r->owner, owner->bytes, owner->len) != 0)
+	while (log_cursor_next(&cursor, &r)) {
+		if (r.hash != hash || r.owner_len != owner->len || memcmp(r.owner, owner->bytes, owner->len) != 0)
 			continue;
-		keep_first(r->type == type ? &typed : &any, r);
+		keep_first(r.type == type ? &typed : &any, &r);
 	}
-	return typed != NULL ? typed : any;
+	return is_there(&typed) ? typed : any;
 }
 
 /* Warns of the first of a tally, at the place of its record of that type, and says how many more there are. */
@@ -78,15 +84,14 @@ warn_tally(const struct chain *c, const struct tally *t, uint16_t type, const ch
 	char owner[NAME_TEXT_MAX], more[48] = "";
 	if (t->n > 1)
 		snprintf(more, sizeof(more), " (and %llu more)", (unsigned long long)t->n - 1);
-	const struct log_record *r = find_record(c, &t->owner, type);
-	if (r != NULL && r->type == type) {
-		FAULT(c, DIAG_WARNING, r, "%s%s", text, more);
+	const struct log_record r = find_record(c, &t->owner, type);
+	if (is_there(&r) && r.type == type) {
+		FAULT(c, DIAG_WARNING, &r, "%s%s", text, more);
 		return;
 	}
 	name_to_text(t->owner.bytes, owner);
-	const char *file = c->b->source.n_files != 0 ? c->b->files[r != NULL ? r->file : 0] : NULL;
-	diag_add(c->diag, DIAG_WARNING, file, r != NULL ? r->line : 0, r != NULL ? r->column : 0, "%s %s%s", owner,
-		 text, more);
+	const char *file = c->b->source.n_files != 0 ? c->b->files[r.file] : NULL;
+	diag_add(c->diag, DIAG_WARNING, file, r.line, r.column, "%s %s%s", owner, text, more);
 }
 
 static const struct node *
@@ -108,19 +113,20 @@ static void
 find_records(struct chain *c)
 {
 	struct log_cursor cursor;
+	struct log_record r;
 	if (!c->b->has_nsec && !c->b->has_nsec3 && !c->b->has_param)
 		return;
 	log_cursor_begin(&cursor, &c->b->log);
-	for (const struct log_record *r; (r = log_cursor_next(&cursor)) != NULL;) {
-		if (r->type == RRTYPE_NSEC3) {
-			keep_first(&c->nsec3, r);
-		} else if (r->type == RRTYPE_NSEC3PARAM && r->hash == c->b->source.apex_hash) {
-			keep_first(&c->param, r);
-			c->has_usable_param |= is_usable_param(r);
-		} else if (r->type == RRTYPE_NSEC) {
-			const struct node *n = find_node(c, r);
+	while (log_cursor_next(&cursor, &r)) {
+		if (r.type == RRTYPE_NSEC3) {
+			keep_first(&c->nsec3, &r);
+		} else if (r.type == RRTYPE_NSEC3PARAM && r.hash == c->b->source.apex_hash) {
+			keep_first(&c->param, &r);
+			c->has_usable_param |= is_usable_param(&r);
+		} else if (r.type == RRTYPE_NSEC) {
+			const struct node *n = find_node(c, &r);
 			if (n != NULL && !(n->entry.flags & NODE_BELOW))
-				keep_first(&c->nsec, r);
+				keep_first(&c->nsec, &r);
 		}
 	}
 }
@@ -129,36 +135,38 @@ static void
 check_kinds(const struct chain *c)
 {
 	const struct denial_index *d = c->snapshot->denial;
-	if (c->nsec != NULL && c->nsec3 != NULL)
-		FAULT(c, DIAG_WARNING, c->nsec, "NSEC and NSEC3 in one zone; %s",
+	bool has_nsec = is_there(&c->nsec), has_nsec3 = is_there(&c->nsec3);
+	if (has_nsec && has_nsec3)
+		FAULT(c, DIAG_WARNING, &c->nsec, "NSEC and NSEC3 in one zone; %s",
 		      d == NULL                    ? "neither can prove anything"
 		      : d->kind == DENIAL_BY_NSEC3 ? "proofs are made from NSEC3 alone"
 						   : "proofs are made from NSEC alone");
-	if (c->nsec != NULL && c->nsec3 == NULL && d == NULL)
-		FAULT(c, DIAG_WARNING, c->nsec, "there is no NSEC at the apex, so nothing is proved");
-	if (c->nsec3 != NULL && !c->has_usable_param)
-		FAULT(c, DIAG_WARNING, c->nsec3,
+	if (has_nsec && !has_nsec3 && d == NULL)
+		FAULT(c, DIAG_WARNING, &c->nsec, "there is no NSEC at the apex, so nothing is proved");
+	if (has_nsec3 && !c->has_usable_param)
+		FAULT(c, DIAG_WARNING, &c->nsec3,
 		      "there is no usable NSEC3PARAM at the apex, so nothing is proved by NSEC3 (RFC 5155 section "
 		      "4.1)");
-	if (c->param != NULL && c->nsec3 == NULL)
-		FAULT(c, DIAG_WARNING, c->param, "there are no NSEC3 records");
+	if (is_there(&c->param) && !has_nsec3)
+		FAULT(c, DIAG_WARNING, &c->param, "there are no NSEC3 records");
 }
 
 static void
 check_iterations(const struct chain *c)
 {
 	struct log_cursor cursor;
+	struct log_record r;
 	log_cursor_begin(&cursor, &c->b->log);
-	for (const struct log_record *r; c->nsec3 != NULL && (r = log_cursor_next(&cursor)) != NULL;) {
-		if (r->type != RRTYPE_NSEC3PARAM || r->hash != c->b->source.apex_hash || !is_usable_param(r))
+	while (is_there(&c->nsec3) && log_cursor_next(&cursor, &r)) {
+		if (r.type != RRTYPE_NSEC3PARAM || r.hash != c->b->source.apex_hash || !is_usable_param(&r))
 			continue;
-		unsigned iterations = load_be16(r->rdata + 2);
+		unsigned iterations = load_be16(r.rdata + 2);
 		if (iterations > NSEC3_ITERATIONS_MAX)
-			FAULT(c, DIAG_ERROR, r,
+			FAULT(c, DIAG_ERROR, &r,
 			      "%u iterations: more than the %u that resolvers accept (RFC 9276 section 3.2)",
 			      iterations, NSEC3_ITERATIONS_MAX);
 		else if (iterations > 0)
-			FAULT(c, DIAG_WARNING, r, "%u iterations: should be 0 (RFC 9276 section 3.1)", iterations);
+			FAULT(c, DIAG_WARNING, &r, "%u iterations: should be 0 (RFC 9276 section 3.1)", iterations);
 	}
 }
 
@@ -349,16 +357,16 @@ needs_signature(const struct node *n, uint16_t type)
 }
 
 struct unsigned_sets {
-	struct log_record first; /* type 0: there is none */
+	struct log_record first;
 	uint64_t n;
 };
 
-/* The sets of one name, records [i, end) of the window. */
+/* The sets of one name, records [i, end) of the list. */
 static void
-check_name_signatures(const struct chain *c, const struct log_window *w, size_t i, size_t end,
+check_name_signatures(const struct chain *c, const struct log_list *list, size_t i, size_t end,
 		      struct unsigned_sets *found)
 {
-	const struct log_record *r = w->records;
+	const struct log_record *r = list->items;
 	const struct node *n = find_node(c, &r[i]);
 	for (size_t k = i; k < end; k++) {
 		/* the last of its set: signatures over it come right behind */
@@ -367,8 +375,8 @@ check_name_signatures(const struct chain *c, const struct log_window *w, size_t 
 			k + 1 < end && r[k + 1].type == RRTYPE_RRSIG && load_be16(r[k + 1].rdata) == r[k].type;
 		if (!is_last || is_signed || !needs_signature(n, r[k].type))
 			continue;
-		if (found->n++ == 0 || log_record_is_before(&r[k], &found->first))
-			found->first = r[k];
+		keep_first(&found->first, &r[k]);
+		found->n++;
 	}
 }
 
@@ -379,10 +387,10 @@ check_signatures(const struct chain *c)
 	struct log_window w = {0};
 	int err = 0;
 	for (unsigned part = 0; part < log_parts(&c->b->log) && err == 0; part++) {
-		err = log_window_open(&w, &c->b->log, part);
-		for (size_t i = 0, end; i < w.n && err == 0; i = end) {
-			end = log_owner_end(&w, i);
-			check_name_signatures(c, &w, i, end, &found);
+		err = log_window_sort(&w, &c->b->log, part);
+		for (size_t i = 0, end; i < w.list.n && err == 0; i = end) {
+			end = log_owner_end(&w.list, i);
+			check_name_signatures(c, &w.list, i, end, &found);
 		}
 	}
 	log_window_close(&w);

@@ -7,10 +7,8 @@
  */
 #include <errno.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "zones/base/alloc.h"
 #include "zones/store/builder_private.h"
 #include "zones/wire/rdata.h"
 
@@ -247,55 +245,41 @@ builder_check_apex(const struct record_source *source, const struct snapshot *s,
 		diag_add(diag, DIAG_ERROR, file, 0, 0, "zone %s has no NS record at its apex", apex);
 }
 
-/* The check of a whole log, by parts. */
+/* The check of all that has to be held against others, by parts. */
 struct check_parts {
 	const struct zone_builder *b;
 	const struct snapshot *snapshot;
 	struct diag_list *diags; /* of log_parts() */
-	atomic_uint next;
-	atomic_bool has_failed;
 };
 
-static int
-check_part(const struct check_parts *p, struct log_window *w, unsigned part)
-{
-	const struct pointers *names = builder_names_to_check(p->b, part);
-	int err = names->n != 0 ? log_window_open(w, &p->b->log, part) : 0;
-	for (size_t i = 0; err == 0 && i < names->n; i++) {
-		size_t at = (size_t)(uintptr_t)names->items[i], end = log_owner_end(w, at);
-		log_prefetch(w, at);
-		builder_check_others(&p->b->source, p->snapshot, &p->diags[part], &w->records[at], end - at);
-	}
-	return err;
-}
+/* Records ahead of which data is asked for: it has been out of sight since the nodes were made. */
+#define CHECK_AHEAD 12
 
-/* Takes part after part, beside others that do. */
 static void
-check_parts(void *arg)
+check_part(void *arg, size_t part)
 {
-	struct check_parts *p = arg;
-	struct log_window w = {0};
-	unsigned part;
-	while ((part = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed)) < log_parts(&p->b->log)) {
-		if (check_part(p, &w, part) != 0)
-			atomic_store_explicit(&p->has_failed, true, memory_order_relaxed);
+	const struct check_parts *p = arg;
+	const struct log_list *list = builder_names_to_check(p->b, (unsigned)part);
+	for (size_t i = 0, end; i < list->n; i = end) {
+		end = log_owner_end(list, i);
+		for (size_t k = i; k < end && k + CHECK_AHEAD < list->n; k++) {
+			prefetch(list->items[k + CHECK_AHEAD].owner);
+			prefetch(list->items[k + CHECK_AHEAD].rdata);
+		}
+		builder_check_others(&p->b->source, p->snapshot, &p->diags[part], &list->items[i], end - i);
 	}
-	log_window_close(&w);
 }
 
-int
+void
 builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag)
 {
 	unsigned n_parts = log_parts(&b->log);
-	struct check_parts p = {.b = b, .snapshot = s, .diags = zalloc(n_parts * sizeof(*p.diags), 0)};
-	if (p.diags == NULL)
-		return -ENOMEM;
+	struct diag_list diags[LOG_PARTS_MAX];
+	struct check_parts p = {.b = b, .snapshot = s, .diags = diags};
 	builder_check_apex(&b->source, s, diag);
 	for (unsigned i = 0; i < n_parts; i++)
-		p.diags[i] = (struct diag_list){.limit = diag->limit};
-	crew_run(n_parts > 1 ? b->crew : NULL, check_parts, &p);
+		diags[i] = (struct diag_list){.limit = diag->limit};
+	crew_each(n_parts > 1 ? b->crew : NULL, n_parts, check_part, &p);
 	for (unsigned i = 0; i < n_parts; i++)
-		diag_move(diag, &p.diags[i]);
-	zalloc_free(p.diags, n_parts * sizeof(*p.diags));
-	return atomic_load_explicit(&p.has_failed, memory_order_relaxed) ? -ENOMEM : 0;
+		diag_move(diag, &diags[i]);
 }

@@ -21,11 +21,16 @@
 #include "zones/store/denial.h"
 #include "zones/wire/rdata.h"
 
+struct pointers {
+	void **items;
+	size_t n, cap;
+};
+
 /* What was made of one part of the log. */
 struct build_part {
 	struct pointers nodes;
 	struct pointers nsec3s;
-	struct pointers to_check; /* builder_names_to_check() */
+	struct log_list to_check; /* builder_names_to_check() */
 	struct diag_list diag;
 	int err;
 };
@@ -52,6 +57,7 @@ struct build_worker {
 	struct log_window window;
 };
 
+/* A list that grows. */
 static int
 pointers_add(struct pointers *p, void *item)
 {
@@ -214,8 +220,8 @@ find_nsec3_params(struct build *build)
 	if (!b->has_nsec3 || !b->has_param)
 		return 0;
 	int err = log_window_sort(&w, &b->log, log_part_of(&b->log, b->source.apex_hash));
-	for (size_t i = 0; err == 0 && i < w.n && !compile->hashes_names; i++) {
-		const struct log_record *r = &w.records[i];
+	for (size_t i = 0; err == 0 && i < w.list.n && !compile->hashes_names; i++) {
+		const struct log_record *r = &w.list.items[i];
 		/* algorithm SHA-1, no flags (RFC 5155 section 4.1); builder_check_chain() refuses the iterations */
 		if (r->type != RRTYPE_NSEC3PARAM || r->hash != b->source.apex_hash || r->rdata[0] != 1 ||
 		    r->rdata[1] != 0 || load_be16(r->rdata + 2) > NSEC3_ITERATIONS_MAX)
@@ -252,25 +258,23 @@ static int
 check_name(struct build_worker *w, size_t i, size_t end)
 {
 	const struct zone_builder *b = w->build->b;
-	const struct log_record *r = &w->window.records[i];
+	const struct log_record *r = &w->window.list.items[i];
 	builder_check_alone(&b->source, w->compile->diag, r, end - i);
 	if (!builder_needs_others(&b->source, b->has_dname, r, end - i))
 		return 0;
-	return pointers_add(&w->part->to_check, (void *)(uintptr_t)i);
+	return log_list_add(&w->part->to_check, r, end - i);
 }
 
 static int
 build_part(struct build_worker *w, unsigned part)
 {
-	struct log_window *window = &w->window;
+	const struct log_list *list = &w->window.list;
 	w->part = &w->build->parts[part];
 	w->compile->diag = &w->part->diag;
-	int err = log_window_sort(window, &w->build->b->log, part);
-	for (size_t i = 0, end; err == 0 && i < window->n; i = end) {
-		end = log_owner_end(window, i);
-		for (size_t k = i; k < end; k++)
-			log_prefetch(window, k);
-		err = build_name(w, &window->records[i], end - i);
+	int err = log_window_sort(&w->window, &w->build->b->log, part);
+	for (size_t i = 0, end; err == 0 && i < list->n; i = end) {
+		end = log_owner_end(list, i);
+		err = build_name(w, &list->items[i], end - i);
 		if (err == 0)
 			err = check_name(w, i, end);
 	}
@@ -364,7 +368,7 @@ free_parts(struct build *build)
 				nsec3_free(part->nsec3s.items[k]);
 		pointers_free(&part->nodes);
 		pointers_free(&part->nsec3s);
-		pointers_free(&part->to_check);
+		log_list_free(&part->to_check);
 		diag_clear(&part->diag);
 	}
 	zalloc_free(build->parts, log_parts(&build->b->log) * sizeof(*build->parts));
@@ -603,7 +607,13 @@ builder_drop_nodes(struct zone_builder *b)
 	b->build = NULL;
 }
 
-const struct pointers *
+bool
+builder_has_duplicates(const struct zone_builder *b)
+{
+	return b->build->compile.records != b->log.n;
+}
+
+const struct log_list *
 builder_names_to_check(const struct zone_builder *b, unsigned part)
 {
 	return &b->build->parts[part].to_check;

@@ -2,10 +2,17 @@
 /*
  * The zone builder: the log of records, and its order. See builder_private.h.
  *
- * Records go where the low bits of their hash say, as names go to the pages of the names table; so a build from the
- * sorted log fills one page after the other. Each part is sorted by itself in an area that is used for the next one
- * again, and written back to where it was: a log takes no more memory sorted than before. One thread adds; several
- * sort.
+ * Records go where the low bits of their hash say, as names go to the pages of the names table; so a build that
+ * takes part after part fills one page after the other. Memory that is touched for the first time costs more than
+ * all that is done with it here, so records are packed, and what lists them in order is used for one part after the
+ * other:
+ *
+ *     ┌─────┬──────┬───────┬───────┬───────────┬──────┬──────┬────────┬──────┬───────────┬───────────┐
+ *     │ TTL │ type │ rdlen │ flags │ owner_len │ line │ file │ column │ hash │ owner ... │ rdata ... │
+ *     └─────┴──────┴───────┴───────┴───────────┴──────┴──────┴────────┴──────┴───────────┴───────────┘
+ *                                              └─ with HAS_PLACE ─────┘└ not with SAME ─┘
+ *
+ * One thread adds; several read.
  */
 #include <errno.h>
 
@@ -15,36 +22,33 @@
 
 /* -------- chunks -------- */
 
-/* From so many records on there are parts; before, chunks double from the first size to that. */
+/* From so many records on there are parts; before, chunks double from the first size to the last, heads included.
+ */
 #define LOG_FEW 32768
-#define LOG_FEW_FIRST 64
+#define FEW_CHUNK_FIRST 1024
+#define FEW_CHUNK_LAST (256 * 1024)
 #define PART_BITS 8
 #define PARTS (1u << PART_BITS)
-#define PART_CHUNK_BYTES 8192
+_Static_assert(PARTS == LOG_PARTS_MAX, "parts");
+#define PART_CHUNK 8192
 
 struct log_chunk {
 	struct log_chunk *next;
-	size_t n, cap;
-	struct log_record records[];
+	uint32_t used, cap;
+	uint8_t bytes[];
 };
 
-#define PART_CHUNK_CAP ((PART_CHUNK_BYTES - sizeof(struct log_chunk)) / sizeof(struct log_record))
-
-static size_t
-chunk_bytes(size_t cap)
-{
-	return sizeof(struct log_chunk) + cap * sizeof(struct log_record);
-}
-
 static int
-part_grow(struct log_part *p, size_t cap)
+part_grow(struct log_part *p, size_t size, size_t need)
 {
-	struct log_chunk *chunk = zalloc(chunk_bytes(cap), 0);
+	if (size < sizeof(struct log_chunk) + need)
+		size = sizeof(struct log_chunk) + need;
+	struct log_chunk *chunk = zalloc(size, 0);
 	if (chunk == NULL)
 		return -ENOMEM;
 	chunk->next = NULL;
-	chunk->n = 0;
-	chunk->cap = cap;
+	chunk->used = 0;
+	chunk->cap = (uint32_t)(size - sizeof(*chunk));
 	if (p->last != NULL)
 		p->last->next = chunk;
 	else
@@ -53,14 +57,15 @@ part_grow(struct log_part *p, size_t cap)
 	return 0;
 }
 
-/* Room for one more record, whose chunk has `cap` if a new one has to be made. */
-static struct log_record *
-part_add(struct log_part *p, size_t cap)
+/* Octets at the end of the part, in a new chunk of that size where there is no room. NULL: out of memory. */
+static uint8_t *
+part_reserve(struct log_part *p, size_t size, size_t need)
 {
-	if ((p->last == NULL || p->last->n == p->last->cap) && part_grow(p, cap) != 0)
+	if ((p->last == NULL || p->last->cap - p->last->used < need) && part_grow(p, size, need) != 0)
 		return NULL;
-	p->n++;
-	return &p->last->records[p->last->n++];
+	uint8_t *at = p->last->bytes + p->last->used;
+	p->last->used += (uint32_t)need;
+	return at;
 }
 
 static void
@@ -68,10 +73,105 @@ part_free(struct log_part *p)
 {
 	while (p->first != NULL) {
 		struct log_chunk *next = p->first->next;
-		zalloc_free(p->first, chunk_bytes(p->first->cap));
+		zalloc_free(p->first, sizeof(*p->first) + p->first->cap);
 		p->first = next;
 	}
 	*p = (struct log_part){0};
+}
+
+/* -------- packed records -------- */
+
+enum { SAME_OWNER = 1, HAS_PLACE = 2, HAS_UPPER = 4 };
+
+struct packed_head {
+	uint32_t ttl_s;
+	uint16_t type, rdlen;
+	uint8_t flags, owner_len;
+} __attribute__((packed));
+
+struct packed_place {
+	uint32_t line;
+	uint16_t file, column;
+} __attribute__((packed));
+
+static size_t
+packed_len(const struct log_record *r, bool same_owner)
+{
+	return sizeof(struct packed_head) + (r->line != 0 ? sizeof(struct packed_place) : 0) +
+	       (same_owner ? 0 : sizeof(r->hash) + r->owner_len) + r->rdlen;
+}
+
+static void
+pack(uint8_t *to, const struct log_record *r, bool same_owner)
+{
+	struct packed_head head = {.ttl_s = r->ttl_s,
+				   .type = r->type,
+				   .rdlen = r->rdlen,
+				   .flags = (uint8_t)((same_owner ? SAME_OWNER : 0) |
+						      (r->line != 0 ? HAS_PLACE : 0) |
+						      (r->has_upper ? HAS_UPPER : 0)),
+				   .owner_len = r->owner_len};
+	memcpy(to, &head, sizeof(head));
+	to += sizeof(head);
+	if (r->line != 0) {
+		struct packed_place place = {.line = r->line, .file = r->file, .column = r->column};
+		memcpy(to, &place, sizeof(place));
+		to += sizeof(place);
+	}
+	if (!same_owner) {
+		memcpy(to, &r->hash, sizeof(r->hash));
+		memcpy(to + sizeof(r->hash), r->owner, r->owner_len);
+		to += sizeof(r->hash) + r->owner_len;
+	}
+	if (r->rdlen != 0)
+		memcpy(to, r->rdata, r->rdlen);
+}
+
+/* The record at the cursor's place, which moves behind it. */
+static void
+unpack(struct log_cursor *c, struct log_record *out)
+{
+	const uint8_t *from = c->chunk->bytes + c->at;
+	struct packed_head head;
+	struct packed_place place = {0};
+	memcpy(&head, from, sizeof(head));
+	from += sizeof(head);
+	if (head.flags & HAS_PLACE) {
+		memcpy(&place, from, sizeof(place));
+		from += sizeof(place);
+	}
+	if (!(head.flags & SAME_OWNER)) {
+		memcpy(&c->hash, from, sizeof(c->hash));
+		c->owner = from + sizeof(c->hash);
+		c->owner_len = head.owner_len;
+		from = c->owner + head.owner_len;
+	}
+	*out = (struct log_record){.hash = c->hash,
+				   .owner = c->owner,
+				   .owner_len = c->owner_len,
+				   .rdata = from,
+				   .rdlen = head.rdlen,
+				   .type = head.type,
+				   .ttl_s = head.ttl_s,
+				   .has_upper = head.flags & HAS_UPPER,
+				   .line = place.line,
+				   .file = place.file,
+				   .column = place.column};
+	c->at = (size_t)(from + head.rdlen - c->chunk->bytes);
+}
+
+/* The next record of the part that the cursor is in. */
+static bool
+part_next(struct log_cursor *c, struct log_record *out)
+{
+	while (c->chunk != NULL && c->at == c->chunk->used) {
+		c->chunk = c->chunk->next;
+		c->at = 0;
+	}
+	if (c->chunk == NULL)
+		return false;
+	unpack(c, out);
+	return true;
 }
 
 /* -------- the log -------- */
@@ -94,6 +194,17 @@ get_part(const struct record_log *log, unsigned part)
 	return log->parts != NULL ? &log->parts[part] : &log->few;
 }
 
+static int
+part_add(struct log_part *p, size_t chunk_size, const struct log_record *r, bool same_owner)
+{
+	uint8_t *at = part_reserve(p, chunk_size, packed_len(r, same_owner));
+	if (at == NULL)
+		return -ENOMEM;
+	pack(at, r, same_owner);
+	p->n++;
+	return 0;
+}
+
 static void
 free_parts(struct log_part *parts)
 {
@@ -107,36 +218,42 @@ static int
 log_split(struct record_log *log)
 {
 	struct log_part *parts = zalloc(PARTS * sizeof(*parts), 0);
-	if (parts == NULL)
-		return -ENOMEM;
-	memset(parts, 0, PARTS * sizeof(*parts));
-	for (const struct log_chunk *c = log->few.first; c != NULL; c = c->next) {
-		for (size_t i = 0; i < c->n; i++) {
-			struct log_record *r = part_add(&parts[c->records[i].hash % PARTS], PART_CHUNK_CAP);
-			if (r == NULL) {
-				free_parts(parts);
-				return -ENOMEM;
-			}
-			*r = c->records[i];
-		}
+	struct log_cursor c = {.chunk = log->few.first};
+	struct log_record r;
+	const uint8_t *last_owner = NULL;
+	int err = parts == NULL ? -ENOMEM : 0;
+	if (parts != NULL)
+		memset(parts, 0, PARTS * sizeof(*parts));
+	while (err == 0 && part_next(&c, &r)) {
+		err = part_add(&parts[r.hash % PARTS], PART_CHUNK, &r, r.owner == last_owner);
+		last_owner = r.owner;
+	}
+	if (err != 0) {
+		if (parts != NULL)
+			free_parts(parts);
+		return err;
 	}
 	part_free(&log->few);
 	log->parts = parts;
 	return 0;
 }
 
-struct log_record *
-log_add(struct record_log *log, uint64_t hash)
+static size_t
+few_chunk_size(const struct log_part *few)
 {
-	struct log_record *r;
+	size_t size = few->last != NULL ? 2 * (sizeof(*few->last) + few->last->cap) : FEW_CHUNK_FIRST;
+	return size < FEW_CHUNK_LAST ? size : FEW_CHUNK_LAST;
+}
+
+int
+log_add(struct record_log *log, const struct log_record *r, bool same_owner)
+{
 	if (log->parts == NULL && log->n == LOG_FEW && log_split(log) != 0)
-		return NULL;
-	if (log->parts != NULL)
-		r = part_add(&log->parts[log_part_of(log, hash)], PART_CHUNK_CAP);
-	else
-		r = part_add(&log->few, log->few.last != NULL ? log->few.last->cap * 2 : LOG_FEW_FIRST);
-	log->n += r != NULL;
-	return r;
+		return -ENOMEM;
+	int err = log->parts != NULL ? part_add(&log->parts[log_part_of(log, r->hash)], PART_CHUNK, r, same_owner)
+				     : part_add(&log->few, few_chunk_size(&log->few), r, same_owner);
+	log->n += err == 0;
+	return err;
 }
 
 /* Puts the chunks of one part behind those of another. */
@@ -182,87 +299,62 @@ log_cursor_begin(struct log_cursor *c, const struct record_log *log)
 	*c = (struct log_cursor){.log = log};
 }
 
-const struct log_record *
-log_cursor_next(struct log_cursor *c)
+bool
+log_cursor_next(struct log_cursor *c, struct log_record *out)
 {
-	while (c->chunk == NULL || c->at == c->chunk->n) {
+	while (!part_next(c, out)) {
+		if (c->part == log_parts(c->log))
+			return false;
+		c->chunk = get_part(c->log, c->part++)->first;
 		c->at = 0;
-		if (c->chunk != NULL)
-			c->chunk = c->chunk->next;
-		else if (c->part < log_parts(c->log))
-			c->chunk = get_part(c->log, c->part++)->first;
-		else
-			return NULL;
 	}
-	if (c->at + LOG_AHEAD < c->chunk->n) {
-		prefetch(c->chunk->records[c->at + LOG_AHEAD].owner);
-		prefetch(c->chunk->records[c->at + LOG_AHEAD].rdata);
-	}
-	return &c->chunk->records[c->at++];
+	return true;
 }
 
-/* -------- windows -------- */
+/* -------- lists -------- */
 
+/* Room for n in all. What is in the list stays. */
 static int
-window_reserve(struct log_window *w, size_t n)
+list_reserve(struct log_list *list, size_t n)
 {
-	if (n <= w->own_cap)
+	if (n <= list->cap)
 		return 0;
-	size_t cap = n + n / 8;
-	struct log_record *own = zalloc(cap * sizeof(*own), 0);
-	if (own == NULL)
+	struct log_record *items = zalloc(n * sizeof(*items), 0);
+	if (items == NULL)
 		return -ENOMEM;
-	zalloc_free(w->own, w->own_cap * sizeof(*own));
-	w->own = own;
-	w->own_cap = cap;
-	return 0;
-}
-
-static int
-window_reserve_starts(struct log_window *w, size_t n)
-{
-	if (n <= w->starts_cap)
-		return 0;
-	size_t *starts = zalloc(n * sizeof(*starts), 0);
-	if (starts == NULL)
-		return -ENOMEM;
-	zalloc_free(w->starts, w->starts_cap * sizeof(*starts));
-	w->starts = starts;
-	w->starts_cap = n;
+	if (list->n != 0)
+		memcpy(items, list->items, list->n * sizeof(*items));
+	zalloc_free(list->items, list->cap * sizeof(*items));
+	list->items = items;
+	list->cap = n;
 	return 0;
 }
 
 int
-log_window_open(struct log_window *w, const struct record_log *log, unsigned part)
+log_list_add(struct log_list *list, const struct log_record *records, size_t n)
 {
-	const struct log_part *p = get_part(log, part);
-	w->n = p->n;
-	if (p->first == p->last) {
-		w->records = p->first != NULL ? p->first->records : NULL;
-		return 0;
-	}
-	if (window_reserve(w, p->n) != 0)
+	if (list->n + n > list->cap && list_reserve(list, 2 * list->n + n) != 0)
 		return -ENOMEM;
-	struct log_record *to = w->own;
-	for (const struct log_chunk *c = p->first; c != NULL; to += c->n, c = c->next)
-		memcpy(to, c->records, c->n * sizeof(*to));
-	w->records = w->own;
+	memcpy(list->items + list->n, records, n * sizeof(*records));
+	list->n += n;
 	return 0;
 }
 
 void
-log_window_close(struct log_window *w)
+log_list_free(struct log_list *list)
 {
-	zalloc_free(w->own, w->own_cap * sizeof(*w->own));
-	zalloc_free(w->starts, w->starts_cap * sizeof(*w->starts));
-	*w = (struct log_window){0};
+	zalloc_free(list->items, list->cap * sizeof(*list->items));
+	*list = (struct log_list){0};
 }
 
 size_t
-log_owner_end(const struct log_window *w, size_t i)
+log_owner_end(const struct log_list *list, size_t i)
 {
+	const struct log_record *first = &list->items[i];
 	size_t end = i + 1;
-	while (end < w->n && log_same_owner(&w->records[i], &w->records[end]))
+	while (end < list->n && list->items[end].hash == first->hash &&
+	       list->items[end].owner_len == first->owner_len &&
+	       memcmp(list->items[end].owner, first->owner, first->owner_len) == 0)
 		end++;
 	return end;
 }
@@ -354,67 +446,66 @@ sort_records(struct log_record *r, size_t n)
 	return 0;
 }
 
-/* Into n buckets by further bits of the hash; `starts` becomes where each ends. */
-static void
-part_scatter(const struct log_part *p, unsigned skip_bits, struct log_window *w, size_t n)
+/* -------- windows -------- */
+
+static int
+window_reserve(struct log_window *w, size_t n, size_t n_starts)
 {
-	size_t *starts = w->starts;
-	memset(starts, 0, (n + 1) * sizeof(*starts));
-	for (const struct log_chunk *c = p->first; c != NULL; c = c->next)
-		for (size_t i = 0; i < c->n; i++)
-			starts[(c->records[i].hash >> skip_bits & (n - 1)) + 1]++;
-	for (size_t i = 0; i < n; i++)
-		starts[i + 1] += starts[i];
-	for (const struct log_chunk *c = p->first; c != NULL; c = c->next)
-		for (size_t i = 0; i < c->n; i++)
-			w->own[starts[c->records[i].hash >> skip_bits & (n - 1)]++] = c->records[i];
+	w->list.n = 0;
+	if (list_reserve(&w->list, n) != 0)
+		return -ENOMEM;
+	if (n_starts <= w->starts_cap)
+		return 0;
+	size_t *starts = zalloc(n_starts * sizeof(*starts), 0);
+	if (starts == NULL)
+		return -ENOMEM;
+	zalloc_free(w->starts, w->starts_cap * sizeof(*starts));
+	w->starts = starts;
+	w->starts_cap = n_starts;
+	return 0;
 }
 
-/* Comparing looks at data, which lies where it came: it is asked for while the buckets before are being sorted. */
-static int
-sort_buckets(struct log_window *w, size_t n_buckets, size_t n)
+/* Into n buckets by further bits of the hash; `starts` becomes where each ends. */
+static void
+window_scatter(struct log_window *w, const struct log_part *p, unsigned skip_bits, size_t n)
 {
-	size_t asked = 0;
+	struct log_cursor c = {.chunk = p->first};
+	struct log_record r;
+	size_t *starts = w->starts;
+	memset(starts, 0, (n + 1) * sizeof(*starts));
+	while (part_next(&c, &r))
+		starts[(r.hash >> skip_bits & (n - 1)) + 1]++;
+	for (size_t i = 0; i < n; i++)
+		starts[i + 1] += starts[i];
+	c = (struct log_cursor){.chunk = p->first};
+	while (part_next(&c, &r))
+		w->list.items[starts[r.hash >> skip_bits & (n - 1)]++] = r;
+	w->list.n = p->n;
+}
+
+int
+log_window_sort(struct log_window *w, const struct record_log *log, unsigned part)
+{
+	const struct log_part *p = get_part(log, part);
+	unsigned bits = 0;
+	while (bits < 16 && p->n >> (bits + 2) != 0)
+		bits++;
+	size_t n_buckets = (size_t)1 << bits;
+	if (window_reserve(w, p->n, n_buckets + 1) != 0)
+		return -ENOMEM;
+	window_scatter(w, p, log->parts != NULL ? PART_BITS : 0, n_buckets);
 	int err = 0;
 	for (size_t i = 0, from = 0; i < n_buckets && err == 0; i++) {
-		for (; asked < n && asked < w->starts[i] + LOG_AHEAD; asked++)
-			prefetch(w->own[asked].rdata);
-		err = sort_records(w->own + from, w->starts[i] - from);
+		err = sort_records(w->list.items + from, w->starts[i] - from);
 		from = w->starts[i];
 	}
 	return err;
 }
 
-/* The window shows it when it is sorted. */
-static int
-part_sort(struct log_part *p, unsigned skip_bits, struct log_window *w)
+void
+log_window_close(struct log_window *w)
 {
-	unsigned bits = 0;
-	while (bits < 16 && p->n >> (bits + 2) != 0)
-		bits++;
-	size_t n_buckets = (size_t)1 << bits;
-	if (window_reserve(w, p->n) != 0 || window_reserve_starts(w, n_buckets + 1) != 0)
-		return -ENOMEM;
-	part_scatter(p, skip_bits, w, n_buckets);
-	if (sort_buckets(w, n_buckets, p->n) != 0)
-		return -ENOMEM;
-	const struct log_record *from = w->own;
-	for (struct log_chunk *c = p->first; c != NULL; from += c->n, c = c->next)
-		memcpy(c->records, from, c->n * sizeof(*from));
-	return 0;
-}
-
-int
-log_window_sort(struct log_window *w, struct record_log *log, unsigned part)
-{
-	struct log_part *p = log->parts != NULL ? &log->parts[part] : &log->few;
-	if (p->first != p->last || p->n > SORT_FEW) {
-		int err = p->is_sorted ? 0 : part_sort(p, log->parts != NULL ? PART_BITS : 0, w);
-		if (err != 0)
-			return err;
-	} else if (p->first != NULL) {
-		sort_few(p->first->records, p->n);
-	}
-	p->is_sorted = true;
-	return log_window_open(w, log, part);
+	log_list_free(&w->list);
+	zalloc_free(w->starts, w->starts_cap * sizeof(*w->starts));
+	*w = (struct log_window){0};
 }

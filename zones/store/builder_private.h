@@ -24,9 +24,10 @@ struct record_source {
 	const char *const *files; /* borrowed */
 };
 
+/* A record of the log, with what it points to, which stays where it is as long as the log. */
 struct log_record {
 	uint64_t hash;        /* of the owner */
-	const uint8_t *owner; /* lower case, in the builder's text */
+	const uint8_t *owner; /* lower case */
 	const uint8_t *rdata;
 	uint32_t ttl_s;
 	uint32_t line; /* 0: place unknown */
@@ -36,19 +37,17 @@ struct log_record {
 	bool has_upper; /* the data has capital letters, so comparing needs its canonical form */
 };
 
-struct text_chunk;
 struct log_chunk;
 
 /* The records of one part of a log: those with the same low bits of the hash. */
 struct log_part {
 	struct log_chunk *first, *last;
 	size_t n;
-	bool is_sorted;
 };
 
 /*
- * Records as they come; sorted, in place, by log_window_sort(). While they are few they are one part; many are
- * spread over parts, which fit into caches, and can be worked on by several threads at a time.
+ * Records as they come, packed. While they are few they are one part; many are spread over parts, which fit into
+ * caches, and can be worked on by several threads at a time.
  */
 struct record_log {
 	struct log_part few;    /* the one part of a small log */
@@ -67,10 +66,8 @@ struct zone_builder {
 	struct build *build;                            /* nodes that wait for zone_builder_finish(); NULL: none */
 	unsigned first_diag;                            /* since they were begun: in its list, and whether */
 	bool has_errors;                                /* there were errors */
-	struct text_chunk *text;
-	const uint8_t *last_owner;
+	struct name last_owner;                         /* of the last record, lower case; length 0: none */
 	uint64_t last_owner_hash;
-	unsigned last_owner_len;
 	const char **files; /* source.files: of files_cap */
 	unsigned files_cap;
 };
@@ -93,75 +90,63 @@ int log_record_compare_rdata(const struct log_record *x, const struct log_record
 
 /* -------- the log: builder_log.c -------- */
 
-/* Makes room for one more record, which must have this hash, and counts it. NULL: out of memory. */
-struct log_record *log_add(struct record_log *log, uint64_t hash) MUST_CHECK;
+/*
+ * Adds a record; all that it points to is copied. `same_owner`: it has the owner of the one that was added before.
+ * 0 or -ENOMEM; then nothing was added.
+ */
+int log_add(struct record_log *log, const struct log_record *r, bool same_owner) MUST_CHECK;
 
 /* Puts the records of `more` behind those of log; `more` is empty then. 0, or -ENOMEM with both as good as before. */
 int log_join(struct record_log *log, struct record_log *more) MUST_CHECK;
 
 void log_free(struct record_log *log);
 
+#define LOG_PARTS_MAX 256
 unsigned log_parts(const struct record_log *log);
 
 /* The part that has the records with this hash. */
 unsigned log_part_of(const struct record_log *log, uint64_t hash);
 
-/* One part of a log, as one array: of the log where that is one already, else copied. All zero: closed. */
+/* Records in an array. */
+struct log_list {
+	struct log_record *items;
+	size_t n, cap;
+};
+
+/* Copies records to the end of the list. 0 or -ENOMEM. */
+int log_list_add(struct log_list *list, const struct log_record *records, size_t n) MUST_CHECK;
+void log_list_free(struct log_list *list);
+
+/* One part of a log, sorted, and room to sort it. All zero: empty. */
 struct log_window {
-	const struct log_record *records;
-	size_t n;
-	struct log_record *own; /* from here on: room for it */
-	size_t own_cap;
-	size_t *starts; /* of buckets, while it is sorted */
+	struct log_list list;
+	size_t *starts; /* of buckets */
 	size_t starts_cap;
 };
 
-/* Shows another part, in the room of the one before. 0 or -ENOMEM. */
-int log_window_open(struct log_window *w, const struct record_log *log, unsigned part) MUST_CHECK;
-
 /*
- * The same, sorted: by owner, type (signatures behind what they cover), canonical data; it stays so. One thread for
- * each part. 0 or -ENOMEM; then it is in no order, but all there.
+ * Shows another part, sorted by owner, type (signatures behind what they cover), canonical data; of equal ones, as
+ * they came. 0 or -ENOMEM.
  */
-int log_window_sort(struct log_window *w, struct record_log *log, unsigned part) MUST_CHECK;
+int log_window_sort(struct log_window *w, const struct record_log *log, unsigned part) MUST_CHECK;
 void log_window_close(struct log_window *w);
 
-/*
- * Sorted records are far from each other in memory. Asks for what the record LOG_AHEAD behind i points to, so that
- * it is there when a walk over the window comes to it.
- */
-#define LOG_AHEAD 12
-static inline void
-log_prefetch(const struct log_window *w, size_t i)
-{
-	if (i + LOG_AHEAD >= w->n)
-		return;
-	const struct log_record *r = &w->records[i + LOG_AHEAD];
-	prefetch(r->owner);
-	prefetch(r->rdata);
-	prefetch(r->rdata + r->rdlen);
-}
+/* Index behind the last record of the list that has the owner of record i. */
+size_t log_owner_end(const struct log_list *list, size_t i);
 
-/* Index behind the last record of the window that has the owner of record i. */
-size_t log_owner_end(const struct log_window *w, size_t i);
-
-static inline bool
-log_same_owner(const struct log_record *x, const struct log_record *y)
-{
-	return x->hash == y->hash && x->owner_len == y->owner_len &&
-	       (x->owner == y->owner || memcmp(x->owner, y->owner, x->owner_len) == 0);
-}
-
-/* All records, one after the other; they stay where they are while the log is only read. */
+/* All records, one after the other, as they came into their parts. */
 struct log_cursor {
 	const struct record_log *log;
 	unsigned part; /* the next one */
 	const struct log_chunk *chunk;
 	size_t at;
+	const uint8_t *owner; /* of the record before */
+	uint64_t hash;
+	uint8_t owner_len;
 };
 
 void log_cursor_begin(struct log_cursor *c, const struct record_log *log);
-const struct log_record *log_cursor_next(struct log_cursor *c); /* NULL: no more */
+bool log_cursor_next(struct log_cursor *c, struct log_record *out) MUST_CHECK; /* false: no more */
 
 /* -------- finishing -------- */
 
@@ -180,15 +165,14 @@ int builder_compile(struct zone_builder *b, struct diag_list *diag, struct snaps
 /* Frees what the first half has made. */
 void builder_drop_nodes(struct zone_builder *b);
 
+/* Are some records there more than once? As the first half has found. */
+bool builder_has_duplicates(const struct zone_builder *b);
+
 /*
- * Records of the names that have to be held against others, part by part: the indices of their first ones, in the
- * windows. Between the two halves, and until builder_drop_nodes().
+ * Records of the names that have to be held against others, part by part, those of a name in order. Between the two
+ * halves, and until builder_drop_nodes().
  */
-struct pointers {
-	void **items;
-	size_t n, cap;
-};
-const struct pointers *builder_names_to_check(const struct zone_builder *b, unsigned part);
+const struct log_list *builder_names_to_check(const struct zone_builder *b, unsigned part);
 
 /* Checks one name by its n records alone; faults go to diag. */
 void builder_check_alone(const struct record_source *source, struct diag_list *diag,
@@ -209,10 +193,10 @@ bool builder_stands_beside_cname(uint16_t type);
 /* Checks that SOA and NS are there. */
 void builder_check_apex(const struct record_source *source, const struct snapshot *s, struct diag_list *diag);
 
-/* Checks names against others, on the sorted log and the snapshot made from it; faults go to diag. 0 or -ENOMEM. */
-int builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag) MUST_CHECK;
+/* Checks names against others, on the log and the snapshot made from it; faults go to diag. */
+void builder_check(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag);
 
-/* Checks what a signed zone proves with: chains of NSEC and NSEC3, missing signatures. As builder_check(). */
+/* Checks what a signed zone proves with: chains of NSEC and NSEC3, missing signatures. 0 or -ENOMEM. */
 int builder_check_chain(const struct zone_builder *b, const struct snapshot *s, struct diag_list *diag) MUST_CHECK;
 
 /* Adds a fault at the place of a record, its owner and type in front. */
