@@ -134,33 +134,18 @@ zone_builder_records(const struct zone_builder *b)
 
 /* Gives the files of `part` the numbers that they have, or get, in b. */
 static int
-renumber_files(struct zone_builder *b, const struct zone_builder *part)
+renumber_files(struct zone_builder *b, struct zone_builder *part)
 {
 	uint16_t numbers[BUILDER_FILES_MAX];
 	bool is_same = true;
-	struct log_cursor c;
 	for (unsigned i = 0; i < part->source.n_files; i++) {
 		if (log_file(b, part->files[i], &numbers[i]) != 0)
 			return -ENOMEM;
 		is_same &= numbers[i] == i;
 	}
-	if (is_same)
-		return 0;
-	log_cursor_begin(&c, &part->log);
-	for (struct log_record *r; (r = (struct log_record *)(uintptr_t)log_cursor_next(&c)) != NULL;)
-		r->file = numbers[r->file];
+	if (!is_same)
+		log_renumber(&part->log, numbers);
 	return 0;
-}
-
-static void
-join_text(struct zone_builder *b, struct zone_builder *part)
-{
-	struct text_chunk **last = &part->text;
-	while (*last != NULL)
-		last = &(*last)->next;
-	*last = b->text;
-	b->text = part->text;
-	part->text = NULL;
 }
 
 int
@@ -170,7 +155,7 @@ zone_builder_join(struct zone_builder *b, struct zone_builder *part)
 	if (err == 0)
 		err = log_join(&b->log, &part->log);
 	if (err == 0) {
-		join_text(b, part);
+		b->last_owner.len = 0; /* it is not that of the last record any more */
 		b->has_nsec |= part->has_nsec;
 		b->has_nsec3 |= part->has_nsec3;
 		b->has_param |= part->has_param;

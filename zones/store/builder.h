@@ -41,9 +41,10 @@ int zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t 
 		     const uint8_t *rdata, uint16_t rdlen, const struct record_place *place) MUST_CHECK;
 
 /*
- * Puts the records of `part`, a builder of the same apex, behind those of b, as if they had been added to it in their
- * order; so several threads can collect the records of one zone, each in a builder of its own. Costs little where both
- * are large, and their files have the same numbers. 0 or -ENOMEM (then b is of no use any more). Consumes part.
+ * Puts the records of `part`, a builder of the same apex, behind those of b, as if they had been added to it in
+ * their order; so several threads can collect the records of one zone, each in a builder of its own. Costs little
+ * where both are large, and their files have the same numbers. 0 or -ENOMEM (then b is of no use any more).
+ * Consumes part.
  */
 int zone_builder_join(struct zone_builder *b, struct zone_builder *part) MUST_CHECK;
 

@@ -274,7 +274,8 @@ int
 log_join(struct record_log *log, struct record_log *more)
 {
 	bool has_parts = log->parts != NULL || more->parts != NULL || log->n + more->n > LOG_FEW;
-	if (has_parts && ((log->parts == NULL && log_split(log) != 0) || (more->parts == NULL && log_split(more) != 0)))
+	if (has_parts &&
+	    ((log->parts == NULL && log_split(log) != 0) || (more->parts == NULL && log_split(more) != 0)))
 		return -ENOMEM;
 	part_join(&log->few, &more->few);
 	for (unsigned i = 0; has_parts && i < PARTS; i++)
@@ -282,6 +283,29 @@ log_join(struct record_log *log, struct record_log *more)
 	log->n += more->n;
 	more->n = 0;
 	return 0;
+}
+
+static void
+part_renumber(const struct log_part *p, const uint16_t *numbers)
+{
+	struct log_record r;
+	for (struct log_chunk *chunk = p->first; chunk != NULL; chunk = chunk->next) {
+		struct log_cursor c = {.chunk = chunk};
+		while (c.at < chunk->used) {
+			uint8_t *place = chunk->bytes + c.at + sizeof(struct packed_head);
+			unpack(&c, &r);
+			if (r.line != 0)
+				memcpy(place + offsetof(struct packed_place, file), &numbers[r.file],
+				       sizeof(numbers[0]));
+		}
+	}
+}
+
+void
+log_renumber(struct record_log *log, const uint16_t *numbers)
+{
+	for (unsigned i = 0; i < log_parts(log); i++)
+		part_renumber(get_part(log, i), numbers);
 }
 
 void

@@ -96,8 +96,12 @@ int log_record_compare_rdata(const struct log_record *x, const struct log_record
  */
 int log_add(struct record_log *log, const struct log_record *r, bool same_owner) MUST_CHECK;
 
-/* Puts the records of `more` behind those of log; `more` is empty then. 0, or -ENOMEM with both as good as before. */
+/* Puts the records of `more` behind those of log; `more` is empty then. 0, or -ENOMEM with both as good as before.
+ */
 int log_join(struct record_log *log, struct record_log *more) MUST_CHECK;
+
+/* Gives file i the number numbers[i], in all records. */
+void log_renumber(struct record_log *log, const uint16_t *numbers);
 
 void log_free(struct record_log *log);
 
