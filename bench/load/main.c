@@ -62,7 +62,7 @@ load(const char *path, const struct name *apex, const struct zonefile_how *how)
 	else
 		zone_builder_abort(b);
 	print_step("build", &t);
-	size_t bytes = err == 0 ? snapshot_bytes(s) : 0;
+	size_t bytes = err == 0 ? snapshot_bytes_by(s, how->crew) : 0;
 	print_step("count", &t);
 	printf(" all %.0f/%.0f", t.cpu_ms - start.cpu_ms, t.wall_ms - start.wall_ms);
 	t = now();

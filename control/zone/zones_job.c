@@ -261,7 +261,7 @@ job_read_file(struct load_job *job)
 	zone_includes_free(job->includes);
 	job->includes = includes;
 	job->stamp = stamp_after_reading(job->path, includes, began_ns);
-	job->bytes = snapshot_bytes(job->snapshot);
+	job->bytes = snapshot_bytes_by(job->snapshot, job->zones->options.crew);
 	job->outcome = LOAD_SERVE;
 }
 

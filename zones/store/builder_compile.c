@@ -16,6 +16,7 @@
 
 #include "zones/base/alloc.h"
 #include "zones/base/bytes.h"
+#include "zones/store/builder_ahead.h"
 #include "zones/store/builder_private.h"
 #include "zones/store/compile.h"
 #include "zones/store/denial.h"
@@ -426,18 +427,31 @@ add_node(struct build *build, struct node *n)
 	return note_child(build, node_name(n), n->entry.name_len);
 }
 
-/* Nodes ahead of which one is asked for: made by another thread, it is in its caches. */
-#define NODES_AHEAD 8
+/* What putting in a node will touch, some steps before: the node, which another thread has made, and its parent. */
+static void
+look_ahead(const struct build *build, const struct pointers *nodes, struct ahead *parents, size_t i)
+{
+	const struct names *view = names_txn_view(build->txn);
+	if (i + 3 * AHEAD < nodes->n)
+		prefetch(nodes->items[i + 3 * AHEAD]);
+	if (i + 2 * AHEAD < nodes->n) {
+		const struct node *n = nodes->items[i + 2 * AHEAD];
+		ahead_bucket(parents, view, i + 2 * AHEAD,
+			     ahead_parent(node_name(n), n->entry.name_len, build->b->source.apex.len));
+	}
+	if (i + AHEAD < nodes->n)
+		ahead_entry(parents, view, i + AHEAD);
+}
 
 static int
 add_part(struct build *build, struct build_part *part)
 {
 	struct pointers *nodes = &part->nodes;
+	struct ahead parents = {0};
 	int err = 0;
 	for (size_t i = 0; i < nodes->n && err == 0; i++) {
-		if (i + NODES_AHEAD < nodes->n)
-			prefetch(nodes->items[i + NODES_AHEAD]);
 		struct node *n = nodes->items[i];
+		look_ahead(build, nodes, &parents, i);
 		nodes->items[i] = NULL;
 		err = add_node(build, n);
 	}
@@ -462,11 +476,15 @@ add_nodes(struct build *build)
 	return err;
 }
 
-/* Marks a name that a cut or a DNAME above it hides. */
-static int
-mark_hidden(const struct names_entry *entry, void *arg)
+/* -------- hidden names -------- */
+
+/*
+ * Marks a name that a cut or a DNAME above it hides. Each name is marked by one thread, while others look at what
+ * it is besides.
+ */
+static void
+mark_hidden(const struct snapshot *s, struct names_entry *entry)
 {
-	const struct snapshot *s = arg;
 	const uint8_t *name = names_entry_name(entry);
 	unsigned len = entry->name_len;
 	while (len > s->apex_len) {
@@ -475,12 +493,52 @@ mark_hidden(const struct names_entry *entry, void *arg)
 		len -= skip;
 		const struct names_entry *above =
 			len == s->apex_len ? &s->apex->entry : names_find(&s->names, name_hash(name), name, len);
-		if (above->flags & (NODE_CUT | NODE_DNAME)) {
-			((struct names_entry *)(uintptr_t)entry)->flags |= NODE_BELOW;
-			return 0;
+		if (__atomic_load_n(&above->flags, __ATOMIC_RELAXED) & (NODE_CUT | NODE_DNAME)) {
+			__atomic_store_n(&entry->flags, entry->flags | NODE_BELOW, __ATOMIC_RELAXED);
+			return;
 		}
 	}
+}
+
+/* Some names of a walk: the parents of all are asked for before the first is marked. */
+struct hidden {
+	const struct snapshot *snapshot;
+	struct names_entry *entries[AHEAD_RING];
+	size_t n;
+};
+
+static void
+mark_group(struct hidden *h)
+{
+	const struct snapshot *s = h->snapshot;
+	struct ahead parents;
+	for (size_t i = 0; i < h->n; i++)
+		ahead_bucket(&parents, &s->names, i,
+			     ahead_parent(names_entry_name(h->entries[i]), h->entries[i]->name_len, s->apex_len));
+	for (size_t i = 0; i < h->n; i++)
+		ahead_entry(&parents, &s->names, i);
+	for (size_t i = 0; i < h->n; i++)
+		mark_hidden(s, h->entries[i]);
+	h->n = 0;
+}
+
+static int
+visit_hidden(const struct names_entry *entry, void *arg)
+{
+	struct hidden *h = arg;
+	h->entries[h->n++] = (struct names_entry *)(uintptr_t)entry;
+	if (h->n == AHEAD_RING)
+		mark_group(h);
 	return 0;
+}
+
+static void
+mark_part(void *arg, size_t part)
+{
+	const struct build *build = arg;
+	struct hidden h = {.snapshot = build->snapshot};
+	names_walk_part(&build->snapshot->names, part, log_parts(&build->b->log), visit_hidden, &h);
+	mark_group(&h);
 }
 
 /* -------- the denial index -------- */
@@ -553,7 +611,7 @@ fill_snapshot(struct build *build)
 	s->is_signed = compile_is_signed(s->apex);
 	s->records = build->compile.records;
 	s->sets = build->compile.sets;
-	names_walk(&s->names, mark_hidden, s);
+	crew_each(b->crew, log_parts(&b->log), mark_part, build);
 	int err = fill_denial(build);
 	return err != 0 ? err : compile_soa(s, b->source.apex.bytes);
 }

@@ -340,6 +340,12 @@ names_txn_find(const struct names_txn *txn, uint64_t hash, const uint8_t *name, 
 	return names_find(&txn->view, hash, name, len);
 }
 
+const struct names *
+names_txn_view(const struct names_txn *txn)
+{
+	return &txn->view;
+}
+
 /* Puts in an entry whose name is not there yet. */
 static int
 txn_add(struct names_txn *txn, const struct names_entry *e)
