@@ -209,18 +209,17 @@ has_target_inside(const struct record_source *source, const struct log_record *r
 	return false;
 }
 
-/* Where a DNAME hides nothing, a cut does, and that lets glue pass. */
-bool
-builder_needs_others(const struct record_source *source, bool has_dname, const struct log_record *r, size_t n)
+/* Where no DNAME hides anything, a cut may, and that lets glue pass. */
+int
+builder_list_others(const struct record_source *source, bool has_dname, const struct log_record *r, size_t n,
+		    struct log_list *list)
 {
 	bool may_be_hidden = name_labels(r->owner) > source->apex_labels + 1u;
-	if (has_dname)
-		return true;
-	for (size_t i = 0; i < n; i++) {
-		if ((may_be_hidden && !may_be_glue(r[i].type)) || has_target_inside(source, &r[i]))
-			return true;
-	}
-	return false;
+	int err = 0;
+	for (size_t i = 0; i < n && err == 0; i++)
+		if (has_dname || (may_be_hidden && !may_be_glue(r[i].type)) || has_target_inside(source, &r[i]))
+			err = log_list_add(list, &r[i], 1);
+	return err;
 }
 
 void

@@ -8,7 +8,11 @@
  *
  * Nodes are made of each part of the log by itself, on as many threads as the crew has. Each thread has a table of
  * sets of its own, which become one at the end: a set that several threads have made stays as often as that, and is
- * found once from then on. The names table and what a name tells its parents are the caller's alone.
+ * found once from then on.
+ *
+ * Into the names table they go part by part, in order, by one thread at a time: whoever has made a part puts in
+ * what is due, unless somebody is at it, and makes the next part then. So the table has a thread for as long as it
+ * needs one, and nobody waits.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -34,6 +38,7 @@ struct build_part {
 	struct log_list to_check; /* builder_names_to_check() */
 	struct diag_list diag;
 	int err;
+	atomic_bool is_made;
 };
 
 struct build {
@@ -47,6 +52,9 @@ struct build {
 	atomic_uint n_compiles; /* threads that have come; may go beyond width */
 	atomic_uint next;       /* part that nobody has begun */
 	atomic_bool has_failed; /* some part has: the others need not begin */
+	unsigned next_put;      /* into the table: whoever has set is_putting has it, and put_err */
+	int put_err;
+	atomic_flag is_putting;
 	struct pointers nsec3s; /* for the denial index */
 };
 
@@ -236,147 +244,6 @@ find_nsec3_params(struct build *build)
 	return err;
 }
 
-/* -------- the parts -------- */
-
-static int
-build_name(struct build_worker *w, const struct log_record *r, size_t n)
-{
-	struct node *node;
-	uint8_t hash[NSEC3_HASH_LEN];
-	if (is_nsec3_name(w->compile, r, n, hash))
-		return build_nsec3(w, r, n, hash);
-	int err = build_node(w, r, n, &node);
-	if (err != 0)
-		return err;
-	err = pointers_add(&w->part->nodes, node);
-	if (err != 0)
-		node_free(node);
-	return err;
-}
-
-/* Records [i, end) of the window. */
-static int
-check_name(struct build_worker *w, size_t i, size_t end)
-{
-	const struct zone_builder *b = w->build->b;
-	const struct log_record *r = &w->window.list.items[i];
-	builder_check_alone(&b->source, w->compile->diag, r, end - i);
-	if (!builder_needs_others(&b->source, b->has_dname, r, end - i))
-		return 0;
-	return log_list_add(&w->part->to_check, r, end - i);
-}
-
-static int
-build_part(struct build_worker *w, unsigned part)
-{
-	const struct log_list *list = &w->window.list;
-	w->part = &w->build->parts[part];
-	w->compile->diag = &w->part->diag;
-	int err = log_window_sort(&w->window, &w->build->b->log, part);
-	for (size_t i = 0, end; err == 0 && i < list->n; i = end) {
-		end = log_owner_end(list, i);
-		err = build_name(w, &list->items[i], end - i);
-		if (err == 0)
-			err = check_name(w, i, end);
-	}
-	return err;
-}
-
-/* Takes part after part, beside others that do. */
-static void
-build_parts(void *arg)
-{
-	struct build *build = arg;
-	unsigned i = atomic_fetch_add_explicit(&build->n_compiles, 1, memory_order_relaxed), part;
-	if (i >= build->width)
-		return;
-	struct build_worker w = {.build = build, .compile = &build->compiles[i]};
-	while (!atomic_load_explicit(&build->has_failed, memory_order_relaxed) &&
-	       (part = atomic_fetch_add_explicit(&build->next, 1, memory_order_relaxed)) <
-		       log_parts(&build->b->log)) {
-		w.part = &build->parts[part];
-		w.part->err = build_part(&w, part);
-		if (w.part->err != 0)
-			atomic_store_explicit(&build->has_failed, true, memory_order_relaxed);
-	}
-	log_window_close(&w.window);
-}
-
-/* What the threads have compiled becomes the caller's. */
-static void
-join_compiles(struct build *build)
-{
-	struct compile *all = &build->compile;
-	for (unsigned i = 0; i < build->width; i++) {
-		struct compile *c = &build->compiles[i];
-		all->records += c->records;
-		all->sets += c->sets;
-		if (all->interned == NULL) {
-			all->interned = c->interned;
-			c->interned = NULL;
-		}
-		if (c->interned != NULL)
-			intern_join(all->interned, c->interned);
-		c->interned = NULL;
-		compile_end(c);
-	}
-}
-
-/* Faults, in the order of the parts; and the first error. */
-static int
-join_parts(struct build *build)
-{
-	int err = 0;
-	for (unsigned i = 0; i < log_parts(&build->b->log); i++) {
-		diag_move(build->compile.diag, &build->parts[i].diag);
-		err = err != 0 ? err : build->parts[i].err;
-	}
-	return err;
-}
-
-static int
-make_nodes(struct build *build)
-{
-	unsigned n_parts = log_parts(&build->b->log);
-	struct crew *crew = n_parts > 1 ? build->b->crew : NULL;
-	build->width = crew != NULL ? crew->size : 1;
-	build->compiles = zalloc(build->width * sizeof(*build->compiles), 0);
-	build->parts = zalloc(n_parts * sizeof(*build->parts), 0);
-	if (build->parts != NULL)
-		memset(build->parts, 0, n_parts * sizeof(*build->parts));
-	if (build->parts == NULL || build->compiles == NULL)
-		return -ENOMEM;
-	for (unsigned i = 0; i < n_parts; i++)
-		build->parts[i].diag.limit = build->compile.diag->limit;
-	for (unsigned i = 0; i < build->width; i++)
-		build->compiles[i] = build->compile;
-	crew_run(crew, build_parts, build);
-	join_compiles(build);
-	return join_parts(build);
-}
-
-/* What was made and not taken out is freed. */
-static void
-free_parts(struct build *build)
-{
-	for (unsigned i = 0; build->parts != NULL && i < log_parts(&build->b->log); i++) {
-		struct build_part *part = &build->parts[i];
-		for (size_t k = 0; k < part->nodes.n; k++)
-			if (part->nodes.items[k] != NULL)
-				node_free(part->nodes.items[k]);
-		for (size_t k = 0; k < part->nsec3s.n; k++)
-			if (part->nsec3s.items[k] != NULL)
-				nsec3_free(part->nsec3s.items[k]);
-		pointers_free(&part->nodes);
-		pointers_free(&part->nsec3s);
-		log_list_free(&part->to_check);
-		diag_clear(&part->diag);
-	}
-	zalloc_free(build->parts, log_parts(&build->b->log) * sizeof(*build->parts));
-	zalloc_free(build->compiles, build->width * sizeof(*build->compiles));
-	build->parts = NULL;
-}
-
 /* -------- the table -------- */
 
 static int add_node(struct build *build, struct node *n);
@@ -467,13 +334,160 @@ add_part(struct build *build, struct build_part *part)
 	return err;
 }
 
+/* Puts in what is due, if nobody else is at it; what they leave is put in last of all. */
+static void
+put_parts(struct build *build)
+{
+	if (atomic_flag_test_and_set_explicit(&build->is_putting, memory_order_acquire))
+		return;
+	while (build->put_err == 0 && build->next_put < log_parts(&build->b->log) &&
+	       atomic_load_explicit(&build->parts[build->next_put].is_made, memory_order_acquire))
+		build->put_err = add_part(build, &build->parts[build->next_put++]);
+	atomic_flag_clear_explicit(&build->is_putting, memory_order_release);
+}
+
+/* -------- the parts -------- */
+
 static int
-add_nodes(struct build *build)
+build_name(struct build_worker *w, const struct log_record *r, size_t n)
+{
+	struct node *node;
+	uint8_t hash[NSEC3_HASH_LEN];
+	if (is_nsec3_name(w->compile, r, n, hash))
+		return build_nsec3(w, r, n, hash);
+	int err = build_node(w, r, n, &node);
+	if (err != 0)
+		return err;
+	err = pointers_add(&w->part->nodes, node);
+	if (err != 0)
+		node_free(node);
+	return err;
+}
+
+/* Records [i, end) of the window. */
+static int
+check_name(struct build_worker *w, size_t i, size_t end)
+{
+	const struct zone_builder *b = w->build->b;
+	const struct log_record *r = &w->window.list.items[i];
+	builder_check_alone(&b->source, w->compile->diag, r, end - i);
+	return builder_list_others(&b->source, b->has_dname, r, end - i, &w->part->to_check);
+}
+
+static int
+build_part(struct build_worker *w, unsigned part)
+{
+	const struct log_list *list = &w->window.list;
+	w->part = &w->build->parts[part];
+	w->compile->diag = &w->part->diag;
+	int err = log_window_sort(&w->window, &w->build->b->log, part);
+	for (size_t i = 0, end; err == 0 && i < list->n; i = end) {
+		end = log_owner_end(list, i);
+		err = build_name(w, &list->items[i], end - i);
+		if (err == 0)
+			err = check_name(w, i, end);
+	}
+	return err;
+}
+
+/* Takes part after part, beside others that do. */
+static void
+build_parts(void *arg)
+{
+	struct build *build = arg;
+	unsigned i = atomic_fetch_add_explicit(&build->n_compiles, 1, memory_order_relaxed), part;
+	if (i >= build->width)
+		return;
+	struct build_worker w = {.build = build, .compile = &build->compiles[i]};
+	while (!atomic_load_explicit(&build->has_failed, memory_order_relaxed) &&
+	       (part = atomic_fetch_add_explicit(&build->next, 1, memory_order_relaxed)) <
+		       log_parts(&build->b->log)) {
+		w.part = &build->parts[part];
+		w.part->err = build_part(&w, part);
+		if (w.part->err != 0)
+			atomic_store_explicit(&build->has_failed, true, memory_order_relaxed);
+		else
+			atomic_store_explicit(&w.part->is_made, true, memory_order_release);
+		put_parts(build);
+	}
+	log_window_close(&w.window);
+}
+
+/* What the threads have compiled becomes the caller's. */
+static void
+join_compiles(struct build *build)
+{
+	struct compile *all = &build->compile;
+	for (unsigned i = 0; i < build->width; i++) {
+		struct compile *c = &build->compiles[i];
+		all->records += c->records;
+		all->sets += c->sets;
+		if (all->interned == NULL) {
+			all->interned = c->interned;
+			c->interned = NULL;
+		}
+		if (c->interned != NULL)
+			intern_join(all->interned, c->interned);
+		c->interned = NULL;
+		compile_end(c);
+	}
+}
+
+/* Faults, in the order of the parts; and the first error. */
+static int
+join_parts(struct build *build)
 {
 	int err = 0;
-	for (unsigned i = 0; i < log_parts(&build->b->log) && err == 0; i++)
-		err = add_part(build, &build->parts[i]);
+	for (unsigned i = 0; i < log_parts(&build->b->log); i++) {
+		diag_move(build->compile.diag, &build->parts[i].diag);
+		err = err != 0 ? err : build->parts[i].err;
+	}
 	return err;
+}
+
+static int
+make_nodes(struct build *build)
+{
+	unsigned n_parts = log_parts(&build->b->log);
+	struct crew *crew = n_parts > 1 ? build->b->crew : NULL;
+	build->width = crew != NULL ? crew->size : 1;
+	build->compiles = zalloc(build->width * sizeof(*build->compiles), 0);
+	build->parts = zalloc(n_parts * sizeof(*build->parts), 0);
+	if (build->parts != NULL)
+		memset(build->parts, 0, n_parts * sizeof(*build->parts));
+	if (build->parts == NULL || build->compiles == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n_parts; i++)
+		build->parts[i].diag.limit = build->compile.diag->limit;
+	for (unsigned i = 0; i < build->width; i++)
+		build->compiles[i] = build->compile;
+	crew_run(crew, build_parts, build);
+	put_parts(build);
+	join_compiles(build);
+	int err = join_parts(build);
+	return err != 0 ? err : build->put_err;
+}
+
+/* What was made and not taken out is freed. */
+static void
+free_parts(struct build *build)
+{
+	for (unsigned i = 0; build->parts != NULL && i < log_parts(&build->b->log); i++) {
+		struct build_part *part = &build->parts[i];
+		for (size_t k = 0; k < part->nodes.n; k++)
+			if (part->nodes.items[k] != NULL)
+				node_free(part->nodes.items[k]);
+		for (size_t k = 0; k < part->nsec3s.n; k++)
+			if (part->nsec3s.items[k] != NULL)
+				nsec3_free(part->nsec3s.items[k]);
+		pointers_free(&part->nodes);
+		pointers_free(&part->nsec3s);
+		log_list_free(&part->to_check);
+		diag_clear(&part->diag);
+	}
+	zalloc_free(build->parts, log_parts(&build->b->log) * sizeof(*build->parts));
+	zalloc_free(build->compiles, build->width * sizeof(*build->compiles));
+	build->parts = NULL;
 }
 
 /* -------- hidden names -------- */
@@ -616,17 +630,6 @@ fill_snapshot(struct build *build)
 	return err != 0 ? err : compile_soa(s, b->source.apex.bytes);
 }
 
-static struct snapshot *
-snapshot_new(const struct zone_builder *b)
-{
-	struct snapshot *s = zalloc(sizeof(*s), CACHE_LINE);
-	if (s != NULL)
-		*s = (struct snapshot){.apex_hash = b->source.apex_hash,
-				       .apex_labels = b->source.apex_labels,
-				       .apex_len = b->source.apex.len};
-	return s;
-}
-
 /* Changes go on with the table of sets, where that pays. */
 static void
 keep_interned(struct build *build)
@@ -638,15 +641,50 @@ keep_interned(struct build *build)
 	build->snapshot->interned = intern_hold(in);
 }
 
+static struct snapshot *
+snapshot_new(const struct zone_builder *b)
+{
+	struct snapshot *s = zalloc(sizeof(*s), CACHE_LINE);
+	if (s != NULL)
+		*s = (struct snapshot){.apex_hash = b->source.apex_hash,
+				       .apex_labels = b->source.apex_labels,
+				       .apex_len = b->source.apex.len};
+	return s;
+}
+
+static int
+begin_table(struct build *build)
+{
+	build->snapshot = snapshot_new(build->b);
+	if (build->snapshot == NULL)
+		return -ENOMEM;
+	build->txn = names_txn_begin(&build->snapshot->names, build->b->log.n / 2);
+	return build->txn != NULL ? 0 : -ENOMEM;
+}
+
+static void
+end_table(struct build *build)
+{
+	struct garbage garbage = {0};
+	if (build->txn == NULL)
+		return;
+	names_txn_commit(build->txn, &build->snapshot->names, &garbage);
+	garbage_free(&garbage); /* of an empty table */
+	build->txn = NULL;
+}
+
 int
 builder_make_nodes(struct zone_builder *b, struct diag_list *diag)
 {
 	struct build *build = zalloc(sizeof(*build), 0);
 	if (build == NULL)
 		return -ENOMEM;
-	*build = (struct build){.b = b, .compile = {.source = &b->source, .diag = diag}};
+	*build = (struct build){
+		.b = b, .compile = {.source = &b->source, .diag = diag}, .is_putting = ATOMIC_FLAG_INIT};
 	b->build = build;
-	int err = find_nsec3_params(build);
+	int err = begin_table(build);
+	if (err == 0)
+		err = find_nsec3_params(build);
 	return err != 0 ? err : make_nodes(build);
 }
 
@@ -657,6 +695,8 @@ builder_drop_nodes(struct zone_builder *b)
 	if (build == NULL)
 		return;
 	free_parts(build);
+	end_table(build);
+	snapshot_free(build->snapshot); /* unless it was finished */
 	compile_end(&build->compile);
 	for (size_t i = 0; i < build->nsec3s.n; i++)
 		nsec3_free(build->nsec3s.items[i]);
@@ -677,35 +717,17 @@ builder_names_to_check(const struct zone_builder *b, unsigned part)
 	return &b->build->parts[part].to_check;
 }
 
-static int
-fill_names(struct build *build)
-{
-	struct garbage garbage = {0};
-	build->txn = names_txn_begin(&build->snapshot->names, build->b->log.n / 2);
-	if (build->txn == NULL)
-		return -ENOMEM;
-	int err = add_nodes(build);
-	names_txn_commit(build->txn, &build->snapshot->names, &garbage);
-	garbage_free(&garbage); /* of an empty table */
-	return err;
-}
-
 int
 builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot **out)
 {
 	struct build *build = b->build;
 	build->compile.diag = diag;
-	build->snapshot = snapshot_new(b);
-	if (build->snapshot == NULL)
-		return -ENOMEM;
-	int err = fill_names(build);
+	end_table(build);
 	keep_interned(build);
-	if (err == 0)
-		err = fill_snapshot(build);
-	if (err != 0) {
-		snapshot_free(build->snapshot);
+	int err = fill_snapshot(build);
+	if (err != 0)
 		return err;
-	}
 	*out = build->snapshot;
+	build->snapshot = NULL;
 	return 0;
 }

@@ -182,10 +182,12 @@ const struct log_list *builder_names_to_check(const struct zone_builder *b, unsi
 void builder_check_alone(const struct record_source *source, struct diag_list *diag,
 			 const struct log_record *records, size_t n);
 
-/* What builder_check_alone() does not see: does it matter for this name? With DNAMEs in the zone, it may for any.
+/*
+ * Puts those of a name's n records on the list that builder_check_others() has to see, in their order. With DNAMEs
+ * in the zone, that is all; else mostly few. 0 or -ENOMEM.
  */
-bool builder_needs_others(const struct record_source *source, bool has_dname, const struct log_record *records,
-			  size_t n);
+int builder_list_others(const struct record_source *source, bool has_dname, const struct log_record *records,
+			size_t n, struct log_list *list) MUST_CHECK;
 
 /* Checks one name by its n records, in the log's order, and other names of the finished snapshot. */
 void builder_check_others(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,
