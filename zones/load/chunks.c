@@ -23,7 +23,8 @@
 #include "zones/load/scan.h"
 
 #define FIRST_CHUNK_BYTES (64u << 10)
-#define CHUNKS_MAX 512 /* what the readers of so many take is small beside a file that has so many */
+#define RECORD_BYTES 32 /* of text, about, in large zones */
+#define CHUNKS_MAX 512  /* what the readers of so many take is small beside a file that has so many */
 
 /* All that a reader brings from one record to the next. */
 struct state {
@@ -150,8 +151,10 @@ chunk_read(const struct reading *x, struct chunk *c)
 	c->rc = -ENOMEM;
 	c->diag = (struct diag_list){.limit = x->reader->diag->limit};
 	c->builder = zone_builder_new(&x->apex);
-	struct reader *r =
-		c->builder != NULL ? open_reader(x, &c->begin, c->stop, &frame, c->builder, &c->diag) : NULL;
+	if (c->builder == NULL ||
+	    zone_builder_expect(c->builder, (uint64_t)(c->stop - c->begin.at) / RECORD_BYTES) != 0)
+		return;
+	struct reader *r = open_reader(x, &c->begin, c->stop, &frame, c->builder, &c->diag);
 	if (r == NULL)
 		return;
 	c->rc = reader_run(r);

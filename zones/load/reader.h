@@ -35,17 +35,18 @@
 struct source {
 	const char *text;
 	size_t len;
-	size_t cap;   /* octets allocated at text; 0: not ours */
-	bool is_file; /* and not the caller's memory */
-	dev_t device; /* which file: to see when it includes itself */
+	size_t cap;      /* octets allocated at text; 0: not ours */
+	bool is_file;    /* and not the caller's memory */
+	bool has_no_nul; /* looked for already */
+	dev_t device;    /* which file: to see when it includes itself */
 	ino_t inode;
 };
 
 /*
- * Opens and reads `path`: a regular file or a pipe. 0, -ENOMEM, -EISDIR, -ENOTSUP (a device or socket), or -errno
- * of open() and its like. *s is the caller's until source_close().
+ * Opens and reads `path`: a regular file or a pipe; a large file by the crew (may be NULL). 0, -ENOMEM, -EISDIR,
+ * -ENOTSUP (a device or socket), or -errno of open() and its like. *s is the caller's until source_close().
  */
-int source_open(const char *path, struct source *s) MUST_CHECK;
+int source_open(const char *path, struct crew *crew, struct source *s) MUST_CHECK;
 void source_close(struct source *s);
 
 /* -------- state -------- */

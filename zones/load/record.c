@@ -133,7 +133,7 @@ record_read_header(struct reader *r, struct token t, struct record_header *h)
 			continue;
 		}
 		/* IN stands on nearly every line: it is not looked for among the types first. */
-		bool is_in = t.len == 2 && strncasecmp(t.text, "IN", 2) == 0;
+		bool is_in = t.len == 2 && (t.text[0] | 0x20) == 'i' && (t.text[1] | 0x20) == 'n';
 		if (!is_in && rrtype_from_text(t.text, t.len, &h->type) == 0)
 			return check_type(r, &t, h->type);
 		int rc = read_class(r, &t, h);

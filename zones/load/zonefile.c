@@ -260,7 +260,7 @@ include_file(struct reader *r, const struct token *at, const char *path, const s
 {
 	struct source source;
 
-	int rc = source_open(path, &source);
+	int rc = source_open(path, NULL, &source);
 	if (rc == -ENOMEM)
 		return rc;
 	if (rc != 0) {
@@ -348,7 +348,7 @@ check_text(struct reader *r, const struct source *s)
 		reader_error(r, &at, "the file begins with a byte order mark; zone files are plain ASCII");
 		return -EINVAL;
 	}
-	const char *nul = s->len > 0 ? memchr(s->text, '\0', s->len) : NULL;
+	const char *nul = s->len > 0 && !s->has_no_nul ? memchr(s->text, '\0', s->len) : NULL;
 	if (nul == NULL)
 		return 0;
 	const char *line = s->text;
@@ -381,6 +381,16 @@ reader_run(struct reader *r)
 	}
 }
 
+static size_t
+default_chunk_bytes(size_t len)
+{
+	size_t bytes = len / 16;
+
+	if (bytes < ZONEFILE_CHUNK_MIN_BYTES)
+		return ZONEFILE_CHUNK_MIN_BYTES;
+	return bytes < ZONEFILE_CHUNK_MAX_BYTES ? bytes : ZONEFILE_CHUNK_MAX_BYTES;
+}
+
 struct reader *
 reader_new(const struct name *zone, struct zone_builder *b, struct diag_list *diag)
 {
@@ -409,7 +419,7 @@ read_source(const struct source *s, const char *label, const struct name *origin
 	if (r == NULL)
 		return -ENOMEM;
 	if (how.chunk_bytes == 0)
-		how.chunk_bytes = ZONEFILE_CHUNK_BYTES;
+		how.chunk_bytes = default_chunk_bytes(s->len);
 	if (how.progress != NULL)
 		atomic_store_explicit(&how.progress->octets, s->len, memory_order_relaxed);
 	int rc = read_frame(r, s, label, &how);
@@ -447,7 +457,7 @@ zonefile_read(const char *path, const struct name *origin, const struct zonefile
 	struct source s;
 
 	*files = NULL;
-	int rc = source_open(path, &s);
+	int rc = source_open(path, how != NULL ? how->crew : NULL, &s);
 	if (rc == -ENOMEM)
 		return rc;
 	if (rc != 0) {

@@ -23,7 +23,9 @@
 #include "zones/wire/name.h"
 
 #define ZONEFILE_INCLUDE_DEPTH 16
-#define ZONEFILE_CHUNK_BYTES (1u << 20)
+/* Chunks of a file: a sixteenth of it, within these. */
+#define ZONEFILE_CHUNK_MIN_BYTES (1u << 20)
+#define ZONEFILE_CHUNK_MAX_BYTES (4u << 20)
 
 /* How far a read is, for others to look at while it runs. */
 struct zonefile_progress {
@@ -36,7 +38,7 @@ struct zonefile_progress {
  */
 struct zonefile_how {
 	struct crew *crew;                  /* NULL: the caller alone */
-	size_t chunk_bytes;                 /* 0: ZONEFILE_CHUNK_BYTES; more where a file would have too many */
+	size_t chunk_bytes;                 /* 0: by the size of the file; more where it would have too many */
 	struct zonefile_progress *progress; /* NULL: nobody looks */
 };
 

@@ -35,6 +35,12 @@ zone_builder_new(const struct name *apex)
 	return b;
 }
 
+int
+zone_builder_expect(struct zone_builder *b, uint64_t records)
+{
+	return log_expect(&b->log, records);
+}
+
 static int
 files_grow(struct zone_builder *b)
 {

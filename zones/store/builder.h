@@ -33,6 +33,12 @@ struct record_place {
 struct zone_builder *zone_builder_new(const struct name *apex) MUST_CHECK;
 
 /*
+ * Tells an empty builder that about so many records are to come, which spares it to find out. 0 or -ENOMEM (nothing
+ * has changed).
+ */
+int zone_builder_expect(struct zone_builder *b, uint64_t records) MUST_CHECK;
+
+/*
  * Adds one record. `owner` is any case and must be at or below the apex; `rdata` is uncompressed wire form that
  * passed rdata_check(); all of it is copied. `place` may be NULL. 0, -ENOMEM, or -ERANGE: the owner is out of zone
  * (nothing was added).

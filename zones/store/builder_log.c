@@ -256,6 +256,12 @@ log_add(struct record_log *log, const struct log_record *r, bool same_owner)
 	return err;
 }
 
+int
+log_expect(struct record_log *log, uint64_t records)
+{
+	return records > LOG_FEW && log->parts == NULL ? log_split(log) : 0;
+}
+
 /* Puts the chunks of one part behind those of another. */
 static void
 part_join(struct log_part *p, struct log_part *more)

@@ -96,6 +96,9 @@ int log_record_compare_rdata(const struct log_record *x, const struct log_record
  */
 int log_add(struct record_log *log, const struct log_record *r, bool same_owner) MUST_CHECK;
 
+/* Of an empty log, so many records are to come. 0 or -ENOMEM. */
+int log_expect(struct record_log *log, uint64_t records) MUST_CHECK;
+
 /* Puts the records of `more` behind those of log; `more` is empty then. 0, or -ENOMEM with both as good as before.
  */
 int log_join(struct record_log *log, struct record_log *more) MUST_CHECK;
