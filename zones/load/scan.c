@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define LANES 32
+#define LANES 16
 typedef uint8_t vector __attribute__((vector_size(LANES)));
 
 /* Counts in at most 255 vectors, which no lane's count overflows. */

@@ -391,13 +391,25 @@ log_owner_end(const struct log_list *list, size_t i)
 
 /* -------- order -------- */
 
+typedef uint8_t octets16 __attribute__((vector_size(16)));
+
 bool
 log_rdata_has_upper(const uint8_t *data, unsigned len)
 {
-	bool found = false;
-	for (unsigned i = 0; i < len; i++)
-		found |= (uint8_t)(data[i] - 'A') < 26;
-	return found;
+	octets16 v, found = {0};
+	uint64_t any[2];
+	bool is_found = false;
+	if (len < sizeof(v)) {
+		for (unsigned i = 0; i < len; i++)
+			is_found |= (uint8_t)(data[i] - 'A') < 26;
+		return is_found;
+	}
+	for (unsigned i = 0; i < len; i += sizeof(v)) { /* the last ones may be looked at twice */
+		memcpy(&v, data + (len - i < sizeof(v) ? len - sizeof(v) : i), sizeof(v));
+		found |= (octets16)((octets16)(v - 'A') < 26);
+	}
+	memcpy(any, &found, sizeof(any));
+	return (any[0] | any[1]) != 0;
 }
 
 int
