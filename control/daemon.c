@@ -111,15 +111,14 @@ static void
 progress_tick(uv_timer_t *t)
 {
 	struct daemon *d = t->data;
-	const struct zones_report *r = zones_op_report(d->first_load);
-	unsigned long long total = r->total, done = r->loaded + r->unchanged + r->failed;
-	notify_status("loading zones: %llu of %llu", done, total);
+	char text[ZONES_PROGRESS_MAX];
+	zones_op_describe(d->first_load, text);
+	notify_status("loading zones: %s", text);
 	if (isatty(STDERR_FILENO)) {
 		d->progress_shown = true;
-		fprintf(stderr, "\r\033[Kloading zones: %llu of %llu, %llu with faults", done, total,
-			(unsigned long long)r->failed);
+		fprintf(stderr, "\r\033[Kloading zones: %s", text);
 	} else {
-		log_info("loading zones: %llu of %llu", done, total);
+		log_info("loading zones: %s", text);
 	}
 }
 
@@ -447,6 +446,8 @@ zones_start(struct daemon *d)
 	err = catalog_zones_configure(d->catalogs, d->config);
 	if (!err)
 		err = zones_load_all(d->zones, first_load_done, d, &d->first_load);
+	if (!err)
+		zones_op_set_quiet(d->first_load); /* progress_tick() tells */
 	return err ? err : catalog_zones_restore(d->catalogs, d->first_load);
 }
 

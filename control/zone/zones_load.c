@@ -22,6 +22,7 @@
 struct zones_op {
 	struct zones *zones;
 	struct zones_report report;
+	bool is_quiet;
 	uint64_t pending; /* zones not dealt with, and one for `start` */
 	zones_done_fn *done;
 	void *arg;
@@ -88,23 +89,41 @@ zone_waits_finish(struct zone_wait *waits, const struct zone_item *item, const c
 	}
 }
 
+void
+zones_op_describe(const struct zones_op *op, char out[ZONES_PROGRESS_MAX])
+{
+	const struct zones_report *r = &op->report;
+	struct load_progress longest;
+	char zone[NAME_TEXT_MAX];
+	int len =
+		snprintf(out, ZONES_PROGRESS_MAX, "%llu of %llu",
+			 (unsigned long long)(r->loaded + r->unchanged + r->failed), (unsigned long long)r->total);
+	if (r->failed)
+		len += snprintf(out + len, ZONES_PROGRESS_MAX - (size_t)len, ", %llu with faults",
+				(unsigned long long)r->failed);
+	if (!load_jobs_longest(op->zones, &longest))
+		return;
+	name_to_text(longest.item->apex, zone);
+	snprintf(out + len, ZONES_PROGRESS_MAX - (size_t)len, "; of %s, %u %% of %.1f MB are read", zone,
+		 (unsigned)(longest.octets_read * 100 / longest.octets), (double)longest.octets / 1e6);
+}
+
+void
+zones_op_set_quiet(struct zones_op *op)
+{
+	op->is_quiet = true;
+}
+
 static void
 op_tell_progress(uv_timer_t *t)
 {
 	const struct zones_op *op = t->data;
 	const struct zones_report *r = &op->report;
-	struct load_progress longest;
-	char zone[NAME_TEXT_MAX], file[NAME_TEXT_MAX + 80] = "";
-	uint64_t done = r->loaded + r->unchanged + r->failed;
-	if (done == r->total)
-		return; /* it waits for something else */
-	if (load_jobs_longest(op->zones, &longest)) {
-		name_to_text(longest.item->apex, zone);
-		snprintf(file, sizeof(file), "; of %s, %u %% of %.1f MB are read", zone,
-			 (unsigned)(longest.octets_read * 100 / longest.octets), (double)longest.octets / 1e6);
-	}
-	log_info("loading: %llu of %llu zones are done%s", (unsigned long long)done, (unsigned long long)r->total,
-		 file);
+	char text[ZONES_PROGRESS_MAX];
+	if (op->is_quiet || r->loaded + r->unchanged + r->failed == r->total)
+		return; /* or it waits for something else */
+	zones_op_describe(op, text);
+	log_info("loading zones: %s", text);
 }
 
 static void
