@@ -69,6 +69,8 @@ ttls(void **state)
 	check("@ SOA a b 1 2 3 4 77\na A 192.0.2.1\nb A 192.0.2.2\n@ SOA a b 1 2 3 4 78\nc A 192.0.2.3\n");
 	check("a 5 A 192.0.2.1\n$TTL 9\nb A 192.0.2.2\nc 6 A 192.0.2.3\n$TTL 10\nd A 192.0.2.4\ne A 192.0.2.5\n"
 	      "$TTL x\nf A 192.0.2.6\ng A 192.0.2.7\n");
+	/* chunks that neither give a TTL nor ask for one, between one that gives and one that asks */
+	check("a 5 A 192.0.2.1\nb 6 A 192.0.2.2\nc X d\ne X f\ng A 192.0.2.3\nh A 192.0.2.4\n");
 	check("$TTL x\nb A 192.0.2.2\nc A 192.0.2.3\nd 6 A 192.0.2.4\ne A 192.0.2.5\n");
 }
 
