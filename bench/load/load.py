@@ -7,8 +7,8 @@
     load.py table DIR SERVER...                    a table of the measurements; the first server is compared with the others
 
 A measurement is a line of NAME=VALUE: `first` is the time from the start of the process to its first answer, `cpu` what all its
-processes have used until then, both in ms; `peak` is the most memory that one of them had, `steady` what they share out (Pss) two
-seconds later, both in KiB.
+processes have used until then, both in ms; `peak` is the most memory that one of them had, `steady` what they share out (Pss) when
+allocators have had time to give back what was freed, both in KiB.
 """
 import os
 import random
@@ -22,6 +22,7 @@ import time
 LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 PATIENCE_S = 120
 ASK_EVERY_S = 0.001
+SETTLE_S = 15
 
 
 def label(i):
@@ -103,7 +104,7 @@ def measure(address, port, n, name, command):
         try:
             first = first_answer(server, address, port, n, name) - start
             cpu = sum(map(cpu_ms, processes(server.pid)))
-            time.sleep(2)
+            time.sleep(SETTLE_S)
             peak = max(field(pid, "VmHWM", "status") for pid in processes(server.pid))
             steady = sum(field(pid, "Pss", "smaps_rollup") for pid in processes(server.pid))
             print(f"first={first * 1000:.0f} cpu={cpu} peak={peak} steady={steady}")
