@@ -213,26 +213,34 @@ staged_release(void *arg)
 }
 
 /*
- * Makes half of a large first zone, and gives it to the state. 0; also where the state takes nothing: then the zone
- * is stored behind the checks, as small ones are. -ENOMEM.
+ * Gives a large first zone to the state, which writes it while it is made and checked. Where that fails, the zone
+ * is stored behind the checks, as small ones are.
  */
-static int
+static void
 stage(struct draft *d, uint32_t serial)
 {
 	if (!d->state || !d->builder || zone_builder_records(d->builder) < DRAFT_STAGE_MIN)
-		return 0;
+		return;
 	struct staged *s = malloc(sizeof(*s));
 	if (!s)
-		return 0;
-	int err = zone_builder_read(d->builder, d->diag, &s->reader);
-	if (err) {
+		return;
+	if (zone_builder_read(d->builder, &s->reader)) {
 		free(s);
-		return err == -EINVAL ? 0 : err;
+		return;
 	}
 	const struct state_source source = {.next = staged_next, .arg = s};
 	if (state_stage_begin(d->state, &d->apex, serial, &source, staged_release, &d->stage))
 		staged_release(s);
-	return 0;
+}
+
+/* What came is not what the zone has, where records came twice: then the zone is stored as it is. */
+static void
+unstage_other(struct draft *d, uint64_t n_records, const struct snapshot *s)
+{
+	if (s->records == n_records)
+		return;
+	state_stage_free(d->state, d->stage);
+	d->stage = NULL;
 }
 
 /* -------- the finished zone -------- */
@@ -344,11 +352,12 @@ draft_finish(struct draft *d, uint32_t serial, struct served **next, struct stat
 	bool is_difference = d->change != NULL;
 	struct made made;
 	assert(d->builder || d->replace || d->change);
-	int err = stage(d, serial);
-	if (!err)
-		err = make(d, &made);
+	uint64_t n_records = d->builder ? zone_builder_records(d->builder) : 0;
+	stage(d, serial);
+	int err = make(d, &made);
 	if (err)
 		return err;
+	unstage_other(d, n_records, made.snapshot);
 	err = check(d, made.snapshot, serial, is_difference);
 	struct served *served = err ? NULL : wrap(d, &made);
 	if (!served) {

@@ -65,6 +65,9 @@ zalloc_account_current(void)
 	return account;
 }
 
+#define LARGE_MIN 14337 /* what jemalloc gives pages of its own, */
+#define LARGE_MORE 4096 /* and one more, so that not all begin at the same lines of the caches */
+
 /* What an allocator takes for `size`: a multiple of 16, or of an eighth of the power of two above. */
 static int64_t
 size_taken(size_t size)
@@ -72,7 +75,7 @@ size_taken(size_t size)
 	size_t step = 16;
 	if (size > 128)
 		step = (size_t)1 << (61 - __builtin_clzl(size - 1));
-	return (int64_t)((size + step - 1) & ~(step - 1));
+	return (int64_t)((size + step - 1) & ~(step - 1)) + (size >= LARGE_MIN ? LARGE_MORE : 0);
 }
 
 static bool

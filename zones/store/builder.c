@@ -202,25 +202,9 @@ struct zone_builder_reader {
 	struct log_cursor cursor;
 };
 
-/* The first half of finishing. */
-static int
-begin_finish(struct zone_builder *b, struct diag_list *diag)
-{
-	unsigned errors_before = diag->n_errors;
-	b->first_diag = diag->n;
-	int err = builder_make_nodes(b, diag);
-	b->has_errors = diag->n_errors != errors_before;
-	return err;
-}
-
 int
-zone_builder_read(struct zone_builder *b, struct diag_list *diag, struct zone_builder_reader **out)
+zone_builder_read(struct zone_builder *b, struct zone_builder_reader **out)
 {
-	int err = b->build == NULL ? begin_finish(b, diag) : 0;
-	if (err != 0)
-		return err;
-	if (b->has_errors || builder_has_duplicates(b))
-		return -EINVAL;
 	struct zone_builder_reader *reader = zalloc(sizeof(*reader), 0);
 	if (reader == NULL)
 		return -ENOMEM;
@@ -261,18 +245,19 @@ zone_builder_reader_free(struct zone_builder_reader *reader)
 int
 zone_builder_finish(struct zone_builder *b, struct diag_list *diag, struct snapshot **out)
 {
-	struct snapshot *s = NULL;
-	int err = b->build == NULL ? begin_finish(b, diag) : 0;
+	unsigned first_diag = diag->n;
 	unsigned errors_before = diag->n_errors;
+	struct snapshot *s = NULL;
+	int err = builder_make_nodes(b, diag);
 	if (err == 0)
 		err = builder_compile(b, diag, &s);
 	if (err == 0)
 		builder_check(b, s, diag);
 	if (err == 0)
 		err = builder_check_chain(b, s, diag);
-	if (err == 0 && (b->has_errors || diag->n_errors != errors_before))
+	if (err == 0 && diag->n_errors != errors_before)
 		err = -EINVAL;
-	diag_sort(diag, b->first_diag);
+	diag_sort(diag, first_diag);
 	zone_builder_abort(b);
 	if (err != 0) {
 		snapshot_free(s);

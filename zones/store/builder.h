@@ -63,16 +63,12 @@ uint64_t zone_builder_records(const struct zone_builder *b);
 void zone_builder_set_crew(struct zone_builder *b, struct crew *crew);
 
 /*
- * Begins to finish, and makes the records readable, for who stores them while the rest of it is done: in an order
- * of the builder's, the owners in lower case. Nothing may be added from here on. The reader may be on another
- * thread, and may outlive the builder: the records are there until both have done with them.
- *
- * 0. -EINVAL: there is no reader, since errors were found, or records are there more than once, and they are not
- * yet what the zone will have. In both cases zone_builder_finish() is to follow, with the same diag. -ENOMEM: the
- * builder is of no use any more.
+ * Makes the records readable for who stores them while they are made into a zone: in an order of the builder's, the
+ * owners in lower case, and what is there twice twice. Nothing may be added from here on. The reader may be on
+ * another thread, and may outlive the builder: the records are there until both have done with them. 0 or -ENOMEM.
  */
 struct zone_builder_reader;
-int zone_builder_read(struct zone_builder *b, struct diag_list *diag, struct zone_builder_reader **out) MUST_CHECK;
+int zone_builder_read(struct zone_builder *b, struct zone_builder_reader **out) MUST_CHECK;
 
 /* The next record, borrowed until the reader is freed. False: that was the last one, and the reader holds no more.
  */

@@ -705,12 +705,6 @@ builder_drop_nodes(struct zone_builder *b)
 	b->build = NULL;
 }
 
-bool
-builder_has_duplicates(const struct zone_builder *b)
-{
-	return b->build->compile.records != b->log.n;
-}
-
 const struct log_list *
 builder_names_to_check(const struct zone_builder *b, unsigned part)
 {

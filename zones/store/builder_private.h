@@ -63,9 +63,7 @@ struct zone_builder {
 	struct crew *crew;
 	struct record_log log;
 	bool has_nsec, has_nsec3, has_param, has_dname; /* records of these types */
-	struct build *build;                            /* nodes that wait for zone_builder_finish(); NULL: none */
-	unsigned first_diag;                            /* since they were begun: in its list, and whether */
-	bool has_errors;                                /* there were errors */
+	struct build *build;                            /* while it is finished; NULL: it is not */
 	struct name last_owner;                         /* of the last record, lower case; length 0: none */
 	uint64_t last_owner_hash;
 	const char **files; /* source.files: of files_cap */
@@ -171,9 +169,6 @@ int builder_compile(struct zone_builder *b, struct diag_list *diag, struct snaps
 
 /* Frees what the first half has made. */
 void builder_drop_nodes(struct zone_builder *b);
-
-/* Are some records there more than once? As the first half has found. */
-bool builder_has_duplicates(const struct zone_builder *b);
 
 /*
  * Records of the names that have to be held against others, part by part, those of a name in order. Between the two

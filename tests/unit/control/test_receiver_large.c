@@ -23,6 +23,7 @@
 #define NOW 1700000000
 
 static struct snapshot *zone; /* what the primary has */
+static bool sends_twice;      /* its second message */
 static struct helpers *helpers;
 static struct transfer_result result;
 
@@ -88,6 +89,8 @@ run(const struct receiver_query *query)
 	assert_true(x && r);
 	for (int len; (len = xfr_out_next(x, message, sizeof(message))) > 0;) {
 		if (receiver_take(r, message, (size_t)len, NOW))
+			break;
+		if (sends_twice && xfr_out_progress(x).messages == 2 && receiver_take(r, message, (size_t)len, NOW))
 			break;
 	}
 	result = (struct transfer_result){0};
@@ -160,7 +163,7 @@ test_a_first_zone_is_stored_meanwhile(void **state)
 	fixture_leave();
 }
 
-/* Its last check, the serial, is behind the writing. */
+/* Its last check, the digest, is behind the writing. */
 static void
 test_a_zone_that_is_refused_is_not_there(void **state)
 {
@@ -175,6 +178,25 @@ test_a_zone_that_is_refused_is_not_there(void **state)
 	assert_null(result.stage);
 	assert_int_equal(state_zone_get(st, &query.apex, &found), -ENOENT);
 	assert_int_equal(put_note(st, "net.", "x", 1), 0);
+	state_close(st);
+	fixture_leave();
+}
+
+/* What has to be stored is what the zone has. */
+static void
+test_what_comes_twice_is_not_stored_twice(void **state)
+{
+	fixture_enter();
+	struct state *st = open_state();
+	struct receiver_query query = query_of(0);
+	query.state = st;
+	sends_twice = true;
+	assert_int_equal(run(&query), TRANSFER_NEW_VERSION);
+	sends_twice = false;
+	assert_true(result.records > zone->records + 1);
+	assert_int_equal(result.next->snapshot->records, zone->records);
+	assert_null(result.stage);
+	served_free(result.next);
 	state_close(st);
 	fixture_leave();
 }
@@ -210,6 +232,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_first_zone_is_stored_meanwhile),
 		cmocka_unit_test(test_a_zone_that_is_refused_is_not_there),
+		cmocka_unit_test(test_what_comes_twice_is_not_stored_twice),
 		cmocka_unit_test(test_memory_is_bounded),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
