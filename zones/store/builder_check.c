@@ -199,6 +199,8 @@ static bool
 has_target_inside(const struct record_source *source, const struct log_record *r)
 {
 	struct rdata_name names[4];
+	if (r->type == RRTYPE_NS) /* most that are asked for; and their data is a name */
+		return name_is_under(r->rdata, source->apex.bytes);
 	if (r->type != RRTYPE_NS && r->type != RRTYPE_MX && r->type != RRTYPE_SRV)
 		return false;
 	unsigned n = rdata_names(r->type, r->rdata, r->rdlen, names, ARRAY_LEN(names));
