@@ -111,15 +111,14 @@ static void
 progress_tick(uv_timer_t *t)
 {
 	struct daemon *d = t->data;
-	const struct zones_report *r = zones_op_report(d->first_load);
-	unsigned long long total = r->total, done = r->loaded + r->unchanged + r->failed;
-	notify_status("loading zones: %llu of %llu", done, total);
+	char text[ZONES_PROGRESS_MAX];
+	zones_op_describe(d->first_load, text);
+	notify_status("loading zones: %s", text);
 	if (isatty(STDERR_FILENO)) {
 		d->progress_shown = true;
-		fprintf(stderr, "\r\033[Kloading zones: %llu of %llu, %llu with faults", done, total,
-			(unsigned long long)r->failed);
+		fprintf(stderr, "\r\033[Kloading zones: %s", text);
 	} else {
-		log_info("loading zones: %llu of %llu", done, total);
+		log_info("loading zones: %s", text);
 	}
 }
 
@@ -391,8 +390,6 @@ secondaries_start(struct daemon *d)
 	if (!err)
 		err = transfers_new(&d->loop, &d->transfers);
 	if (!err)
-		err = helpers_start(d->builders > 1 ? d->builders - 1 : 0, &d->helpers);
-	if (!err)
 		transfers_set_helpers(d->transfers, helpers_crew(d->helpers), d->state);
 	const struct secondaries_options options = {.loop = &d->loop,
 						    .zones = d->zones,
@@ -416,17 +413,21 @@ secondaries_start(struct daemon *d)
 static int
 zones_start(struct daemon *d)
 {
+	int err = helpers_start(d->builders > 1 ? d->builders - 1 : 0, &d->helpers);
+	if (err)
+		return err;
 	const struct zones_options options = {.loop = &d->loop,
 					      .publisher = &d->publisher,
 					      .root = &d->root,
 					      .builders = d->builders,
+					      .crew = helpers_crew(d->helpers),
 					      .state = d->state,
 					      .loaded = zone_loaded,
 					      .published = zone_published,
 					      .configured = zone_configured,
 					      .removed = zone_removed,
 					      .arg = d};
-	int err = reclaim_start(retired_budget(), room_appeared, d, &d->reclaim);
+	err = reclaim_start(retired_budget(), room_appeared, d, &d->reclaim);
 	if (err)
 		return err;
 	d->publisher.reclaim = d->reclaim;
@@ -445,6 +446,8 @@ zones_start(struct daemon *d)
 	err = catalog_zones_configure(d->catalogs, d->config);
 	if (!err)
 		err = zones_load_all(d->zones, first_load_done, d, &d->first_load);
+	if (!err)
+		zones_op_set_quiet(d->first_load); /* progress_tick() tells */
 	return err ? err : catalog_zones_restore(d->catalogs, d->first_load);
 }
 

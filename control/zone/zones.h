@@ -50,6 +50,7 @@ struct zones_options {
 	struct publisher *publisher; /* outlives the zones */
 	struct zone_root *root;      /* where the set is published */
 	unsigned builders;           /* threads of the libuv pool: how many loads run at a time */
+	struct crew *crew;           /* helps with large zones; outlives the zones; NULL: nobody does */
 	struct state *state;         /* outlives the zones; NULL: nothing is kept on disk */
 	/* Told on the loop; each may be NULL. */
 	void (*loaded)(void *arg, struct zone_item *item,
@@ -175,6 +176,13 @@ int zones_load_one(struct zones *z, const struct name *apex, zones_done_fn *done
 		   struct zones_op **op) MUST_CHECK;
 
 const struct zones_report *zones_op_report(const struct zones_op *op);
+
+/* How far it is, in words: zones of all, and of the longest file that is being read, octets. */
+#define ZONES_PROGRESS_MAX 1200
+void zones_op_describe(const struct zones_op *op, char out[ZONES_PROGRESS_MAX]);
+
+/* An operation that takes longer than two seconds logs that, each time they are over; not after this. */
+void zones_op_set_quiet(struct zones_op *op);
 
 /* It does not end before zones_op_release(), which may call its done(): zones will join it. */
 void zones_op_hold(struct zones_op *op);

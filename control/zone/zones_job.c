@@ -41,6 +41,7 @@ enum load_outcome {
 
 struct load_job {
 	struct pool_task task;
+	struct load_job *prev, *next; /* all jobs: zones.jobs */
 	struct zones *zones;
 	struct zone_item *item; /* NULL: not configured any more */
 	struct zone_turn turn;
@@ -70,7 +71,46 @@ struct load_job {
 	struct served *served;         /* held while it is compared with; NULL: none */
 	uint64_t bytes, stored_bytes;  /* of snapshot, of stored */
 	uint64_t start_ns;
+	struct zonefile_progress progress; /* the pool's; anybody looks */
 };
+
+/* -------- all jobs -------- */
+
+static void
+jobs_add(struct zones *z, struct load_job *job)
+{
+	job->next = z->jobs;
+	if (z->jobs)
+		z->jobs->prev = job;
+	z->jobs = job;
+	z->n_jobs++;
+}
+
+static void
+jobs_remove(struct zones *z, struct load_job *job)
+{
+	*(job->prev ? &job->prev->next : &z->jobs) = job->next;
+	if (job->next)
+		job->next->prev = job->prev;
+	z->n_jobs--;
+}
+
+bool
+load_jobs_longest(const struct zones *z, struct load_progress *out)
+{
+	out->octets = 0;
+	for (const struct load_job *job = z->jobs; job; job = job->next) {
+		uint64_t octets = atomic_load_explicit(&job->progress.octets, memory_order_relaxed);
+		if (!job->item || octets <= out->octets)
+			continue;
+		*out = (struct load_progress){
+			.item = job->item,
+			.octets = octets,
+			.octets_read = atomic_load_explicit(&job->progress.octets_read, memory_order_relaxed),
+		};
+	}
+	return out->octets != 0;
+}
 
 /* -------- which files, and are they the same -------- */
 
@@ -168,7 +208,10 @@ job_parse(struct load_job *job, struct zonefile_files **files, struct snapshot *
 	struct zone_builder *b = zone_builder_new(&job->apex);
 	if (!b)
 		return -ENOMEM;
-	int err = zonefile_read(job->path, &job->apex, b, &job->diag, files);
+	struct crew *crew = job->zones->options.crew;
+	const struct zonefile_how how = {.crew = crew, .progress = &job->progress};
+	zone_builder_set_crew(b, crew);
+	int err = zonefile_read(job->path, &job->apex, &how, b, &job->diag, files);
 	if (!err)
 		return zone_builder_finish(b, &job->diag, snapshot);
 	zone_builder_abort(b);
@@ -218,7 +261,7 @@ job_read_file(struct load_job *job)
 	zone_includes_free(job->includes);
 	job->includes = includes;
 	job->stamp = stamp_after_reading(job->path, includes, began_ns);
-	job->bytes = snapshot_bytes(job->snapshot);
+	job->bytes = snapshot_bytes_by(job->snapshot, job->zones->options.crew);
 	job->outcome = LOAD_SERVE;
 }
 
@@ -383,7 +426,7 @@ job_finish(struct load_job *job, const char *error)
 			z->options.loaded(z->options.arg, item, &job->stored_zone.meta);
 		zone_waits_finish(job->waits, item, error, is_loaded);
 	}
-	z->n_jobs--;
+	jobs_remove(z, job);
 	job_free(job);
 	zones_pump(z);
 }
@@ -623,7 +666,7 @@ load_job_start(struct zones *z, struct zone_item *item)
 	item->waits = NULL;
 	item->force = false;
 	item->job = job;
-	z->n_jobs++;
+	jobs_add(z, job);
 	job_queue(job, job_work, job_done);
 	return true;
 }

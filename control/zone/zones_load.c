@@ -12,26 +12,30 @@
  */
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/base/log.h"
 #include "control/zone/zones_pool.h"
 #include "control/zone/zones_private.h"
 
 struct zones_op {
 	struct zones *zones;
 	struct zones_report report;
+	bool is_quiet;
 	uint64_t pending; /* zones not dealt with, and one for `start` */
 	zones_done_fn *done;
 	void *arg;
-	uv_timer_t start; /* so that `done` never comes before the caller knows the op */
+	uv_timer_t start; /* so that `done` never comes before the caller knows the op; then, to tell of progress */
 	/* Of one over all zones; `start` fires until `next` is at the end. */
 	size_t next, end;         /* the positions that have not been looked at */
 	struct zones_op *feeding; /* the next one in zones.feeding */
 };
 
-#define FEED_ZONES 4000 /* looked at in a turn of the loop: some 1 ms */
-#define FEED_PAUSE_MS 1 /* a timer of 0 ms would fire again in the same turn */
+#define FEED_ZONES 4000  /* looked at in a turn of the loop: some 1 ms */
+#define FEED_PAUSE_MS 1  /* a timer of 0 ms would fire again in the same turn */
+#define PROGRESS_MS 2000 /* of operations that take longer, each time */
 
 /* -------- operations -------- */
 
@@ -92,6 +96,43 @@ zone_waits_finish(struct zone_wait *waits, const struct zone_item *item, const c
 }
 
 static void op_started(uv_timer_t *t);
+
+void
+zones_op_describe(const struct zones_op *op, char out[ZONES_PROGRESS_MAX])
+{
+	const struct zones_report *r = &op->report;
+	struct load_progress longest;
+	char zone[NAME_TEXT_MAX];
+	int len =
+		snprintf(out, ZONES_PROGRESS_MAX, "%llu of %llu",
+			 (unsigned long long)(r->loaded + r->unchanged + r->failed), (unsigned long long)r->total);
+	if (r->failed)
+		len += snprintf(out + len, ZONES_PROGRESS_MAX - (size_t)len, ", %llu with faults",
+				(unsigned long long)r->failed);
+	if (!load_jobs_longest(op->zones, &longest))
+		return;
+	name_to_text(longest.item->slot->apex, zone);
+	snprintf(out + len, ZONES_PROGRESS_MAX - (size_t)len, "; of %s, %u %% of %.1f MB are read", zone,
+		 (unsigned)(longest.octets_read * 100 / longest.octets), (double)longest.octets / 1e6);
+}
+
+void
+zones_op_set_quiet(struct zones_op *op)
+{
+	op->is_quiet = true;
+}
+
+static void
+op_tell_progress(uv_timer_t *t)
+{
+	const struct zones_op *op = t->data;
+	const struct zones_report *r = &op->report;
+	char text[ZONES_PROGRESS_MAX];
+	if (op->is_quiet || r->loaded + r->unchanged + r->failed == r->total)
+		return; /* or it waits for something else */
+	zones_op_describe(op, text);
+	log_info("loading zones: %s", text);
+}
 
 static struct zones_op *
 op_new(struct zones *z, zones_done_fn *done, void *arg)
@@ -198,6 +239,7 @@ op_started(uv_timer_t *t)
 		return;
 	}
 	op_stop_feeding(op);
+	uv_timer_start(t, op_tell_progress, PROGRESS_MS, PROGRESS_MS);
 	op_one_done(op);
 }
 

@@ -95,6 +95,7 @@ struct zones {
 	struct zones_pool *pool;  /* where loads are done */
 	struct zone_version *parked_first, **parked_last;   /* durable, waiting for room, oldest first */
 	struct zone_version *storing_first, **storing_last; /* waiting for room in the state's queue */
+	struct load_job *jobs;                              /* n_jobs */
 	unsigned n_jobs, n_parked, n_ops, n_versions;
 	bool stopping;
 	bool edits_are_held; /* a plan is being made */
@@ -157,6 +158,13 @@ bool load_job_start(struct zones *z, struct zone_item *item);
 
 /* zones_job.c: its item is not configured any more; the job goes on to its end for nobody. */
 void load_job_forget(struct load_job *job);
+
+/* The load that reads the longest file now, for progress; false: none reads one. */
+struct load_progress {
+	const struct zone_item *item;
+	uint64_t octets, octets_read; /* the same: it is being built from them */
+};
+bool load_jobs_longest(const struct zones *z, struct load_progress *out);
 
 /* -------- zones_accept.c -------- */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fuzzes zone files: text to snapshot, every record back to text, and that text to a snapshot again. Both snapshots
- * must hold the same records, and nothing of either may stay behind.
+ * must hold the same records, and nothing of either may stay behind. The same text read in chunks, of a size that
+ * the input decides, must give the same faults in the same order and the same records.
  *
  * Input: the file of the zone example.com. Files that include others are left out: a fuzzer must not open what it
  * likes.
@@ -28,13 +29,13 @@ static const struct name origin = {.len = 13, .bytes = "\7example\3com"};
 
 /* NULL: refused, with at least one error said. */
 static struct snapshot *
-read_zone(const char *text, size_t len, struct diag_list *diag)
+read_zone(const char *text, size_t len, const struct zonefile_how *how, struct diag_list *diag)
 {
 	struct zonefile_files *files = NULL;
 	struct snapshot *s = NULL;
 	struct zone_builder *b = zone_builder_new(&origin);
 	CHECK(b != NULL);
-	int rc = zonefile_read_text(text, len, "fuzz", &origin, b, diag, &files);
+	int rc = zonefile_read_text_with(text, len, "fuzz", &origin, how, b, diag, &files);
 	CHECK(rc == (diag->n_errors > 0 ? -EINVAL : 0));
 	if (rc != 0)
 		zone_builder_abort(b);
@@ -127,7 +128,7 @@ check_again(const struct snapshot *s)
 	struct dump before = dump_zone(s);
 	size_t len;
 	char *text = dump_text(&before, &len);
-	struct snapshot *again = read_zone(text, len, &diag);
+	struct snapshot *again = read_zone(text, len, NULL, &diag);
 	if (again == NULL) {
 		fputs(text, stderr);
 		diag_print(&diag, stderr);
@@ -144,6 +145,38 @@ check_again(const struct snapshot *s)
 	dump_free(&before);
 	dump_free(&after);
 	free(text);
+	diag_clear(&diag);
+}
+
+static void
+check_same_faults(const struct diag_list *a, const struct diag_list *b)
+{
+	CHECK(a->n == b->n && a->n_errors == b->n_errors && a->n_warnings == b->n_warnings);
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct diag *x = &a->items[i], *y = &b->items[i];
+		CHECK(x->severity == y->severity && x->line == y->line && x->column == y->column);
+		CHECK(strcmp(x->file, y->file) == 0 && strcmp(x->message, y->message) == 0);
+	}
+}
+
+/* In chunks, by one thread: which threads read them makes no difference, and a fuzzer wants the same run again. */
+static void
+check_chunks(const char *text, size_t len, const struct snapshot *s, const struct diag_list *faults)
+{
+	const struct zonefile_how how = {.chunk_bytes = 1 + (len > 0 ? (unsigned char)text[len / 2] % 64 : 0)};
+	struct diag_list diag = {0};
+	struct snapshot *chunked = read_zone(text, len, &how, &diag);
+	check_same_faults(faults, &diag);
+	CHECK((chunked != NULL) == (s != NULL));
+	if (s != NULL) {
+		struct dump one = dump_zone(s), many = dump_zone(chunked);
+		CHECK(one.n == many.n && s->sets == chunked->sets && s->serial == chunked->serial);
+		for (size_t i = 0; i < one.n; i++)
+			CHECK(strcmp(one.lines[i], many.lines[i]) == 0);
+		dump_free(&one);
+		dump_free(&many);
+	}
+	snapshot_free(chunked);
 	diag_clear(&diag);
 }
 
@@ -165,9 +198,10 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 		return 0;
 	size_t bytes = zalloc_bytes();
 	struct diag_list diag = {0};
-	struct snapshot *s = read_zone(text, size, &diag);
+	struct snapshot *s = read_zone(text, size, NULL, &diag);
 	if (s != NULL)
 		check_again(s);
+	check_chunks(text, size, s, &diag);
 	snapshot_free(s);
 	diag_clear(&diag);
 	CHECK(zalloc_bytes() == bytes);

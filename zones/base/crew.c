@@ -2,7 +2,10 @@
 /* Work shared by a crew. See crew.h. */
 #include "zones/base/crew.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+
+#define THREADS_MAX 64
 
 struct pieces {
 	_Atomic size_t next;
@@ -36,4 +39,38 @@ crew_each(struct crew *crew, size_t n, void (*piece)(void *arg, size_t i), void 
 	struct pieces p = {.n = n, .piece = piece, .arg = arg};
 
 	crew_run(n > 1 ? crew : NULL, take_pieces, &p);
+}
+
+struct shared {
+	void (*work)(void *arg);
+	void *arg;
+};
+
+static void *
+thread_main(void *arg)
+{
+	const struct shared *s = arg;
+
+	s->work(s->arg);
+	return NULL;
+}
+
+static void
+run_threads(struct crew *crew, void (*work)(void *arg), void *arg)
+{
+	struct shared s = {work, arg};
+	pthread_t threads[THREADS_MAX];
+	unsigned n = 0;
+
+	while (n + 1 < crew->size && pthread_create(&threads[n], NULL, thread_main, &s) == 0)
+		n++;
+	work(arg);
+	while (n > 0)
+		pthread_join(threads[--n], NULL);
+}
+
+struct crew
+crew_of_threads(unsigned size)
+{
+	return (struct crew){.size = size < THREADS_MAX ? size : THREADS_MAX, .run = run_threads};
 }

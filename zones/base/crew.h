@@ -33,4 +33,10 @@ void crew_run(struct crew *crew, void (*work)(void *arg), void *arg);
 /* Calls piece(arg, i) for each i below n, once, on several threads; they begin in order. */
 void crew_each(struct crew *crew, size_t n, void (*piece)(void *arg, size_t i), void *arg);
 
+/*
+ * A crew for programs that have no pool: each run starts size - 1 threads, and ends them. Threads that cannot be
+ * started are done without.
+ */
+struct crew crew_of_threads(unsigned size);
+
 #endif

@@ -5,10 +5,11 @@
  *     zonefile.c   files opened one inside the other, lines, directives, the public entries
  *     record.c     one record: owner, TTL, class, type, data
  *     generate.c   $GENERATE
+ *     chunks.c     one large file read by several threads
  *     source.c     bytes of a file
  *
  * Everything returns 0, -EINVAL (reported; the caller goes on behind the record) or -ENOMEM (the caller stops).
- * One builder thread; nothing of RCU.
+ * A reader belongs to one builder thread; nothing of RCU.
  */
 #ifndef ANSER_LOAD_READER_H
 #define ANSER_LOAD_READER_H
@@ -34,17 +35,18 @@
 struct source {
 	const char *text;
 	size_t len;
-	size_t cap;   /* octets allocated at text; 0: not ours */
-	bool is_file; /* and not the caller's memory */
-	dev_t device; /* which file: to see when it includes itself */
+	size_t cap;      /* octets allocated at text; 0: not ours */
+	bool is_file;    /* and not the caller's memory */
+	bool has_no_nul; /* looked for already */
+	dev_t device;    /* which file: to see when it includes itself */
 	ino_t inode;
 };
 
 /*
- * Opens and reads `path`: a regular file or a pipe. 0, -ENOMEM, -EISDIR, -ENOTSUP (a device or socket), or -errno
- * of open() and its like. *s is the caller's until source_close().
+ * Opens and reads `path`: a regular file or a pipe; a large file by the crew (may be NULL). 0, -ENOMEM, -EISDIR,
+ * -ENOTSUP (a device or socket), or -errno of open() and its like. *s is the caller's until source_close().
  */
-int source_open(const char *path, struct source *s) MUST_CHECK;
+int source_open(const char *path, struct crew *crew, struct source *s) MUST_CHECK;
 void source_close(struct source *s);
 
 /* -------- state -------- */
@@ -55,6 +57,7 @@ struct frame {
 	const char *file; /* for messages and places; lives in reader.files */
 	const struct source *source;
 	struct lexer lex;
+	const char *stop; /* records from here on are not this reader's; NULL: it reads to the end */
 	unsigned depth;
 };
 
@@ -78,6 +81,8 @@ struct scope {
 struct ttl_defaults {
 	bool has_directive, has_explicit, has_soa;
 	bool missing_reported;
+	/* Of a chunk: explicit_s is what is guessed to come from before it; and a record has asked for it. */
+	bool explicit_is_guess, guess_used;
 	uint32_t directive_s; /* last $TTL, RFC 2308 section 4 */
 	uint32_t explicit_s;  /* last one written in a record, RFC 1035 section 5.1 */
 	uint32_t soa_s;       /* MINIMUM of a SOA that had none */
@@ -94,6 +99,24 @@ struct reader {
 	uint8_t rdata[RDATA_MAX_LEN];
 };
 
+/* A reader at the start of a zone, for these to fill; NULL: out of memory. Given back by zalloc_free(). */
+struct reader *reader_new(const struct name *zone, struct zone_builder *b, struct diag_list *diag) MUST_CHECK;
+
+/*
+ * Reads records and directives of the current file to its end, or to its `stop`: then the lexer stands at the start
+ * of the first record that was left. Faults of single records are only counted. 0 or -ENOMEM.
+ */
+int reader_run(struct reader *r) MUST_CHECK;
+
+/* Reads a directive whose first token is `t`. */
+int reader_directive(struct reader *r, const struct token *t) MUST_CHECK;
+
+/* Adds a name to the list of files; NULL: out of memory. */
+const char *reader_add_file(struct zonefile_files **files, const char *name) MUST_CHECK;
+
+/* Puts the files of `newer` before those of *files. */
+void reader_join_files(struct zonefile_files **files, struct zonefile_files *newer);
+
 /* Reports a fault at a token (or anything else with line and column) of the file being read. */
 #define reader_error(r, at, ...)                                                                                   \
 	diag_add((r)->diag, DIAG_ERROR, (r)->frame->file, (at)->line, (at)->column, __VA_ARGS__)
@@ -109,6 +132,16 @@ int reader_unexpected(struct reader *r, const struct token *t, const char *wante
 
 /* Reads the end of a directive's line. */
 int reader_expect_end(struct reader *r, const char *after) MUST_CHECK;
+
+/* -------- chunks.c -------- */
+
+/*
+ * Reads the opened file `file` (a name that lives in r->files) in chunks, of which a crew reads several at once.
+ * All that comes of it, in r, its builder and its list of faults, is what reader_run() would have made of the file.
+ * The text has passed the first look. 0 or -ENOMEM.
+ */
+int
+chunks_read(struct reader *r, const struct source *s, const char *file, const struct zonefile_how *how) MUST_CHECK;
 
 /* -------- record.c -------- */
 

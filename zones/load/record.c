@@ -128,11 +128,12 @@ record_read_header(struct reader *r, struct token t, struct record_header *h)
 			if (record_read_ttl(r, &t, &h->ttl_s) != 0)
 				return -EINVAL;
 			h->has_ttl = r->ttl.has_explicit = true;
+			r->ttl.explicit_is_guess = false;
 			r->ttl.explicit_s = h->ttl_s;
 			continue;
 		}
 		/* IN stands on nearly every line: it is not looked for among the types first. */
-		bool is_in = t.len == 2 && strncasecmp(t.text, "IN", 2) == 0;
+		bool is_in = t.len == 2 && (t.text[0] | 0x20) == 'i' && (t.text[1] | 0x20) == 'n';
 		if (!is_in && rrtype_from_text(t.text, t.len, &h->type) == 0)
 			return check_type(r, &t, h->type);
 		int rc = read_class(r, &t, h);
@@ -164,6 +165,7 @@ resolve_ttl(struct reader *r, const struct record_header *h, size_t rdlen, const
 		return h->ttl_s;
 	if (d->has_directive)
 		return d->directive_s;
+	d->guess_used |= d->explicit_is_guess;
 	if (d->has_explicit)
 		return d->explicit_s;
 	if (h->type == RRTYPE_SOA && !d->has_soa) {

@@ -24,8 +24,8 @@ struct zonefile_files {
 	char name[];
 };
 
-static const char *
-files_add(struct zonefile_files **files, const char *name)
+const char *
+reader_add_file(struct zonefile_files **files, const char *name)
 {
 	size_t size = sizeof(struct zonefile_files) + strlen(name) + 1;
 	struct zonefile_files *f = zalloc(size, 0);
@@ -37,6 +37,17 @@ files_add(struct zonefile_files **files, const char *name)
 	strcpy(f->name, name);
 	*files = f;
 	return f->name;
+}
+
+void
+reader_join_files(struct zonefile_files **files, struct zonefile_files *newer)
+{
+	struct zonefile_files **last = &newer;
+
+	while (*last != NULL)
+		last = &(*last)->next;
+	*last = *files;
+	*files = newer;
 }
 
 void
@@ -216,15 +227,18 @@ check_cycle(struct reader *r, const struct token *at, const struct source *s, co
 	return -EINVAL;
 }
 
-static int reader_run(struct reader *r);
+static int check_text(struct reader *r, const struct source *s);
 
-/* Reads an opened source inside the current file, if there is one. */
+/*
+ * Reads an opened source inside the current file, if there is one; else as `how` says. -EINVAL if it is no text at
+ * all.
+ */
 static int
-read_frame(struct reader *r, const struct source *s, const char *path)
+read_frame(struct reader *r, const struct source *s, const char *path, const struct zonefile_how *how)
 {
 	struct frame frame = {
 		.parent = r->frame,
-		.file = files_add(&r->files, path),
+		.file = reader_add_file(&r->files, path),
 		.source = s,
 		.depth = r->frame != NULL ? r->frame->depth + 1 : 0,
 	};
@@ -233,7 +247,10 @@ read_frame(struct reader *r, const struct source *s, const char *path)
 		return -ENOMEM;
 	r->frame = &frame;
 	lexer_init(&frame.lex, s->text, s->len);
-	int rc = reader_run(r);
+	int rc = check_text(r, s);
+	if (rc == 0)
+		rc = how != NULL && s->len >= 2 * how->chunk_bytes ? chunks_read(r, s, frame.file, how)
+								   : reader_run(r);
 	r->frame = frame.parent;
 	return rc;
 }
@@ -243,7 +260,7 @@ include_file(struct reader *r, const struct token *at, const char *path, const s
 {
 	struct source source;
 
-	int rc = source_open(path, &source);
+	int rc = source_open(path, NULL, &source);
 	if (rc == -ENOMEM)
 		return rc;
 	if (rc != 0) {
@@ -255,7 +272,7 @@ include_file(struct reader *r, const struct token *at, const char *path, const s
 		struct scope saved = r->scope;
 		r->scope.origin = *origin;
 		r->scope.owner_text = NULL;
-		rc = read_frame(r, &source, path);
+		rc = read_frame(r, &source, path, NULL);
 		r->scope = saved;
 	}
 	source_close(&source);
@@ -310,8 +327,8 @@ unknown_directive(struct reader *r, const struct token *t)
 	return -EINVAL;
 }
 
-static int
-directive_read(struct reader *r, const struct token *t)
+int
+reader_directive(struct reader *r, const struct token *t)
 {
 	for (size_t i = 0; i < ARRAY_LEN(directives); i++)
 		if (strlen(directives[i].word) == t->len && strncasecmp(directives[i].word, t->text, t->len) == 0)
@@ -331,7 +348,7 @@ check_text(struct reader *r, const struct source *s)
 		reader_error(r, &at, "the file begins with a byte order mark; zone files are plain ASCII");
 		return -EINVAL;
 	}
-	const char *nul = s->len > 0 ? memchr(s->text, '\0', s->len) : NULL;
+	const char *nul = s->len > 0 && !s->has_no_nul ? memchr(s->text, '\0', s->len) : NULL;
 	if (nul == NULL)
 		return 0;
 	const char *line = s->text;
@@ -342,21 +359,21 @@ check_text(struct reader *r, const struct source *s)
 	return -EINVAL;
 }
 
-/* Reads the current file to its end. -EINVAL if it is no text at all; faults of single records are only counted. */
-static int
+int
 reader_run(struct reader *r)
 {
 	struct lexer *lex = &r->frame->lex;
+	const char *stop = r->frame->stop;
 
-	if (check_text(r, r->frame->source) != 0)
-		return -EINVAL;
 	for (;;) {
+		if (stop != NULL && lexer_find_record(lex) >= stop)
+			return 0;
 		struct token t = lexer_next(lex);
 		if (t.kind == TOKEN_EOF)
 			return 0;
 		if (t.kind == TOKEN_EOL)
 			continue;
-		int rc = t.kind == TOKEN_WORD && t.text[0] == '$' ? directive_read(r, &t) : record_read(r, t);
+		int rc = t.kind == TOKEN_WORD && t.text[0] == '$' ? reader_directive(r, &t) : record_read(r, t);
 		if (rc == -ENOMEM)
 			return rc;
 		if (rc != 0 && !lex->last_was_eol)
@@ -364,23 +381,48 @@ reader_run(struct reader *r)
 	}
 }
 
-static int
-read_source(const struct source *s, const char *label, const struct name *origin, struct zone_builder *b,
-	    struct diag_list *diag, struct zonefile_files **files)
+static size_t
+default_chunk_bytes(size_t len)
 {
-	unsigned errors_before = diag->n_errors;
-	uint64_t records_before = zone_builder_records(b);
+	size_t bytes = len / 16;
+
+	if (bytes < ZONEFILE_CHUNK_MIN_BYTES)
+		return ZONEFILE_CHUNK_MIN_BYTES;
+	return bytes < ZONEFILE_CHUNK_MAX_BYTES ? bytes : ZONEFILE_CHUNK_MAX_BYTES;
+}
+
+struct reader *
+reader_new(const struct name *zone, struct zone_builder *b, struct diag_list *diag)
+{
 	struct reader *r = zalloc(sizeof(*r), 0);
 
 	if (r == NULL)
-		return -ENOMEM;
+		return NULL;
 	/* All but the data buffer, which is written before it is read. */
 	memset(r, 0, offsetof(struct reader, rdata));
 	r->builder = b;
 	r->diag = diag;
-	r->zone = origin;
-	r->scope.origin = *origin;
-	int rc = read_frame(r, s, label);
+	r->zone = zone;
+	r->scope.origin = *zone;
+	return r;
+}
+
+static int
+read_source(const struct source *s, const char *label, const struct name *origin, const struct zonefile_how *given,
+	    struct zone_builder *b, struct diag_list *diag, struct zonefile_files **files)
+{
+	unsigned errors_before = diag->n_errors;
+	uint64_t records_before = zone_builder_records(b);
+	struct reader *r = reader_new(origin, b, diag);
+	struct zonefile_how how = given != NULL ? *given : (struct zonefile_how){0};
+
+	if (r == NULL)
+		return -ENOMEM;
+	if (how.chunk_bytes == 0)
+		how.chunk_bytes = default_chunk_bytes(s->len);
+	if (how.progress != NULL)
+		atomic_store_explicit(&how.progress->octets, s->len, memory_order_relaxed);
+	int rc = read_frame(r, s, label, &how);
 	*files = r->files;
 	zalloc_free(r, sizeof(*r));
 	if (rc == -ENOMEM)
@@ -391,30 +433,38 @@ read_source(const struct source *s, const char *label, const struct name *origin
 }
 
 int
-zonefile_read_text(const char *text, size_t len, const char *label, const struct name *origin,
-		   struct zone_builder *b, struct diag_list *diag, struct zonefile_files **files)
+zonefile_read_text_with(const char *text, size_t len, const char *label, const struct name *origin,
+			const struct zonefile_how *how, struct zone_builder *b, struct diag_list *diag,
+			struct zonefile_files **files)
 {
 	const struct source s = {.text = text, .len = len};
 
 	*files = NULL;
-	return read_source(&s, label, origin, b, diag, files);
+	return read_source(&s, label, origin, how, b, diag, files);
 }
 
 int
-zonefile_read(const char *path, const struct name *origin, struct zone_builder *b, struct diag_list *diag,
-	      struct zonefile_files **files)
+zonefile_read_text(const char *text, size_t len, const char *label, const struct name *origin,
+		   struct zone_builder *b, struct diag_list *diag, struct zonefile_files **files)
+{
+	return zonefile_read_text_with(text, len, label, origin, NULL, b, diag, files);
+}
+
+int
+zonefile_read(const char *path, const struct name *origin, const struct zonefile_how *how, struct zone_builder *b,
+	      struct diag_list *diag, struct zonefile_files **files)
 {
 	struct source s;
 
 	*files = NULL;
-	int rc = source_open(path, &s);
+	int rc = source_open(path, how != NULL ? how->crew : NULL, &s);
 	if (rc == -ENOMEM)
 		return rc;
 	if (rc != 0) {
 		diag_add(diag, DIAG_ERROR, path, 0, 0, "cannot be read: %s", strerror(-rc));
 		return rc;
 	}
-	rc = read_source(&s, path, origin, b, diag, files);
+	rc = read_source(&s, path, origin, how, b, diag, files);
 	source_close(&s);
 	return rc;
 }
@@ -429,7 +479,7 @@ zonefile_load(const char *path, const struct name *origin, struct diag_list *dia
 	struct zone_builder *b = zone_builder_new(&apex);
 	if (b == NULL)
 		return -ENOMEM;
-	int rc = zonefile_read(path, &apex, b, diag, &files);
+	int rc = zonefile_read(path, &apex, NULL, b, diag, &files);
 	if (rc == 0)
 		rc = zone_builder_finish(b, diag, out);
 	else

@@ -35,6 +35,12 @@ zone_builder_new(const struct name *apex)
 	return b;
 }
 
+int
+zone_builder_expect(struct zone_builder *b, uint64_t records)
+{
+	return log_expect(&b->log, records);
+}
+
 static int
 files_grow(struct zone_builder *b)
 {
@@ -130,6 +136,39 @@ uint64_t
 zone_builder_records(const struct zone_builder *b)
 {
 	return b->log.n;
+}
+
+/* Gives the files of `part` the numbers that they have, or get, in b. */
+static int
+renumber_files(struct zone_builder *b, struct zone_builder *part)
+{
+	uint16_t numbers[BUILDER_FILES_MAX];
+	bool is_same = true;
+	for (unsigned i = 0; i < part->source.n_files; i++) {
+		if (log_file(b, part->files[i], &numbers[i]) != 0)
+			return -ENOMEM;
+		is_same &= numbers[i] == i;
+	}
+	if (!is_same)
+		log_renumber(&part->log, numbers);
+	return 0;
+}
+
+int
+zone_builder_join(struct zone_builder *b, struct zone_builder *part)
+{
+	int err = renumber_files(b, part);
+	if (err == 0)
+		err = log_join(&b->log, &part->log);
+	if (err == 0) {
+		b->last_owner.len = 0; /* it is not that of the last record any more */
+		b->has_nsec |= part->has_nsec;
+		b->has_nsec3 |= part->has_nsec3;
+		b->has_param |= part->has_param;
+		b->has_dname |= part->has_dname;
+	}
+	zone_builder_abort(part);
+	return err;
 }
 
 void

@@ -33,12 +33,26 @@ struct record_place {
 struct zone_builder *zone_builder_new(const struct name *apex) MUST_CHECK;
 
 /*
+ * Tells an empty builder that about so many records are to come, which spares it to find out. 0 or -ENOMEM (nothing
+ * has changed).
+ */
+int zone_builder_expect(struct zone_builder *b, uint64_t records) MUST_CHECK;
+
+/*
  * Adds one record. `owner` is any case and must be at or below the apex; `rdata` is uncompressed wire form that
  * passed rdata_check(); all of it is copied. `place` may be NULL. 0, -ENOMEM, or -ERANGE: the owner is out of zone
  * (nothing was added).
  */
 int zone_builder_add(struct zone_builder *b, const struct name *owner, uint16_t type, uint32_t ttl_s,
 		     const uint8_t *rdata, uint16_t rdlen, const struct record_place *place) MUST_CHECK;
+
+/*
+ * Puts the records of `part`, a builder of the same apex, behind those of b, as if they had been added to it in
+ * their order; so several threads can collect the records of one zone, each in a builder of its own. Costs little
+ * where both are large, and their files have the same numbers. 0 or -ENOMEM (then b is of no use any more).
+ * Consumes part.
+ */
+int zone_builder_join(struct zone_builder *b, struct zone_builder *part) MUST_CHECK;
 
 /* Records added so far. */
 uint64_t zone_builder_records(const struct zone_builder *b);

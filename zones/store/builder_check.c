@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "zones/store/builder_ahead.h"
 #include "zones/store/builder_private.h"
 #include "zones/wire/rdata.h"
 
@@ -38,7 +39,8 @@ builder_fault(const struct record_source *source, struct diag_list *diag, enum d
 static const struct node *
 find_node(const struct check *c, const uint8_t *name)
 {
-	struct name lower = {.len = (uint8_t)name_len(name)};
+	struct name lower; /* not set to zero first: this is done for every server in the zone */
+	lower.len = (uint8_t)name_len(name);
 	name_lower(lower.bytes, name, lower.len);
 	return (const struct node *)names_find(&c->snapshot->names, name_hash(lower.bytes), lower.bytes, lower.len);
 }
@@ -97,8 +99,8 @@ check_server(const struct check *c, const struct log_record *r, const uint8_t *t
 	bool must_be_glue = is_delegation && name_is_under(target, r->owner);
 	const struct node *n = find_node(c, target);
 	char text[NAME_TEXT_MAX];
-	name_to_text(target, text);
 	if (n != NULL && node_find(n, RRTYPE_CNAME).set != NULL) {
+		name_to_text(target, text);
 		FAULT(c, DIAG_WARNING, r, "%s is an alias (RFC 2181 section 10.3)", text);
 		return;
 	}
@@ -108,9 +110,10 @@ check_server(const struct check *c, const struct log_record *r, const uint8_t *t
 	if (has_address || (is_below && !must_be_glue) ||
 	    (n != NULL && (n->entry.flags & NODE_CUT) && !must_be_glue))
 		return;
-	if (r->type == RRTYPE_NS)
-		FAULT(c, DIAG_WARNING, r, "%s has no address in the zone%s", text,
-		      must_be_glue ? ": glue is missing" : "");
+	if (r->type != RRTYPE_NS)
+		return;
+	name_to_text(target, text);
+	FAULT(c, DIAG_WARNING, r, "%s has no address in the zone%s", text, must_be_glue ? ": glue is missing" : "");
 }
 
 static void
@@ -196,6 +199,8 @@ static bool
 has_target_inside(const struct record_source *source, const struct log_record *r)
 {
 	struct rdata_name names[4];
+	if (r->type == RRTYPE_NS) /* most that are asked for; and their data is a name */
+		return name_is_under(r->rdata, source->apex.bytes);
 	if (r->type != RRTYPE_NS && r->type != RRTYPE_MX && r->type != RRTYPE_SRV)
 		return false;
 	unsigned n = rdata_names(r->type, r->rdata, r->rdlen, names, ARRAY_LEN(names));
@@ -206,16 +211,17 @@ has_target_inside(const struct record_source *source, const struct log_record *r
 	return false;
 }
 
-bool
-builder_needs_others(const struct record_source *source, bool has_dname, const struct log_record *r, size_t n)
+/* Where no DNAME hides anything, a cut may, and that lets glue pass. */
+int
+builder_list_others(const struct record_source *source, bool has_dname, const struct log_record *r, size_t n,
+		    struct log_list *list)
 {
-	if (has_dname || name_labels(r->owner) > source->apex_labels + 1u)
-		return true;
-	for (size_t i = 0; i < n; i++) {
-		if (has_target_inside(source, &r[i]))
-			return true;
-	}
-	return false;
+	bool may_be_hidden = name_labels(r->owner) > source->apex_labels + 1u;
+	int err = 0;
+	for (size_t i = 0; i < n && err == 0; i++)
+		if (has_dname || (may_be_hidden && !may_be_glue(r[i].type)) || has_target_inside(source, &r[i]))
+			err = log_list_add(list, &r[i], 1);
+	return err;
 }
 
 void
@@ -252,20 +258,40 @@ struct check_parts {
 	struct diag_list *diags; /* of log_parts() */
 };
 
-/* Records ahead of which data is asked for: it has been out of sight since the nodes were made. */
-#define CHECK_AHEAD 12
+/*
+ * Asks for what record i, some records from now, will be checked with: its data, which has been out of sight since
+ * the nodes were made, and then its server, where that is in the zone.
+ */
+static void
+look_ahead(const struct check_parts *p, const struct log_list *list, struct ahead *servers, size_t i)
+{
+	const struct name *apex = &p->b->source.apex;
+	const struct names *names = &p->snapshot->names;
+	struct name lower;
+	if (i + 3 * AHEAD < list->n) {
+		prefetch(list->items[i + 3 * AHEAD].owner);
+		prefetch(list->items[i + 3 * AHEAD].rdata);
+	}
+	if (i + 2 * AHEAD < list->n) {
+		const struct log_record *r = &list->items[i + 2 * AHEAD];
+		bool is_inside = r->type == RRTYPE_NS && name_is_under(r->rdata, apex->bytes);
+		if (is_inside)
+			name_lower(lower.bytes, r->rdata, r->rdlen);
+		ahead_bucket(servers, names, i + 2 * AHEAD, is_inside ? name_hash(lower.bytes) : 0);
+	}
+	ahead_entry(servers, names, i + AHEAD);
+}
 
 static void
 check_part(void *arg, size_t part)
 {
 	const struct check_parts *p = arg;
 	const struct log_list *list = builder_names_to_check(p->b, (unsigned)part);
+	struct ahead servers = {0};
 	for (size_t i = 0, end; i < list->n; i = end) {
 		end = log_owner_end(list, i);
-		for (size_t k = i; k < end && k + CHECK_AHEAD < list->n; k++) {
-			prefetch(list->items[k + CHECK_AHEAD].owner);
-			prefetch(list->items[k + CHECK_AHEAD].rdata);
-		}
+		for (size_t k = i; k < end; k++)
+			look_ahead(p, list, &servers, k);
 		builder_check_others(&p->b->source, p->snapshot, &p->diags[part], &list->items[i], end - i);
 	}
 }

@@ -8,7 +8,11 @@
  *
  * Nodes are made of each part of the log by itself, on as many threads as the crew has. Each thread has a table of
  * sets of its own, which become one at the end: a set that several threads have made stays as often as that, and is
- * found once from then on. The names table and what a name tells its parents are the caller's alone.
+ * found once from then on.
+ *
+ * Into the names table they go part by part, in order, by one thread at a time: whoever has made a part puts in
+ * what is due, unless somebody is at it, and makes the next part then. So the table has a thread for as long as it
+ * needs one, and nobody waits.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -16,6 +20,7 @@
 
 #include "zones/base/alloc.h"
 #include "zones/base/bytes.h"
+#include "zones/store/builder_ahead.h"
 #include "zones/store/builder_private.h"
 #include "zones/store/compile.h"
 #include "zones/store/denial.h"
@@ -33,6 +38,7 @@ struct build_part {
 	struct log_list to_check; /* builder_names_to_check() */
 	struct diag_list diag;
 	int err;
+	atomic_bool is_made;
 };
 
 struct build {
@@ -46,6 +52,9 @@ struct build {
 	atomic_uint n_compiles; /* threads that have come; may go beyond width */
 	atomic_uint next;       /* part that nobody has begun */
 	atomic_bool has_failed; /* some part has: the others need not begin */
+	unsigned next_put;      /* into the table: whoever has set is_putting has it, and put_err */
+	int put_err;
+	atomic_flag is_putting;
 	struct pointers nsec3s; /* for the denial index */
 };
 
@@ -235,6 +244,108 @@ find_nsec3_params(struct build *build)
 	return err;
 }
 
+/* -------- the table -------- */
+
+static int add_node(struct build *build, struct node *n);
+
+/* Tells the parent of a name that is new to the table, and makes the parent where there is none. */
+static int
+note_child(struct build *build, const uint8_t *name, unsigned len)
+{
+	unsigned skip = 1u + name[0];
+	const uint8_t *parent_name = name + skip;
+	uint64_t hash = name_hash(parent_name);
+	struct names_entry *parent =
+		(struct names_entry *)(uintptr_t)names_txn_find(build->txn, hash, parent_name, len - skip);
+	if (parent == NULL) {
+		struct node *empty;
+		int err = compile_node(&build->compile, parent_name, hash, NULL, 0, NULL, &empty);
+		if (err == 0)
+			err = add_node(build, empty);
+		if (err != 0)
+			return err;
+		parent = &empty->entry;
+	}
+	parent->children++;
+	if (compile_is_wildcard(name))
+		parent->flags |= NODE_WILDCARD;
+	return 0;
+}
+
+/* Puts a node in; one that was made as an empty non-terminal meanwhile gives way. Consumes n. */
+static int
+add_node(struct build *build, struct node *n)
+{
+	const struct names_entry *replaced = NULL;
+	int err = names_txn_put(build->txn, &n->entry, &replaced);
+	if (err != 0) {
+		node_free(n);
+		return err;
+	}
+	if (replaced != NULL) {
+		n->entry.children = replaced->children;
+		n->entry.flags |= replaced->flags;
+		node_free((struct node *)(uintptr_t)replaced);
+		return 0;
+	}
+	depth_map_set(&build->snapshot->depths, name_labels(node_name(n)));
+	if (n->entry.name_len == build->b->source.apex.len)
+		return 0;
+	return note_child(build, node_name(n), n->entry.name_len);
+}
+
+/* What putting in a node will touch, some steps before: the node, which another thread has made, and its parent. */
+static void
+look_ahead(const struct build *build, const struct pointers *nodes, struct ahead *parents, size_t i)
+{
+	const struct names *view = names_txn_view(build->txn);
+	if (i + 3 * AHEAD < nodes->n)
+		prefetch(nodes->items[i + 3 * AHEAD]);
+	if (i + 2 * AHEAD < nodes->n) {
+		const struct node *n = nodes->items[i + 2 * AHEAD];
+		ahead_bucket(parents, view, i + 2 * AHEAD,
+			     ahead_parent(node_name(n), n->entry.name_len, build->b->source.apex.len));
+	}
+	if (i + AHEAD < nodes->n)
+		ahead_entry(parents, view, i + AHEAD);
+}
+
+static int
+add_part(struct build *build, struct build_part *part)
+{
+	struct pointers *nodes = &part->nodes;
+	struct ahead parents = {0};
+	int err = 0;
+	for (size_t i = 0; i < nodes->n && err == 0; i++) {
+		struct node *n = nodes->items[i];
+		look_ahead(build, nodes, &parents, i);
+		nodes->items[i] = NULL;
+		err = add_node(build, n);
+	}
+	for (size_t i = 0; i < part->nsec3s.n && err == 0; i++) {
+		err = pointers_add(&build->nsec3s, part->nsec3s.items[i]);
+		if (err == 0)
+			part->nsec3s.items[i] = NULL;
+	}
+	if (err == 0) {
+		pointers_free(&part->nodes);
+		pointers_free(&part->nsec3s);
+	}
+	return err;
+}
+
+/* Puts in what is due, if nobody else is at it; what they leave is put in last of all. */
+static void
+put_parts(struct build *build)
+{
+	if (atomic_flag_test_and_set_explicit(&build->is_putting, memory_order_acquire))
+		return;
+	while (build->put_err == 0 && build->next_put < log_parts(&build->b->log) &&
+	       atomic_load_explicit(&build->parts[build->next_put].is_made, memory_order_acquire))
+		build->put_err = add_part(build, &build->parts[build->next_put++]);
+	atomic_flag_clear_explicit(&build->is_putting, memory_order_release);
+}
+
 /* -------- the parts -------- */
 
 static int
@@ -260,9 +371,7 @@ check_name(struct build_worker *w, size_t i, size_t end)
 	const struct zone_builder *b = w->build->b;
 	const struct log_record *r = &w->window.list.items[i];
 	builder_check_alone(&b->source, w->compile->diag, r, end - i);
-	if (!builder_needs_others(&b->source, b->has_dname, r, end - i))
-		return 0;
-	return log_list_add(&w->part->to_check, r, end - i);
+	return builder_list_others(&b->source, b->has_dname, r, end - i, &w->part->to_check);
 }
 
 static int
@@ -297,6 +406,9 @@ build_parts(void *arg)
 		w.part->err = build_part(&w, part);
 		if (w.part->err != 0)
 			atomic_store_explicit(&build->has_failed, true, memory_order_relaxed);
+		else
+			atomic_store_explicit(&w.part->is_made, true, memory_order_release);
+		put_parts(build);
 	}
 	log_window_close(&w.window);
 }
@@ -350,8 +462,10 @@ make_nodes(struct build *build)
 	for (unsigned i = 0; i < build->width; i++)
 		build->compiles[i] = build->compile;
 	crew_run(crew, build_parts, build);
+	put_parts(build);
 	join_compiles(build);
-	return join_parts(build);
+	int err = join_parts(build);
+	return err != 0 ? err : build->put_err;
 }
 
 /* What was made and not taken out is freed. */
@@ -376,97 +490,15 @@ free_parts(struct build *build)
 	build->parts = NULL;
 }
 
-/* -------- the table -------- */
+/* -------- hidden names -------- */
 
-static int add_node(struct build *build, struct node *n);
-
-/* Tells the parent of a name that is new to the table, and makes the parent where there is none. */
-static int
-note_child(struct build *build, const uint8_t *name, unsigned len)
+/*
+ * Marks a name that a cut or a DNAME above it hides. Each name is marked by one thread, while others look at what
+ * it is besides.
+ */
+static void
+mark_hidden(const struct snapshot *s, struct names_entry *entry)
 {
-	unsigned skip = 1u + name[0];
-	const uint8_t *parent_name = name + skip;
-	uint64_t hash = name_hash(parent_name);
-	struct names_entry *parent =
-		(struct names_entry *)(uintptr_t)names_txn_find(build->txn, hash, parent_name, len - skip);
-	if (parent == NULL) {
-		struct node *empty;
-		int err = compile_node(&build->compile, parent_name, hash, NULL, 0, NULL, &empty);
-		if (err == 0)
-			err = add_node(build, empty);
-		if (err != 0)
-			return err;
-		parent = &empty->entry;
-	}
-	parent->children++;
-	if (compile_is_wildcard(name))
-		parent->flags |= NODE_WILDCARD;
-	return 0;
-}
-
-/* Puts a node in; one that was made as an empty non-terminal meanwhile gives way. Consumes n. */
-static int
-add_node(struct build *build, struct node *n)
-{
-	const struct names_entry *replaced = NULL;
-	int err = names_txn_put(build->txn, &n->entry, &replaced);
-	if (err != 0) {
-		node_free(n);
-		return err;
-	}
-	if (replaced != NULL) {
-		n->entry.children = replaced->children;
-		n->entry.flags |= replaced->flags;
-		node_free((struct node *)(uintptr_t)replaced);
-		return 0;
-	}
-	depth_map_set(&build->snapshot->depths, name_labels(node_name(n)));
-	if (n->entry.name_len == build->b->source.apex.len)
-		return 0;
-	return note_child(build, node_name(n), n->entry.name_len);
-}
-
-/* Nodes ahead of which one is asked for: made by another thread, it is in its caches. */
-#define NODES_AHEAD 8
-
-static int
-add_part(struct build *build, struct build_part *part)
-{
-	struct pointers *nodes = &part->nodes;
-	int err = 0;
-	for (size_t i = 0; i < nodes->n && err == 0; i++) {
-		if (i + NODES_AHEAD < nodes->n)
-			prefetch(nodes->items[i + NODES_AHEAD]);
-		struct node *n = nodes->items[i];
-		nodes->items[i] = NULL;
-		err = add_node(build, n);
-	}
-	for (size_t i = 0; i < part->nsec3s.n && err == 0; i++) {
-		err = pointers_add(&build->nsec3s, part->nsec3s.items[i]);
-		if (err == 0)
-			part->nsec3s.items[i] = NULL;
-	}
-	if (err == 0) {
-		pointers_free(&part->nodes);
-		pointers_free(&part->nsec3s);
-	}
-	return err;
-}
-
-static int
-add_nodes(struct build *build)
-{
-	int err = 0;
-	for (unsigned i = 0; i < log_parts(&build->b->log) && err == 0; i++)
-		err = add_part(build, &build->parts[i]);
-	return err;
-}
-
-/* Marks a name that a cut or a DNAME above it hides. */
-static int
-mark_hidden(const struct names_entry *entry, void *arg)
-{
-	const struct snapshot *s = arg;
 	const uint8_t *name = names_entry_name(entry);
 	unsigned len = entry->name_len;
 	while (len > s->apex_len) {
@@ -475,12 +507,52 @@ mark_hidden(const struct names_entry *entry, void *arg)
 		len -= skip;
 		const struct names_entry *above =
 			len == s->apex_len ? &s->apex->entry : names_find(&s->names, name_hash(name), name, len);
-		if (above->flags & (NODE_CUT | NODE_DNAME)) {
-			((struct names_entry *)(uintptr_t)entry)->flags |= NODE_BELOW;
-			return 0;
+		if (__atomic_load_n(&above->flags, __ATOMIC_RELAXED) & (NODE_CUT | NODE_DNAME)) {
+			__atomic_store_n(&entry->flags, entry->flags | NODE_BELOW, __ATOMIC_RELAXED);
+			return;
 		}
 	}
+}
+
+/* Some names of a walk: the parents of all are asked for before the first is marked. */
+struct hidden {
+	const struct snapshot *snapshot;
+	struct names_entry *entries[AHEAD_RING];
+	size_t n;
+};
+
+static void
+mark_group(struct hidden *h)
+{
+	const struct snapshot *s = h->snapshot;
+	struct ahead parents;
+	for (size_t i = 0; i < h->n; i++)
+		ahead_bucket(&parents, &s->names, i,
+			     ahead_parent(names_entry_name(h->entries[i]), h->entries[i]->name_len, s->apex_len));
+	for (size_t i = 0; i < h->n; i++)
+		ahead_entry(&parents, &s->names, i);
+	for (size_t i = 0; i < h->n; i++)
+		mark_hidden(s, h->entries[i]);
+	h->n = 0;
+}
+
+static int
+visit_hidden(const struct names_entry *entry, void *arg)
+{
+	struct hidden *h = arg;
+	h->entries[h->n++] = (struct names_entry *)(uintptr_t)entry;
+	if (h->n == AHEAD_RING)
+		mark_group(h);
 	return 0;
+}
+
+static void
+mark_part(void *arg, size_t part)
+{
+	const struct build *build = arg;
+	struct hidden h = {.snapshot = build->snapshot};
+	names_walk_part(&build->snapshot->names, part, log_parts(&build->b->log), visit_hidden, &h);
+	mark_group(&h);
 }
 
 /* -------- the denial index -------- */
@@ -553,20 +625,9 @@ fill_snapshot(struct build *build)
 	s->is_signed = compile_is_signed(s->apex);
 	s->records = build->compile.records;
 	s->sets = build->compile.sets;
-	names_walk(&s->names, mark_hidden, s);
+	crew_each(b->crew, log_parts(&b->log), mark_part, build);
 	int err = fill_denial(build);
 	return err != 0 ? err : compile_soa(s, b->source.apex.bytes);
-}
-
-static struct snapshot *
-snapshot_new(const struct zone_builder *b)
-{
-	struct snapshot *s = zalloc(sizeof(*s), CACHE_LINE);
-	if (s != NULL)
-		*s = (struct snapshot){.apex_hash = b->source.apex_hash,
-				       .apex_labels = b->source.apex_labels,
-				       .apex_len = b->source.apex.len};
-	return s;
 }
 
 /* Changes go on with the table of sets, where that pays. */
@@ -580,15 +641,50 @@ keep_interned(struct build *build)
 	build->snapshot->interned = intern_hold(in);
 }
 
+static struct snapshot *
+snapshot_new(const struct zone_builder *b)
+{
+	struct snapshot *s = zalloc(sizeof(*s), CACHE_LINE);
+	if (s != NULL)
+		*s = (struct snapshot){.apex_hash = b->source.apex_hash,
+				       .apex_labels = b->source.apex_labels,
+				       .apex_len = b->source.apex.len};
+	return s;
+}
+
+static int
+begin_table(struct build *build)
+{
+	build->snapshot = snapshot_new(build->b);
+	if (build->snapshot == NULL)
+		return -ENOMEM;
+	build->txn = names_txn_begin(&build->snapshot->names, build->b->log.n / 2);
+	return build->txn != NULL ? 0 : -ENOMEM;
+}
+
+static void
+end_table(struct build *build)
+{
+	struct garbage garbage = {0};
+	if (build->txn == NULL)
+		return;
+	names_txn_commit(build->txn, &build->snapshot->names, &garbage);
+	garbage_free(&garbage); /* of an empty table */
+	build->txn = NULL;
+}
+
 int
 builder_make_nodes(struct zone_builder *b, struct diag_list *diag)
 {
 	struct build *build = zalloc(sizeof(*build), 0);
 	if (build == NULL)
 		return -ENOMEM;
-	*build = (struct build){.b = b, .compile = {.source = &b->source, .diag = diag}};
+	*build = (struct build){
+		.b = b, .compile = {.source = &b->source, .diag = diag}, .is_putting = ATOMIC_FLAG_INIT};
 	b->build = build;
-	int err = find_nsec3_params(build);
+	int err = begin_table(build);
+	if (err == 0)
+		err = find_nsec3_params(build);
 	return err != 0 ? err : make_nodes(build);
 }
 
@@ -599,6 +695,8 @@ builder_drop_nodes(struct zone_builder *b)
 	if (build == NULL)
 		return;
 	free_parts(build);
+	end_table(build);
+	snapshot_free(build->snapshot); /* unless it was finished */
 	compile_end(&build->compile);
 	for (size_t i = 0; i < build->nsec3s.n; i++)
 		nsec3_free(build->nsec3s.items[i]);
@@ -613,35 +711,17 @@ builder_names_to_check(const struct zone_builder *b, unsigned part)
 	return &b->build->parts[part].to_check;
 }
 
-static int
-fill_names(struct build *build)
-{
-	struct garbage garbage = {0};
-	build->txn = names_txn_begin(&build->snapshot->names, build->b->log.n / 2);
-	if (build->txn == NULL)
-		return -ENOMEM;
-	int err = add_nodes(build);
-	names_txn_commit(build->txn, &build->snapshot->names, &garbage);
-	garbage_free(&garbage); /* of an empty table */
-	return err;
-}
-
 int
 builder_compile(struct zone_builder *b, struct diag_list *diag, struct snapshot **out)
 {
 	struct build *build = b->build;
 	build->compile.diag = diag;
-	build->snapshot = snapshot_new(b);
-	if (build->snapshot == NULL)
-		return -ENOMEM;
-	int err = fill_names(build);
+	end_table(build);
 	keep_interned(build);
-	if (err == 0)
-		err = fill_snapshot(build);
-	if (err != 0) {
-		snapshot_free(build->snapshot);
+	int err = fill_snapshot(build);
+	if (err != 0)
 		return err;
-	}
 	*out = build->snapshot;
+	build->snapshot = NULL;
 	return 0;
 }

@@ -256,6 +256,64 @@ log_add(struct record_log *log, const struct log_record *r, bool same_owner)
 	return err;
 }
 
+int
+log_expect(struct record_log *log, uint64_t records)
+{
+	return records > LOG_FEW && log->parts == NULL ? log_split(log) : 0;
+}
+
+/* Puts the chunks of one part behind those of another. */
+static void
+part_join(struct log_part *p, struct log_part *more)
+{
+	if (p->last != NULL)
+		p->last->next = more->first;
+	else
+		p->first = more->first;
+	if (more->last != NULL)
+		p->last = more->last;
+	p->n += more->n;
+	*more = (struct log_part){0};
+}
+
+int
+log_join(struct record_log *log, struct record_log *more)
+{
+	bool has_parts = log->parts != NULL || more->parts != NULL || log->n + more->n > LOG_FEW;
+	if (has_parts &&
+	    ((log->parts == NULL && log_split(log) != 0) || (more->parts == NULL && log_split(more) != 0)))
+		return -ENOMEM;
+	part_join(&log->few, &more->few);
+	for (unsigned i = 0; has_parts && i < PARTS; i++)
+		part_join(&log->parts[i], &more->parts[i]);
+	log->n += more->n;
+	more->n = 0;
+	return 0;
+}
+
+static void
+part_renumber(const struct log_part *p, const uint16_t *numbers)
+{
+	struct log_record r;
+	for (struct log_chunk *chunk = p->first; chunk != NULL; chunk = chunk->next) {
+		struct log_cursor c = {.chunk = chunk};
+		while (c.at < chunk->used) {
+			uint8_t *place = chunk->bytes + c.at + sizeof(struct packed_head);
+			unpack(&c, &r);
+			if (r.line != 0)
+				memcpy(place + offsetof(struct packed_place, file), &numbers[r.file],
+				       sizeof(numbers[0]));
+		}
+	}
+}
+
+void
+log_renumber(struct record_log *log, const uint16_t *numbers)
+{
+	for (unsigned i = 0; i < log_parts(log); i++)
+		part_renumber(get_part(log, i), numbers);
+}
+
 void
 log_free(struct record_log *log)
 {
@@ -333,13 +391,25 @@ log_owner_end(const struct log_list *list, size_t i)
 
 /* -------- order -------- */
 
+typedef uint8_t octets16 __attribute__((vector_size(16)));
+
 bool
 log_rdata_has_upper(const uint8_t *data, unsigned len)
 {
-	bool found = false;
-	for (unsigned i = 0; i < len; i++)
-		found |= (uint8_t)(data[i] - 'A') < 26;
-	return found;
+	octets16 v, found = {0};
+	uint64_t any[2];
+	bool is_found = false;
+	if (len < sizeof(v)) {
+		for (unsigned i = 0; i < len; i++)
+			is_found |= (uint8_t)(data[i] - 'A') < 26;
+		return is_found;
+	}
+	for (unsigned i = 0; i < len; i += sizeof(v)) { /* the last ones may be looked at twice */
+		memcpy(&v, data + (len - i < sizeof(v) ? len - sizeof(v) : i), sizeof(v));
+		found |= (octets16)((octets16)(v - 'A') < 26);
+	}
+	memcpy(any, &found, sizeof(any));
+	return (any[0] | any[1]) != 0;
 }
 
 int

@@ -94,6 +94,16 @@ int log_record_compare_rdata(const struct log_record *x, const struct log_record
  */
 int log_add(struct record_log *log, const struct log_record *r, bool same_owner) MUST_CHECK;
 
+/* Of an empty log, so many records are to come. 0 or -ENOMEM. */
+int log_expect(struct record_log *log, uint64_t records) MUST_CHECK;
+
+/* Puts the records of `more` behind those of log; `more` is empty then. 0, or -ENOMEM with both as good as before.
+ */
+int log_join(struct record_log *log, struct record_log *more) MUST_CHECK;
+
+/* Gives file i the number numbers[i], in all records. */
+void log_renumber(struct record_log *log, const uint16_t *numbers);
+
 void log_free(struct record_log *log);
 
 #define LOG_PARTS_MAX 256
@@ -170,10 +180,12 @@ const struct log_list *builder_names_to_check(const struct zone_builder *b, unsi
 void builder_check_alone(const struct record_source *source, struct diag_list *diag,
 			 const struct log_record *records, size_t n);
 
-/* What builder_check_alone() does not see: does it matter for this name? With DNAMEs in the zone, it may for any.
+/*
+ * Puts those of a name's n records on the list that builder_check_others() has to see, in their order. With DNAMEs
+ * in the zone, that is all; else mostly few. 0 or -ENOMEM.
  */
-bool builder_needs_others(const struct record_source *source, bool has_dname, const struct log_record *records,
-			  size_t n);
+int builder_list_others(const struct record_source *source, bool has_dname, const struct log_record *records,
+			size_t n, struct log_list *list) MUST_CHECK;
 
 /* Checks one name by its n records, in the log's order, and other names of the finished snapshot. */
 void builder_check_others(const struct record_source *source, const struct snapshot *s, struct diag_list *diag,

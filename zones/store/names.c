@@ -51,12 +51,19 @@ names_next_page(const struct names *t, uint32_t *at)
 
 /* The entries of a page lie anywhere: all are asked for, and come while the first are being looked at. */
 static void
+page_prefetch(const struct names *t, const struct names_page *page)
+{
+	for (unsigned i = 0; i < page_slots(t); i++)
+		prefetch(slot_entry(*page_slot(page, i)));
+}
+
+static void
 cursor_turn_page(struct names_cursor *c)
 {
 	c->page = names_next_page(c->table, &c->at);
 	c->slot = 0;
-	for (unsigned i = 0; c->page != NULL && i < page_slots(c->table); i++)
-		prefetch(slot_entry(*page_slot(c->page, i)));
+	if (c->page != NULL)
+		page_prefetch(c->table, c->page);
 }
 
 void
@@ -116,6 +123,7 @@ page_walk(const struct names *t, const struct names_page *page,
 	  int (*visit)(const struct names_entry *e, void *arg), void *arg)
 {
 	int rc = 0;
+	page_prefetch(t, page);
 	for (unsigned i = 0; i < page_slots(t) && rc == 0; i++) {
 		uint64_t word = *page_slot(page, i);
 		rc = word != 0 ? visit(slot_entry(word), arg) : 0;
@@ -131,6 +139,20 @@ names_walk(const struct names *t, int (*visit)(const struct names_entry *e, void
 	names_cursor_begin(&c, t);
 	for (const struct names_entry *e; rc == 0 && (e = names_cursor_next(&c)) != NULL;)
 		rc = visit(e, arg);
+	return rc;
+}
+
+/* A page belongs to the stretch that holds the lowest index which leads to it. */
+int
+names_walk_part(const struct names *t, size_t part, size_t parts,
+		int (*visit)(const struct names_entry *e, void *arg), void *arg)
+{
+	uint64_t n_pages = t->mask + UINT64_C(1);
+	uint32_t at = (uint32_t)(n_pages * part / parts), end = (uint32_t)(n_pages * (part + 1) / parts);
+	const struct names_page *page;
+	int rc = 0;
+	while (t->top != NULL && rc == 0 && at < end && (page = names_next_page(t, &at)) != NULL && at <= end)
+		rc = page_walk(t, page, visit, arg);
 	return rc;
 }
 

@@ -209,6 +209,10 @@ names_find(const struct names *t, uint64_t hash, const uint8_t *name, unsigned l
 /* Visits every entry once, in no particular order; stops when visit() returns non-zero, and returns that. */
 int names_walk(const struct names *t, int (*visit)(const struct names_entry *e, void *arg), void *arg);
 
+/* As names_walk(), over the part-th of `parts` stretches of the table: together they are the whole of it. */
+int names_walk_part(const struct names *t, size_t part, size_t parts,
+		    int (*visit)(const struct names_entry *e, void *arg), void *arg);
+
 /*
  * The same walk by steps of the caller's: for long readers that stop between two entries, to wait for a socket, and
  * go on later. The table must stay what it is in between, so whoever stops holds a reference on its owner; the
@@ -261,6 +265,9 @@ struct names_txn *names_txn_begin(const struct names *base, uint64_t expected) M
 /* As names_find(), in the transaction's own view. */
 const struct names_entry *
 names_txn_find(const struct names_txn *txn, uint64_t hash, const uint8_t *name, unsigned len);
+
+/* What the transaction sees now, for lookups in stages. */
+const struct names *names_txn_view(const struct names_txn *txn);
 
 /*
  * Puts an entry in, in place of the one with the same name if there is one; that one is returned in *replaced (may

@@ -354,6 +354,12 @@ names_txn_prefetch_page(const struct names_txn *txn, uint64_t hash)
 		prefetch(&page->bucket[i]);
 }
 
+const struct names *
+names_txn_view(const struct names_txn *txn)
+{
+	return &txn->view;
+}
+
 /* Puts in an entry whose name is not there yet. */
 static int
 txn_add(struct names_txn *txn, const struct names_entry *e)

@@ -33,8 +33,9 @@ struct compiler {
 	uint8_t owner_skip; /* octets of the owner that a fix-up must not use: the `*` of a wildcard */
 	uint32_t len;
 	unsigned n_fixups, n_targets;
-	unsigned n_dictionary; /* the slots below are only set up once the first name comes */
-	bool has_dictionary;
+	unsigned n_dictionary;
+	uint64_t in_use[DICTIONARY_SLOTS / 64]; /* a bit a slot: the slots themselves need no clearing, which took
+						   longer than all else for most sets */
 	struct {
 		uint64_t hash;
 		uint16_t offset;
@@ -109,11 +110,17 @@ written_name_equals(const struct compiler *c, uint16_t offset, const uint8_t *su
 	}
 }
 
+static bool
+slot_is_used(const struct compiler *c, unsigned i)
+{
+	return c->in_use[i / 64] >> i % 64 & 1;
+}
+
 static unsigned
 dictionary_slot(const struct compiler *c, uint64_t hash, const uint8_t *suffix, unsigned suffix_len)
 {
 	unsigned i = hash % DICTIONARY_SLOTS;
-	while (c->dictionary[i].suffix_len != 0) {
+	while (slot_is_used(c, i)) {
 		if (c->dictionary[i].hash == hash && c->dictionary[i].suffix_len == suffix_len &&
 		    written_name_equals(c, c->dictionary[i].offset, suffix))
 			break;
@@ -152,10 +159,6 @@ put_compressed(struct compiler *c, const uint8_t *name, unsigned octets)
 	struct name_suffixes suffixes;
 	name_suffixes(lower.bytes, &suffixes);
 	unsigned by_owner = owner_suffix(c, lower.bytes, &suffixes, octets);
-	if (!c->has_dictionary) {
-		memset(c->dictionary, 0, sizeof(c->dictionary));
-		c->has_dictionary = true;
-	}
 
 	for (unsigned k = suffixes.labels; k > 0; k--) {
 		unsigned at = name_suffix_start(&suffixes, k);
@@ -163,9 +166,10 @@ put_compressed(struct compiler *c, const uint8_t *name, unsigned octets)
 		if (suffix_len == by_owner)
 			return put_fixup(c, (uint16_t)(RRSET_OWNER | suffix_len));
 		unsigned slot = dictionary_slot(c, suffixes.at[k], lower.bytes + at, suffix_len);
-		if (c->dictionary[slot].suffix_len != 0)
+		if (slot_is_used(c, slot))
 			return put_fixup(c, RRSET_LOCAL | c->dictionary[slot].offset);
 		if (c->n_dictionary < DICTIONARY_MAX && c->len < RRSET_LOCAL_MAX) {
+			c->in_use[slot / 64] |= UINT64_C(1) << slot % 64;
 			c->dictionary[slot].hash = suffixes.at[k];
 			c->dictionary[slot].suffix_len = (uint16_t)suffix_len;
 			c->dictionary[slot].offset = (uint16_t)c->len;
@@ -257,7 +261,7 @@ rrset_compile(const uint8_t *apex, const uint8_t *owner, uint16_t type, uint32_t
 	c.owner_len = (uint8_t)name_len(owner);
 	c.owner_skip = owner[0] == 1 && owner[1] == '*' ? 2 : 0;
 	c.len = c.n_fixups = c.n_targets = c.n_dictionary = 0;
-	c.has_dictionary = false;
+	memset(c.in_use, 0, sizeof(c.in_use));
 
 	for (unsigned i = 0; i < n; i++) {
 		int err = put_record(&c, type, ttl_s, &rdatas[i]);

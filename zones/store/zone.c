@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "zones/base/alloc.h"
+#include "zones/base/crew.h"
 #include "zones/store/denial.h"
 #include "zones/store/intern.h"
 
@@ -91,16 +92,41 @@ add_node_bytes(const struct names_entry *entry, void *arg)
 	return 0;
 }
 
-size_t
-snapshot_bytes(const struct snapshot *s)
+#define COUNT_PARTS 64 /* of large snapshots */
+#define COUNT_PARTS_FROM 100000
+
+struct counting {
+	const struct snapshot *snapshot;
+	size_t parts;
+	_Atomic size_t bytes;
+};
+
+static void
+count_part(void *arg, size_t part)
 {
+	struct counting *c = arg;
+	size_t bytes = 0;
+	names_walk_part(&c->snapshot->names, part, c->parts, add_node_bytes, &bytes);
+	atomic_fetch_add_explicit(&c->bytes, bytes, memory_order_relaxed);
+}
+
+size_t
+snapshot_bytes_by(const struct snapshot *s, struct crew *crew)
+{
+	struct counting c = {.snapshot = s, .parts = s->names.count >= COUNT_PARTS_FROM ? COUNT_PARTS : 1};
 	size_t bytes = sizeof(*s) + names_bytes(&s->names);
 	if (s->denial != NULL)
 		bytes += denial_bytes(s->denial);
 	if (s->interned != NULL)
 		bytes += intern_bytes(s->interned);
-	names_walk(&s->names, add_node_bytes, &bytes);
-	return bytes;
+	crew_each(crew, c.parts, count_part, &c);
+	return bytes + c.bytes;
+}
+
+size_t
+snapshot_bytes(const struct snapshot *s)
+{
+	return snapshot_bytes_by(s, NULL);
 }
 
 static size_t

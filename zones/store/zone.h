@@ -37,6 +37,7 @@ depth_map_set(struct depth_map *m, unsigned k)
 	m->bits[k / 64] |= UINT64_C(1) << (k % 64);
 }
 
+struct crew;
 struct denial_index;
 struct intern;
 
@@ -65,6 +66,9 @@ void snapshot_free(struct snapshot *s);
 /* Bytes of zone data that the snapshot holds: tables, nodes, and of each set the share of each user. Walks the
  * zone. */
 size_t snapshot_bytes(const struct snapshot *s);
+
+/* The same, by a crew (NULL: the caller alone). */
+size_t snapshot_bytes_by(const struct snapshot *s, struct crew *crew);
 
 enum zone_flag {
 	ZONE_EXPIRED = 1, /* of a zone without snapshot: it had one, and its EXPIRE ran out */

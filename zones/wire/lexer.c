@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tokenizer of master files: a byte loop over a table of character classes. Zone loading spends a good part of
- * its time here, so a plain word costs one table look-up an octet and nothing is copied.
+ * The tokenizer of master files. Zone loading spends a good part of its time here, so nothing is copied, and the
+ * end of a word is looked for in 16 octets at a time: one branch a word, where a loop over its octets has one each
+ * and ends with a surprise. Vectors are the compiler's: SSE2 or NEON, as it builds.
  *
  * Lines that hold nothing but white space and comments produce no token at all. An error consumes the rest of its
  * line; the EOL of the record still follows, so that lexer_skip_record() never eats a good record.
  */
 #include "zones/wire/lexer.h"
+
+#include <string.h>
 
 enum { ENDS_WORD = 1, IS_WHITE = 2 };
 
@@ -77,14 +80,49 @@ make_error(struct lexer *lex, uint32_t line, uint32_t column, const char *messag
 
 #define LEXER_ERROR(lex, line, column, message) make_error(lex, line, column, message, sizeof(message) - 1)
 
+#define LANES 16
+typedef uint8_t vector __attribute__((vector_size(LANES)));
+
+/* All octets that end a word are among these; the others here are rare in words. */
+static inline vector
+may_end_word(vector v)
+{
+	return (vector)(v <= ')') | (vector)(v == ';') | (vector)(v == '\\');
+}
+
+/* The first octet from p on that is no plain part of a word, or `end`. */
+static inline const char *
+find_word_end(const char *p, const char *end)
+{
+	vector v;
+	uint64_t half[2];
+
+	while (end - p >= LANES) {
+		memcpy(&v, p, LANES);
+		v = may_end_word(v);
+		memcpy(half, &v, LANES);
+		unsigned n = half[0] != 0   ? (unsigned)__builtin_ctzll(half[0]) / 8
+			     : half[1] != 0 ? 8 + (unsigned)__builtin_ctzll(half[1]) / 8
+					    : LANES;
+		p += n;
+		if (n == LANES)
+			continue;
+		if (likely(class_of[(uint8_t)*p] != 0))
+			return p;
+		p++;
+	}
+	while (p < end && class_of[(uint8_t)*p] == 0)
+		p++;
+	return p;
+}
+
 static inline struct token
 read_word(struct lexer *lex)
 {
 	const char *p = lex->cur, *end = lex->end, *start = p;
 
 	for (;;) {
-		while (p < end && class_of[(uint8_t)*p] == 0)
-			p++;
+		p = find_word_end(p, end);
 		if (p == end || *p != '\\')
 			break;
 		p++; /* the escaped octet is part of the word whatever it is, but a line's end stays one */
@@ -176,6 +214,21 @@ begin_line(struct lexer *lex, struct token *blank)
 		}
 		next_line(lex);
 	}
+}
+
+const char *
+lexer_find_record(struct lexer *lex)
+{
+	while (lex->at_line_start && !lex->has_unread) {
+		const char *start = lex->cur;
+		skip_white(lex);
+		if (lex->cur == lex->end || *lex->cur != '\n') {
+			lex->cur = start;
+			break;
+		}
+		next_line(lex);
+	}
+	return lex->cur;
 }
 
 static struct token

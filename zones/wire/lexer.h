@@ -52,6 +52,12 @@ struct token lexer_next(struct lexer *lex);
 /* Puts one token back; the next lexer_next() returns it. */
 void lexer_unread(struct lexer *lex, struct token t);
 
+/*
+ * Passes over lines without contents, where a line begins, and returns where the next record does: at the start of
+ * its line. At the end of the input that is the end, or white space before it.
+ */
+const char *lexer_find_record(struct lexer *lex);
+
 /* Skips to behind the end of the current record (its EOL); how a reader goes on after an error. */
 void lexer_skip_record(struct lexer *lex);
 

@@ -365,13 +365,11 @@ name_lower(uint8_t *dst, const uint8_t *src, unsigned len)
 	lower_octets(dst, src, len);
 }
 
-bool
-name_equal(const uint8_t *a, const uint8_t *b)
+static bool
+equal_but_for_case(const uint8_t *a, const uint8_t *b, unsigned len)
 {
-	unsigned len = name_len(a), i = 0;
+	unsigned i = 0;
 
-	if (len != name_len(b))
-		return false;
 	for (; i + 8 <= len; i += 8)
 		if (lower_word(load_word(a + i)) != lower_word(load_word(b + i)))
 			return false;
@@ -379,6 +377,14 @@ name_equal(const uint8_t *a, const uint8_t *b)
 		if (name_lower_octet(a[i]) != name_lower_octet(b[i]))
 			return false;
 	return true;
+}
+
+bool
+name_equal(const uint8_t *a, const uint8_t *b)
+{
+	unsigned len = name_len(a);
+
+	return len == name_len(b) && equal_but_for_case(a, b, len);
 }
 
 /* Fills starts[0..labels) with where each label begins; returns the number of labels. */
@@ -425,9 +431,17 @@ name_compare(const uint8_t *a, const uint8_t *b)
 bool
 name_is_under(const uint8_t *name, const uint8_t *ancestor)
 {
-	unsigned n = name_labels(name), m = name_labels(ancestor);
+	unsigned len = name_len(name), ancestor_len = name_len(ancestor);
 
-	return n >= m && name_equal(name_parent(name, n - m), ancestor);
+	if (len < ancestor_len)
+		return false;
+	/* Most that are not under it do not end in its octets, wherever their labels begin. */
+	const uint8_t *suffix = name + (len - ancestor_len);
+	if (!equal_but_for_case(suffix, ancestor, ancestor_len))
+		return false;
+	while (name < suffix)
+		name += 1u + *name;
+	return name == suffix;
 }
 
 const uint8_t *

@@ -610,6 +610,28 @@ a_commit_waits_for_no_operation(void **state)
 
 /* -------- long and stalled readers -------- */
 
+/* A zone is served when it is loaded, whatever else is still under way. */
+static void
+small_zones_do_not_wait_for_a_large_one(void **state)
+{
+	struct rig *r = *state;
+	struct zones_op *op;
+	char large[4000];
+	size_t len = 0;
+	for (unsigned i = 0; i < 20; i++)
+		len += (size_t)sprintf(large + len, "$GENERATE 1-20000 a$.b%u A 192.0.2.1\n", i);
+	fixture_write_zone("large.zone", 1, large);
+	fixture_write_zone("small.zone", 1, "");
+	configure(r, "zones: [{name: large.test, file: large.zone}, {name: small.test, file: small.zone}]");
+	assert_int_equal(zones_load_all(r->zones, op_done, r, &op), 0);
+	while (!info(r, "small.test.").has_data)
+		uv_run(&r->loop, UV_RUN_ONCE);
+	assert_false(info(r, "large.test.").has_data);
+	assert_int_equal(zones_op_report(op)->loaded, 1);
+	run_until_done(r, 1);
+	assert_int_equal(info(r, "large.test.").records, 400000 + 3);
+}
+
 static void
 held_data_outlives_its_replacement(void **state)
 {
@@ -703,6 +725,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(twenty_thousand_zones_are_loaded_and_stay, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_commit_goes_in_steps, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_commit_waits_for_no_operation, setup, teardown),
+		cmocka_unit_test_setup_teardown(small_zones_do_not_wait_for_a_large_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(held_data_outlives_its_replacement, setup, teardown),
 		cmocka_unit_test_setup_teardown(publishing_waits_for_a_stalled_reader, setup, teardown),
 	};

@@ -18,6 +18,7 @@ struct reading {
 	int rc;
 	char *records; /* lines */
 	char *faults;  /* lines as diag_format() makes them */
+	char *files;   /* lines, as zonefile_files_name() has them */
 	unsigned n_errors;
 };
 
@@ -26,6 +27,9 @@ struct reading reading_of_text(const char *text);
 
 /* The same from a file. */
 struct reading reading_of_file(const char *path);
+
+/* Text of any octets, read as `how` says. */
+struct reading reading_in_chunks(const char *text, size_t len, const struct zonefile_how *how);
 
 void reading_free(struct reading *reading);
 

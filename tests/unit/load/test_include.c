@@ -103,7 +103,7 @@ files_read(void **state)
 	write_file("f2.inc", "b 1 A 192.0.2.2\n");
 	assert_int_equal(name_from_text("example.com.", 12, NULL, &origin), NAME_OK);
 	struct zone_builder *b = zone_builder_new(&origin);
-	assert_int_equal(zonefile_read("f.zone", &origin, b, &diag, &files), 0);
+	assert_int_equal(zonefile_read("f.zone", &origin, NULL, b, &diag, &files), 0);
 	zone_builder_abort(b);
 
 	const struct zonefile_files *f = files;

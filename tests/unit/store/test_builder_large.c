@@ -23,6 +23,7 @@
 #define NAMES 15000
 
 static bool has_duplicates;
+static const char *file = "zone"; /* of the records that are added */
 
 static struct name
 name_of(const char *text)
@@ -44,7 +45,7 @@ add(struct zone_builder *b, const char *owner, const char *type_text, uint32_t t
 	lexer_init(&lex, data, strlen(data));
 	int len = rdata_from_text(&lex, type, &apex, rdata, &err);
 	assert_in_range(len, 0, RDATA_MAX_LEN);
-	struct record_place place = {.file = "zone", .line = (uint32_t)zone_builder_records(b) + 1, .column = 1};
+	struct record_place place = {.file = file, .line = (uint32_t)zone_builder_records(b) + 1, .column = 1};
 	return zone_builder_add(b, &name, type, ttl_s, rdata, (uint16_t)len, &place);
 }
 
@@ -146,6 +147,54 @@ test_a_crew_makes_the_same(void **state)
 	snapshot_free(crew);
 	diag_clear(&alone_diag);
 	diag_clear(&crew_diag);
+	has_duplicates = false;
+	assert_int_equal(zalloc_bytes(), 0);
+}
+
+/* Delegations [from, to) in a builder of their own; what they are read from stands in its place. */
+static struct zone_builder *
+filled_part(unsigned from, unsigned to, const char *from_file)
+{
+	struct name apex = name_of("example.");
+	struct zone_builder *b = zone_builder_new(&apex);
+	assert_non_null(b);
+	file = from_file;
+	assert_int_equal(zone_builder_expect(b, to - from > 1000 ? 3 * (to - from) : 0), 0);
+	for (unsigned i = from; i < to; i++)
+		assert_int_equal(add_delegation(b, i), 0);
+	file = "zone";
+	return b;
+}
+
+/* Builders that are joined make what one would have made; small ones and large ones, and of several files. */
+static void
+test_joined_builders(void **state)
+{
+	static const char first[] = "first", second[] = "second";
+	static const unsigned borders[] = {0, 5, 20, 1000, 14000, 14002, NAMES, NAMES};
+	struct diag_list diag = {.limit = 500}, joined_diag = {.limit = 500};
+	struct snapshot *whole = NULL, *joined = NULL;
+	unsigned n_second = 0;
+	has_duplicates = true;
+	assert_int_equal(zone_builder_finish(filled(NULL), &diag, &whole), 0);
+	struct name apex = name_of("example.");
+	struct zone_builder *b = zone_builder_new(&apex);
+	assert_int_equal(add(b, "example.", "SOA", 3600, "ns.example. h.example. 9 2 3 4 60"), 0);
+	assert_int_equal(add(b, "example.", "NS", 3600, "ns.other.test."), 0);
+	for (unsigned i = 0; i + 1 < ARRAY_LEN(borders); i++)
+		assert_int_equal(
+			zone_builder_join(b, filled_part(borders[i], borders[i + 1], i % 2 ? second : first)), 0);
+	zone_builder_set_crew(b, &crew_fixture);
+	assert_int_equal(zone_builder_finish(b, &joined_diag, &joined), 0);
+	assert_same_records(whole, joined);
+	assert_int_equal(joined_diag.n_warnings, diag.n_warnings);
+	for (unsigned i = 0; i < joined_diag.n; i++)
+		n_second += strcmp(joined_diag.items[i].file, "second") == 0;
+	assert_int_equal(n_second, 4 + 13 * 5 + 5); /* five a thousand; of the first ones, four */
+	snapshot_free(whole);
+	snapshot_free(joined);
+	diag_clear(&diag);
+	diag_clear(&joined_diag);
 	has_duplicates = false;
 	assert_int_equal(zalloc_bytes(), 0);
 }
@@ -275,6 +324,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_crew_makes_the_same),
+		cmocka_unit_test(test_joined_builders),
 		cmocka_unit_test(test_records_are_read_meanwhile),
 		cmocka_unit_test(test_a_reader_outlives_the_builder),
 		cmocka_unit_test(test_one_name_with_many_records),

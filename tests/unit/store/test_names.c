@@ -120,7 +120,9 @@ check_version(const struct version *v, const struct entry *all, uint32_t n)
 	static uint8_t seen[MODEL_MAX];
 	uint64_t count = 0;
 	memset(seen, 0, sizeof(seen));
-	assert_int_equal(names_walk(&v->table, visit_mark, seen), 0);
+	size_t parts = 1 + v->table.count % 7;
+	for (size_t p = 0; p < parts; p++)
+		assert_int_equal(names_walk_part(&v->table, p, parts, visit_mark, seen), 0);
 	for (uint32_t id = 0; id < n; id++) {
 		assert_ptr_equal(find(&v->table, &all[id]), v->model[id]);
 		assert_int_equal(seen[id], v->model[id] != NULL);
