@@ -530,6 +530,9 @@ log_window_sort(struct log_window *w, const struct record_log *log, unsigned par
 {
 	const struct log_part *p = get_part(log, part);
 	unsigned bits = 0;
+	w->list.n = 0;
+	if (p->n == 0)
+		return 0;
 	while (bits < 16 && p->n >> (bits + 2) != 0)
 		bits++;
 	size_t n_buckets = (size_t)1 << bits;
