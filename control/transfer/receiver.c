@@ -16,10 +16,11 @@
 #include "zones/wire/rrtype.h"
 
 /*
- * Octets that a transfer takes beside what is made of its records: messages that wait, those that the pool has, and
- * what lies between in the pages of 2 MiB that the allocator has from the kernel, for two threads.
+ * Octets that a transfer takes beside what is made of its records: messages that wait, up to 64 KiB each, those
+ * that the pool has, and what lies between in the pages of 2 MiB that the allocator has from the kernel, for two
+ * threads.
  */
-#define RECEIVER_BYTES (4 * 1024 * 1024)
+#define RECEIVER_BYTES (6 * 1024 * 1024)
 
 struct receiver {
 	struct receiver_query query;
