@@ -7,8 +7,10 @@
  * All that can fail, or needs root, comes before the first thread and the first answer; whatever fails is printed
  * with its cure. This is the one file that knows both control/ and dataplane/.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,12 +125,45 @@ raise_descriptor_limit(const struct config *config)
 			    (unsigned long long)limit.rlim_cur, config->tcp.max_connections);
 }
 
-/* As many builders as there are CPUs; libuv reads the variable when its pool is first used. */
+/* Those that there are already: this one, and what the allocator has begun. */
+static void
+move_threads(const cpu_set_t *cpus)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	if (!tasks)
+		return;
+	for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+		pid_t id = (pid_t)strtol(task->d_name, NULL, 10); /* of ".": 0, this thread */
+		(void)sched_setaffinity(id, sizeof(*cpus), cpus);
+	}
+	closedir(tasks);
+}
+
+/*
+ * Moves all threads to the CPUs that no worker has, and those that are made later inherit it, so that a worker
+ * shares its own with nobody. Where the workers have all CPUs, there is nowhere else to be.
+ */
+static void
+leave_cores_to_workers(const struct config *config)
+{
+	cpu_set_t cpus;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
+		return;
+	for (unsigned i = 0; i < config->dataplane.n_cores; i++) {
+		if (config->dataplane.cores[i] < CPU_SETSIZE)
+			CPU_CLR(config->dataplane.cores[i], &cpus);
+	}
+	if (CPU_COUNT(&cpus) > 0)
+		move_threads(&cpus);
+}
+
+/* As many builders as there are CPUs for them; libuv reads the variable when its pool is first used. */
 static unsigned
 size_builder_pool(void)
 {
 	char text[16];
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t cpus;
+	int n = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
 	unsigned builders = n < 2 ? 2 : n > 64 ? 64 : (unsigned)n;
 	snprintf(text, sizeof(text), "%u", builders);
 	setenv("UV_THREADPOOL_SIZE", text, 1);
@@ -373,6 +408,7 @@ serve(struct config *config)
 {
 	static struct server_parts parts; /* static: workers point into it, and it outlives every thread */
 	struct diag_list diag = {0};
+	leave_cores_to_workers(config);
 	parts.daemon.builders = size_builder_pool();
 	raise_descriptor_limit(config);
 	int err = open_all(&parts, config, &diag);
